@@ -1,0 +1,1 @@
+"""The `horngate` command: a thin dispatcher over what each package offers."""

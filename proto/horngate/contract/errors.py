@@ -1,0 +1,51 @@
+"""Every error that Horngate tells a caller.
+
+    HorngateError
+    ├── InvalidRequest        the request contradicts the model's inputs or outputs
+    ├── NotFound              no such model or version
+    ├── Unavailable           not ready now; the same request may succeed later
+    ├── ResourceExhausted     larger than a limit, or a queue is full
+    ├── DeadlineExceeded      the caller's deadline passed before an answer
+    ├── Unsupported           this server does not do that
+    ├── LoadError             a model's file could not be made servable
+    └── InternalError         a fault of the server's own
+
+The tree knows no transport: `horngate.oip.status` maps it to gRPC codes and back. A message says what was
+concerned, what was received, what was expected and, where there is one, the remedy.
+"""
+
+
+class HorngateError(Exception):
+    """Base of all errors; `str()` is the whole message."""
+
+
+class InvalidRequest(HorngateError):
+    """The request contradicts the model's inputs or outputs; sending it again cannot help."""
+
+
+class NotFound(HorngateError):
+    """No such model or version is served."""
+
+
+class Unavailable(HorngateError):
+    """The model or server is not ready now; the same request may succeed later."""
+
+
+class ResourceExhausted(HorngateError):
+    """The request is larger than a limit, or what would hold it is full."""
+
+
+class DeadlineExceeded(HorngateError):
+    """The caller's deadline passed before there was an answer."""
+
+
+class Unsupported(HorngateError):
+    """The server does not offer what was asked for."""
+
+
+class LoadError(HorngateError):
+    """A model's file could not be made servable."""
+
+
+class InternalError(HorngateError):
+    """A fault of the server's own."""

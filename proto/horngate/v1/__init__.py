@@ -1,0 +1,1 @@
+"""What Horngate adds to the Open Inference Protocol: every layer described."""

@@ -1,0 +1,1 @@
+"""The serving processes: supervisor, gateway, worker, builder."""

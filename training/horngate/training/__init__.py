@@ -1,0 +1,1 @@
+"""Training runs whose results are served."""

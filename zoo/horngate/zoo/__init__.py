@@ -1,0 +1,1 @@
+"""Keras models: files in and out, architectures, and their form as ONNX graphs."""
