@@ -11,9 +11,9 @@ from horngate.contract.tensors import TensorSpec
 class LayerSpec:
     """One layer. Each of `outputs` carries the name by which a request asks for it.
 
-    A layer called once with one output is asked for by its own name; a further call is `name:1`, `name:2`; the
-    outputs after the first of a layer that has several are `name.1`, `name.2` (both: `name:1.2`). A layer of a
-    nested model is `inner/name`. `parameters` counts scalars; `inputs` names the layer outputs that it reads.
+    A layer called once with one output is asked for by its own name; a further call is `name:1`, `name:2`;
+    the outputs after the first of a layer that has several are `name.1`, `name.2` (both: `name:1.2`). A layer
+    of a nested model is `inner/name`. `parameters` counts scalars; `inputs` names the layer outputs it reads.
     """
 
     name: str

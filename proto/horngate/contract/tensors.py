@@ -35,7 +35,7 @@ def numpy_dtype(datatype: str) -> np.dtype[Any]:
 
 
 def datatype_of(dtype: np.dtype[Any] | str) -> str:
-    """The Open Inference Protocol datatype that carries a numpy (or Keras) dtype. KeyError if there is none."""
+    """The Open Inference Protocol datatype for a numpy or Keras dtype. KeyError if there is none."""
     name = str(dtype)
     if name == "bfloat16":
         return "FP32"
