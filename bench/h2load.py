@@ -37,7 +37,7 @@ def load(
     cores: Iterable[int] = (),
     method: str = "/inference.GRPCInferenceService/ModelInfer",
 ) -> Load:
-    """Keep `connections × streams` calls of `message` under way; RuntimeError if any fails.
+    """Keep `connections * streams` calls of `message` under way; RuntimeError if any fails.
 
     h2load sees HTTP status, not gRPC's: check one reply with a real client first, and the server's own error
     counter after.
