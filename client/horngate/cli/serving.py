@@ -1,0 +1,76 @@
+"""A `horngate serve` of our own: started, waited for, stopped."""
+
+import json
+import signal
+import subprocess
+import sys
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+
+READY_TIMEOUT_S = 120.0
+STOP_TIMEOUT_S = 30.0
+POLL_S = 0.05
+
+
+@dataclass
+class Serving:
+    """A running server's addresses; `exit_code` is set once it has stopped."""
+
+    grpc: str
+    http: str
+    exit_code: int | None = None
+
+
+@contextmanager
+def serving(models: Path, *, workspace: Path) -> Iterator[Serving]:
+    """Serve the folder on free local ports; SIGTERM on leaving.
+
+    `workspace` takes the server's log, cache and ready file. RuntimeError with the log's end if it does not
+    become ready.
+    """
+    ready, log = workspace / "ready.json", workspace / "serve.log"
+    command = [
+        *(sys.executable, "-m", "horngate.cli.main", "serve", str(models)),
+        *("--host", "127.0.0.1", "--grpc-port", "0", "--http-port", "0"),
+        *("--cache", str(workspace / "cache"), "--ready-file", str(ready)),
+    ]
+    with (
+        log.open("wb") as output,
+        # A session of its own: Ctrl+C reaches the demo alone, which then stops the server in order.
+        subprocess.Popen(command, stdout=output, stderr=output, start_new_session=True) as process,
+    ):
+        try:
+            _wait_until_ready(process, ready, log)
+            server = Serving(**json.loads(ready.read_text()))
+            yield server
+        finally:
+            exit_code = _stop(process)
+        server.exit_code = exit_code
+
+
+def _wait_until_ready(process: "subprocess.Popen[bytes]", ready: Path, log: Path) -> None:
+    deadline = time.monotonic() + READY_TIMEOUT_S
+    while not ready.exists():
+        if process.poll() is not None:
+            raise RuntimeError(
+                f"horngate serve exited with {process.returncode}; its log ends:\n{_tail(log)}"
+            )
+        if time.monotonic() > deadline:
+            raise RuntimeError(f"horngate serve not ready after {READY_TIMEOUT_S:.0f} s; log:\n{_tail(log)}")
+        time.sleep(POLL_S)
+
+
+def _tail(log: Path) -> str:
+    return "\n".join(log.read_text(errors="replace").splitlines()[-20:])
+
+
+def _stop(process: "subprocess.Popen[bytes]") -> int:
+    process.send_signal(signal.SIGTERM)
+    try:
+        return process.wait(STOP_TIMEOUT_S)
+    except subprocess.TimeoutExpired:
+        process.kill()
+        return process.wait()
