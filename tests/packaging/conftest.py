@@ -14,7 +14,7 @@ IGNORED = shutil.ignore_patterns(".git", ".venv", "__pycache__", ".*_cache", "di
 
 @dataclass(frozen=True, kw_only=True)
 class Built:
-    """The files that a release consists of, the wheel that the sdist gives, and the tree they were made of."""
+    """A release's files, the wheel that its sdist gives, and the tree all were made of."""
 
     tree: Path
     wheel: Path
