@@ -61,7 +61,6 @@ def _train(folder: Path) -> tuple[Array, Array, Array]:
     """Train and publish; the test images, their digits, and Keras's own answers for them."""
     _say("1. Training a small convolutional network on scikit-learn's digits (1,437 images of 8 by 8)")
     import keras
-
     from horngate.training import EpochEnd, Recipe, fit, publish
 
     def tell(event: EpochEnd) -> None:
@@ -112,7 +111,6 @@ def _network() -> Any:
 def _ask(server: Serving, images: Array, digits: Array, expected: Array) -> bool:
     """Send the test set, one image a request; whether every answer is Keras's own."""
     import numpy as np
-
     from horngate.client import Client
 
     _say(
@@ -121,9 +119,9 @@ def _ask(server: Serving, images: Array, digits: Array, expected: Array) -> bool
     with Client(server.grpc) as client, ThreadPoolExecutor(CALLERS) as callers:
         client.predict(MODEL, images[:1])
         started = time.monotonic()
-        answers = list(callers.map(lambda image: client.predict(MODEL, image[np.newaxis])["digit"], images))
+        answers = list(callers.map(lambda image: client.predict(MODEL, image[np.newaxis]), images))
         elapsed_s = time.monotonic() - started
-        shapes = client.predict(MODEL, images, layers=["shapes"])["shapes"]
+        shapes = client.predict(MODEL, images, layers="shapes")
     served = np.concatenate(answers)
     difference = float(np.abs(served - expected).max())
     _say(f"   {len(images) / elapsed_s:,.0f} answers a second")

@@ -5,7 +5,7 @@ import signal
 import subprocess
 import sys
 import time
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
@@ -21,22 +21,25 @@ class Serving:
 
     grpc: str
     http: str
+    pid: int
     exit_code: int | None = None
 
 
 @contextmanager
-def serving(models: Path, *, workspace: Path) -> Iterator[Serving]:
+def serving(models: Path, *, workspace: Path, arguments: Sequence[str] = ()) -> Iterator[Serving]:
     """Serve the folder on free local ports; SIGTERM on leaving.
 
-    `workspace` takes the server's log, cache and ready file. RuntimeError with the log's end if it does not
-    become ready.
+    `workspace` takes the server's log, cache and ready file; `arguments` are added to the command.
+    RuntimeError with the log's end if it does not become ready.
     """
     ready, log = workspace / "ready.json", workspace / "serve.log"
     command = [
         *(sys.executable, "-m", "horngate.cli.main", "serve", str(models)),
         *("--host", "127.0.0.1", "--grpc-port", "0", "--http-port", "0"),
         *("--cache", str(workspace / "cache"), "--ready-file", str(ready)),
+        *arguments,
     ]
+    ready.unlink(missing_ok=True)
     with (
         log.open("wb") as output,
         # A session of its own: Ctrl+C reaches the demo alone, which then stops the server in order.
@@ -44,7 +47,7 @@ def serving(models: Path, *, workspace: Path) -> Iterator[Serving]:
     ):
         try:
             _wait_until_ready(process, ready, log)
-            server = Serving(**json.loads(ready.read_text()))
+            server = Serving(**json.loads(ready.read_text()), pid=process.pid)
             yield server
         finally:
             exit_code = _stop(process)

@@ -1,0 +1,104 @@
+"""The engines alone, in one process, on a built artifact: what a server's rate is compared with.
+
+    python bench/engine_alone.py ARTIFACT_FOLDER [--seconds 1]
+
+Each CPU engine with one thread and with one a core, at several batch sizes, inputs ready in memory: rows a
+second. It uses the server's own graphs, but none of its queues and processes. Prints JSON lines.
+"""
+
+import argparse
+import itertools
+import json
+import subprocess
+import sys
+import time
+from collections.abc import Iterator, Sequence
+from dataclasses import asdict, dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from horngate.server.artifact import Artifact
+from horngate.server.settings import available_cores
+from horngate.server.worker.engines import Program, engine_named
+
+ENGINES = ("onnxruntime", "openvino")
+
+
+@dataclass(frozen=True, kw_only=True)
+class Rate:
+    """What one engine, set so, did at one batch size."""
+
+    engine: str
+    threads: int
+    rows: int
+    rows_per_s: float
+
+    def __str__(self) -> str:
+        return f"{self.engine}, {self.threads} thread(s), batches of {self.rows}"
+
+
+@dataclass(frozen=True, kw_only=True)
+class Settings:
+    """Every combination of these is measured, each for `seconds`."""
+
+    engines: Sequence[str] = ENGINES
+    threads: Sequence[int] = (1,)
+    rows: Sequence[int] = (1, 8, 32)
+    seconds: float = 1.0
+
+
+def measure(folder: Path, settings: Settings) -> Iterator[Rate]:
+    """The rate of every setting, in this process."""
+    artifact = Artifact(folder)
+    outputs = [spec.name for spec in artifact.spec.outputs]
+    for engine, threads in itertools.product(settings.engines, settings.threads):
+        program = engine_named(engine).load(artifact, outputs, threads)
+        for rows in settings.rows:
+            rate = _rows_per_s(program, _batch(artifact, rows), rows, settings.seconds)
+            yield Rate(engine=engine, threads=threads, rows=rows, rows_per_s=rate)
+
+
+def in_fresh_process(folder: Path, settings: Settings) -> list[Rate]:
+    """`measure`, in a process of its own so that nothing else is in its memory."""
+    command = [sys.executable, __file__, str(folder), "--seconds", str(settings.seconds)]
+    for option in ("engines", "threads", "rows"):
+        command += [f"--{option}", *map(str, getattr(settings, option))]
+    lines = subprocess.run(command, check=True, stdout=subprocess.PIPE, text=True).stdout.splitlines()
+    return [Rate(**json.loads(line)) for line in lines]
+
+
+def _batch(artifact: Artifact, rows: int) -> dict[str, Any]:
+    generator = np.random.default_rng(0)
+    return {
+        spec.name: generator.random((rows, *(size or 1 for size in spec.shape[1:])), np.float32)
+        for spec in artifact.spec.inputs
+    }
+
+
+def _rows_per_s(program: Program, batch: dict[str, Any], rows: int, seconds: float) -> float:
+    for _ in range(3):
+        program.run(batch)
+    runs, start = 0, time.perf_counter()
+    while (elapsed := time.perf_counter() - start) < seconds:
+        program.run(batch)
+        runs += 1
+    return runs * rows / elapsed
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(
+        description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
+    )
+    parser.add_argument("artifact", type=Path)
+    parser.add_argument("--engines", nargs="+", choices=ENGINES, default=ENGINES)
+    parser.add_argument("--threads", nargs="+", type=int, default=sorted({1, available_cores()}))
+    parser.add_argument("--rows", nargs="+", type=int, default=[1, 8, 32])
+    parser.add_argument("--seconds", type=float, default=1.0, help="for each setting")
+    options = vars(parser.parse_args())
+    for rate in measure(options.pop("artifact"), Settings(**options)):
+        print(json.dumps(asdict(rate)), flush=True)
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,225 @@
+"""What serving costs: the engine alone in process against the whole server at saturation, in one run.
+
+    python bench/overhead.py [--models mlp mobilenet_v2 resnet50] [--seconds 5] [--json]
+
+For each network (random weights) the server is started on it, then, on the same cores:
+
+1. the engines alone (`engine_alone.py`): each engine, thread count and batch size; the best is the reference;
+2. the server under a closed loop of one-row requests from h2load, at several concurrencies;
+3. the reference again: machines drift, and the mean of both is what the server is compared with.
+
+h2load takes CPU that the engine could have had, so two ratios are given: `raw`, and `fair`: to the reference
+on the share of the cores' time that h2load left over. One call of a real client comes first, and the
+server's own counter must show no error after. CPU a request is that of all the server's processes.
+"""
+
+import argparse
+import json
+import re
+import subprocess
+import sys
+from collections.abc import Iterator
+from dataclasses import asdict, dataclass
+from http.client import HTTPConnection
+from pathlib import Path
+
+import grpc
+import numpy as np
+from engine_alone import Rate, Settings, in_fresh_process
+from h2load import load
+from horngate.cli.serving import Serving, serving
+from horngate.oip.codec import encode_tensor
+from horngate.oip.messages import SERVICE, ModelInferRequest
+from horngate.oip.wire import assemble_infer_request
+from horngate.server.artifact import Artifact
+from horngate.server.settings import available_cores
+from processes import tree_cpu_s
+from table import table
+
+OUT = Path(__file__).parent / "out" / "overhead"
+BATCHES = {"mlp": (1, 64, 256, 1024)}
+IMAGE_BATCHES = (1, 4, 8, 16, 32)
+CONNECTIONS = 4
+
+
+@dataclass(frozen=True, kw_only=True)
+class Result:
+    """One network at one concurrency. Ratios are to the engine alone; CPU is in µs a request."""
+
+    model: str
+    alone: str
+    alone_rows_per_s: float
+    concurrency: int
+    requests_per_s: float
+    p50_ms: float
+    p99_ms: float
+    raw_ratio: float
+    fair_ratio: float
+    load_cpu_share: float
+    gateway_cpu_us: float
+    worker_cpu_us: float
+    server_cpu_us: float
+
+
+@dataclass(frozen=True, kw_only=True)
+class Run:
+    """What one h2load run showed, before anything is compared."""
+
+    concurrency: int
+    requests_per_s: float
+    p50_ms: float
+    p99_ms: float
+    load_cpu_share: float
+    cpu_us: dict[str, float]
+
+
+def measure(model: str, options: argparse.Namespace) -> Iterator[Result]:
+    """One network from start to end."""
+    workspace = OUT / model
+    with serving(_models(model, workspace), workspace=workspace, arguments=_zoo(model)) as server:
+        [folder] = {path.parent for path in (workspace / "cache").rglob("spec.json")}
+        message = _request(model, Artifact(folder))
+        _call(server.grpc, message)
+        alone = _alone(folder, BATCHES.get(model, IMAGE_BATCHES), options.seconds / 5)
+        runs = [_drive(server, message, concurrency, options) for concurrency in options.concurrency]
+        again = _again(folder, alone, options.seconds)
+        _check_counter(server)
+    reference = (alone.rows_per_s + again.rows_per_s) / 2
+    for run in runs:
+        yield _compared(model, alone, reference, run)
+
+
+def _models(model: str, workspace: Path) -> Path:
+    folder = workspace / "models"
+    folder.mkdir(parents=True, exist_ok=True)
+    if model == "mlp" and not (folder / "mlp.h5").exists():
+        subprocess.run([sys.executable, Path(__file__).with_name("mlp.py"), folder / "mlp.h5"], check=True)
+    return folder
+
+
+def _zoo(model: str) -> list[str]:
+    return [] if model == "mlp" else ["--zoo", model]
+
+
+def _request(model: str, artifact: Artifact) -> bytes:
+    """A ModelInferRequest of one row."""
+    [spec] = artifact.spec.inputs
+    array = np.random.default_rng(0).random((1, *(size or 1 for size in spec.shape[1:])), np.float32)
+    header = ModelInferRequest(model_name=model)
+    header.inputs.add(name=spec.name, datatype=spec.datatype, shape=array.shape)
+    return assemble_infer_request(header, [encode_tensor(array)])
+
+
+def _call(target: str, message: bytes) -> None:
+    """One call of a real client; grpc.RpcError unless the status is OK."""
+    with grpc.insecure_channel(target) as channel:
+        channel.unary_unary(f"/{SERVICE}/ModelInfer")(message, timeout=30)
+
+
+def _alone(folder: Path, batches: tuple[int, ...], seconds: float) -> Rate:
+    """The best that any engine does on these cores by itself, measured again at length."""
+    settings = Settings(threads=sorted({1, available_cores()}), rows=batches, seconds=seconds)
+    best = max(in_fresh_process(folder, settings), key=lambda rate: rate.rows_per_s)
+    return _again(folder, best, seconds * 5)
+
+
+def _again(folder: Path, rate: Rate, seconds: float) -> Rate:
+    settings = Settings(engines=[rate.engine], threads=[rate.threads], rows=[rate.rows], seconds=seconds)
+    [again] = in_fresh_process(folder, settings)
+    return again
+
+
+def _drive(server: Serving, message: bytes, concurrency: int, options: argparse.Namespace) -> Run:
+    connections = min(CONNECTIONS, concurrency)
+    shape = {"connections": connections, "streams": concurrency // connections}
+    load(server.grpc, message, seconds=1, **shape)
+    before = tree_cpu_s(server.pid)
+    run = load(server.grpc, message, seconds=options.seconds, **shape)
+    after = tree_cpu_s(server.pid)
+    return Run(
+        concurrency=concurrency,
+        requests_per_s=run.requests_per_s,
+        p50_ms=run.p50_ms,
+        p99_ms=run.p99_ms,
+        load_cpu_share=run.cpu_s / run.seconds / available_cores(),
+        cpu_us={kind: (after[kind] - before.get(kind, 0)) / run.requests * 1e6 for kind in after},
+    )
+
+
+def _compared(model: str, alone: Rate, reference: float, run: Run) -> Result:
+    return Result(
+        model=model,
+        alone=str(alone),
+        alone_rows_per_s=reference,
+        concurrency=run.concurrency,
+        requests_per_s=run.requests_per_s,
+        p50_ms=run.p50_ms,
+        p99_ms=run.p99_ms,
+        raw_ratio=run.requests_per_s / reference,
+        fair_ratio=run.requests_per_s / (reference * (1 - run.load_cpu_share)),
+        load_cpu_share=run.load_cpu_share,
+        gateway_cpu_us=run.cpu_us.get("gateway", 0.0),
+        worker_cpu_us=run.cpu_us.get("worker", 0.0),
+        server_cpu_us=sum(run.cpu_us.values()),
+    )
+
+
+def _check_counter(server: Serving) -> None:
+    connection = HTTPConnection(server.http, timeout=10)
+    connection.request("GET", "/metrics")
+    metrics = connection.getresponse().read().decode()
+    connection.close()
+    codes = set(re.findall(r'^horngate_requests_total\{[^}]*code="(\w+)"', metrics, re.MULTILINE))
+    if codes != {"OK"}:
+        raise RuntimeError(f"horngate_requests_total counts the codes {sorted(codes)}; expected only OK")
+
+
+def _row(result: Result) -> list[str]:
+    return [
+        f"{result.model}, {result.concurrency} at once",
+        f"{result.requests_per_s:,.0f}",
+        f"{result.p50_ms:.1f}",
+        f"{result.p99_ms:.1f}",
+        f"{result.raw_ratio:.2f}",
+        f"{result.fair_ratio:.2f}",
+        f"{result.load_cpu_share:.0%}",
+        f"{result.gateway_cpu_us:,.0f}",
+        f"{result.worker_cpu_us:,.0f}",
+        f"{result.server_cpu_us:,.0f}",
+    ]
+
+
+COLUMNS = [
+    "served",
+    "rows/s",
+    "p50 ms",
+    "p99 ms",
+    "raw",
+    "fair",
+    "h2load",
+    "gateway µs",
+    "worker µs",
+    "server µs",
+]
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(
+        description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
+    )
+    parser.add_argument("--models", nargs="+", default=["mlp", "mobilenet_v2", "resnet50"])
+    parser.add_argument("--concurrency", nargs="+", type=int, default=[1, 8, 32, 128])
+    parser.add_argument("--seconds", type=float, default=5.0, help="of load for each cell")
+    parser.add_argument("--json", action="store_true", help="one JSON object a cell instead of the tables")
+    options = parser.parse_args()
+    for model in options.models:
+        results = list(measure(model, options))
+        if options.json:
+            print("\n".join(json.dumps(asdict(result)) for result in results), flush=True)
+            continue
+        print(f"{model}: alone {results[0].alone_rows_per_s:,.0f} rows/s ({results[0].alone})\n")
+        print(table(COLUMNS, map(_row, results)), end="\n\n", flush=True)
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,56 @@
+"""CPU time of running processes, from /proc (Linux)."""
+
+import os
+from collections import defaultdict
+from pathlib import Path
+
+KINDS = ("supervisor", "gateway", "worker", "builder")
+_TICKS_PER_S = os.sysconf("SC_CLK_TCK")
+
+
+def tree(root: int) -> dict[int, float]:
+    """A process and all that descend from it and still run: user + system seconds by process id."""
+    children, used = defaultdict(list), {}
+    for pid, parent, cpu_s in _processes():
+        children[parent].append(pid)
+        used[pid] = cpu_s
+    found, waiting = {}, [root]
+    while waiting:
+        pid = waiting.pop()
+        found[pid] = used.get(pid, 0.0)
+        waiting += children[pid]
+    return found
+
+
+def tree_cpu_s(root: int) -> dict[str, float]:
+    """The same, summed by kind of process.
+
+    Horngate's processes say in their titles what they are; the rest is `other`.
+    """
+    by_kind: dict[str, float] = defaultdict(float)
+    for pid, cpu_s in tree(root).items():
+        by_kind[_kind(pid)] += cpu_s
+    return by_kind
+
+
+def _processes() -> list[tuple[int, int, float]]:
+    found = []
+    for folder in Path("/proc").iterdir():
+        if folder.name.isdecimal():
+            try:
+                stat = (folder / "stat").read_text()
+            except (FileNotFoundError, ProcessLookupError):
+                continue  # it ended while we looked
+            # The second field is the name in parentheses and may hold spaces; what follows is regular.
+            fields = stat.rpartition(")")[2].split()
+            ticks = int(fields[11]) + int(fields[12])
+            found.append((int(folder.name), int(fields[1]), ticks / _TICKS_PER_S))
+    return found
+
+
+def _kind(pid: int) -> str:
+    try:
+        title = Path(f"/proc/{pid}/cmdline").read_bytes().decode(errors="replace")
+    except (FileNotFoundError, ProcessLookupError):
+        return "other"
+    return next((kind for kind in KINDS if kind in title), "other")
