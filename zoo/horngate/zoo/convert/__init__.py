@@ -1,0 +1,11 @@
+"""Keras models as ONNX graphs that keep every layer's name."""
+
+from horngate.zoo.convert import layers as _layers
+from horngate.zoo.convert.conversion import Converted, convert
+from horngate.zoo.convert.cut import cut
+from horngate.zoo.convert.graph import Graph, Value
+from horngate.zoo.convert.registry import Refused, converts, masks
+
+del _layers
+
+__all__ = ["Converted", "Graph", "Refused", "Value", "convert", "converts", "cut", "masks"]

@@ -1,0 +1,110 @@
+"""Calls of layers as Keras makes them: dtypes cast, masks filled in, nested models walked."""
+
+import inspect
+from dataclasses import replace
+from typing import Any
+
+import keras
+from horngate.zoo.convert.graph import Graph, Value
+from horngate.zoo.convert.masking import inherited_mask, with_mask_arguments
+from horngate.zoo.convert.registry import Refused, converter_of
+from horngate.zoo.wiring import Call, Wiring, graph_of, is_model_with_graph, wiring_of
+
+
+def run_wiring(graph: Graph, wiring: Wiring, fed: list[Value], named: dict[str, Value]) -> list[Value]:
+    """Convert every call in turn. The value of each output is entered in `named` under its public name."""
+    known = {id(tensor): value for tensor, value in zip(wiring.inputs, fed, strict=True)}
+    for call in wiring.calls:
+        if id(call.outputs[0]) in known:
+            results = [known[id(tensor)] for tensor in call.outputs]
+        else:
+            results = _run_call(graph, call, known, named)
+        for name, tensor, value in zip(call.names, call.outputs, results, strict=True):
+            known[id(tensor)] = named[name] = _as_declared(value, tensor, name)
+    return [known[id(tensor)] for tensor in wiring.outputs]
+
+
+def call_inside(graph: Graph, layer: Any, x: Value) -> Value:
+    """Call a wrapper's inner layer, or inner model, whose own layers have no public names."""
+    if is_model_with_graph(layer):
+        results = run_wiring(graph, wiring_of(layer), _entering(graph, layer, x), {})
+    else:
+        results = call_layer(graph, layer, (x,), {})
+    if len(results) != 1:
+        raise Refused(f"its inner {type(layer).__name__} has {len(results)} outputs; expected one")
+    return results[0]
+
+
+def call_layer(graph: Graph, layer: Any, arguments: Any, keywords: dict[str, Any]) -> list[Value]:
+    """Convert one call of a layer or of an operation of `keras.ops`. The outputs are flat."""
+    converter = converter_of(layer)
+    if converter is None:
+        raise Refused("no converter is registered for it; register one with @converts")
+    if not isinstance(layer, keras.Layer):
+        return list(keras.tree.flatten(converter(graph, layer, *arguments, **keywords)))
+    if keywords.get("training"):
+        raise Refused("it is called with training=True; only inference is converted")
+    arguments, keywords = _autocast(graph, layer, arguments, keywords)
+    keywords, mask = with_mask_arguments(layer, arguments, keywords)
+    given = {name: value for name, value in keywords.items() if _matters(layer, name, value)}
+    try:
+        inspect.signature(converter).bind(graph, layer, *arguments, **given)
+    except TypeError as error:
+        raise Refused(f"it is called in a way that its converter does not know: {error}") from error
+    outputs = list(keras.tree.flatten(converter(graph, layer, *arguments, **given)))
+    return inherited_mask(graph, layer, arguments, outputs, mask)
+
+
+def _run_call(graph: Graph, call: Call, known: dict[int, Value], named: dict[str, Value]) -> list[Value]:
+    def fill(leaf: Any) -> Any:
+        return known[id(leaf)] if isinstance(leaf, keras.KerasTensor) else leaf
+
+    arguments = keras.tree.map_structure(fill, call.arguments)
+    keywords = keras.tree.map_structure(fill, call.keywords)
+    graph.scope = call.names[0]
+    if call.inner is not None:
+        return run_wiring(graph, call.inner, _entering(graph, call.operation, arguments[0]), named)
+    try:
+        return call_layer(graph, call.operation, arguments, keywords)
+    except Refused as reason:
+        raise Refused(f"layer '{call.names[0]}' ({type(call.operation).__name__}): {reason}") from reason
+
+
+def _entering(graph: Graph, model: Any, given: Any) -> list[Value]:
+    """What a nested model is called with, in the dtypes of its inputs."""
+    tensors = graph_of(model).inputs
+    flat = keras.tree.flatten(given)
+    if len(flat) != len(tensors):
+        raise Refused(
+            f"model '{model.name}' is called with {len(flat)} tensors; it has {len(tensors)} inputs"
+        )
+    return [graph.cast(value, tensor.dtype) for value, tensor in zip(flat, tensors, strict=True)]
+
+
+def _autocast(graph: Graph, layer: Any, arguments: Any, keywords: Any) -> tuple[Any, dict[str, Any]]:
+    """Floats in the layer's own dtype, as its dtype policy casts them."""
+    wanted = keras.backend.standardize_dtype(layer.input_dtype)
+
+    def cast(leaf: Any) -> Any:
+        is_float = isinstance(leaf, Value) and keras.backend.is_float_dtype(leaf.dtype)
+        return graph.cast(leaf, wanted) if is_float else leaf
+
+    if not (layer._convert_input_args and layer.autocast and keras.backend.is_float_dtype(wanted)):
+        return arguments, keywords
+    return keras.tree.map_structure(cast, arguments), keras.tree.map_structure(cast, keywords)
+
+
+def _matters(layer: Any, name: str, value: Any) -> bool:
+    """Whether a keyword says anything that leaving it away does not."""
+    parameter = inspect.signature(layer.call).parameters.get(name)
+    return name != "training" and value is not None and (parameter is None or value is not parameter.default)
+
+
+def _as_declared(value: Value, tensor: Any, name: str) -> Value:
+    """The value with the shape that Keras declares. Refused where rank or dtype disagree: we are wrong."""
+    if value.rank != len(tensor.shape) or value.dtype != tensor.dtype:
+        raise Refused(
+            f"layer '{name}': converted to {value.dtype} of rank {value.rank}; "
+            f"Keras has {tensor.dtype} of rank {len(tensor.shape)}"
+        )
+    return replace(value, shape=(None, *tensor.shape[1:]) if tensor.shape else ())

@@ -1,0 +1,205 @@
+"""An ONNX graph under construction, and the values in it."""
+
+import hashlib
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
+from typing import Any
+
+import keras
+import ml_dtypes
+import numpy as np
+import onnx
+from horngate.contract.tensors import Shape
+from horngate.zoo.convert.registry import Refused, converter_of, function_converter
+from horngate.zoo.convert.weights import as_numpy
+from onnx import helper
+
+OPSET = 20
+"""The newest opset that ONNX Runtime and OpenVINO both run whole (Gelu is its newest operator used)."""
+
+IR_VERSION = 9
+"""The intermediate representation that goes with the opset."""
+
+_ONNX_DTYPE = {
+    "bool": onnx.TensorProto.BOOL,
+    "uint8": onnx.TensorProto.UINT8,
+    "uint16": onnx.TensorProto.UINT16,
+    "uint32": onnx.TensorProto.UINT32,
+    "uint64": onnx.TensorProto.UINT64,
+    "int8": onnx.TensorProto.INT8,
+    "int16": onnx.TensorProto.INT16,
+    "int32": onnx.TensorProto.INT32,
+    "int64": onnx.TensorProto.INT64,
+    "float16": onnx.TensorProto.FLOAT16,
+    "bfloat16": onnx.TensorProto.BFLOAT16,
+    "float32": onnx.TensorProto.FLOAT,
+    "float64": onnx.TensorProto.DOUBLE,
+    "string": onnx.TensorProto.STRING,
+}
+
+
+def onnx_dtype(dtype: str) -> int:
+    """The ONNX element type of a Keras dtype. Refused if there is none."""
+    if dtype not in _ONNX_DTYPE:
+        raise Refused(f"dtype {dtype} has no ONNX element type")
+    return _ONNX_DTYPE[dtype]
+
+
+def numpy_of(dtype: str) -> np.dtype[Any]:
+    """The numpy dtype of a Keras dtype."""
+    return np.dtype(ml_dtypes.bfloat16) if dtype == "bfloat16" else np.dtype(dtype)
+
+
+@dataclass(frozen=True, kw_only=True)
+class Value:
+    """A tensor in the graph. `shape` and `dtype` are Keras's, `None` for free axes.
+
+    `moved` says that the engine's tensor has the channels second although Keras has them last; `shape` stays
+    Keras's. `mask` is Keras's mask, a boolean value, which travels with the tensor.
+    """
+
+    name: str
+    shape: Shape
+    dtype: str
+    moved: bool = False
+    mask: "Value | None" = None
+
+    @property
+    def rank(self) -> int:
+        """The number of axes."""
+        return len(self.shape)
+
+
+class Graph:
+    """Nodes and initializers as they are written. One conversion owns it; no threads share it."""
+
+    def __init__(self) -> None:
+        # Every name in `_names` is used by exactly one input, node output or initializer.
+        self._names: set[str] = set()
+        self.nodes: list[onnx.NodeProto] = []
+        self.initializers: list[onnx.TensorProto] = []
+        self.inputs: list[onnx.ValueInfoProto] = []
+        self._constants: dict[tuple[Any, ...], Value] = {}
+        self._transposed: dict[str, Value] = {}
+        self._cast: dict[tuple[str, str], Value] = {}
+        self._numbers: dict[str, int] = {}
+        self.scope = ""
+
+    def reserve(self, names: Sequence[str]) -> None:
+        """Keep public names out of the names that the graph makes up."""
+        self._names.update(names)
+
+    def input(self, name: str, shape: Shape, dtype: str) -> Value:
+        """A graph input; its name is used as it is."""
+        axes = [axis_name(name, axis, size) for axis, size in enumerate(shape)]
+        self._names.add(name)
+        self.inputs.append(helper.make_tensor_value_info(name, onnx_dtype(dtype), axes))
+        return Value(name=name, shape=shape, dtype=dtype)
+
+    def op(self, kind: str, *inputs: Value | None, **details: Any) -> Value:
+        """One node with one output; `ops` tells the details."""
+        return self.ops(kind, inputs, outputs=1, **details)[0]
+
+    def ops(
+        self,
+        kind: str,
+        inputs: Sequence[Value | None],
+        *,
+        outputs: int,
+        shape: Shape | None = None,
+        dtype: str | None = None,
+        moved: bool | None = None,
+        domain: str = "",
+        **attributes: Any,
+    ) -> tuple[Value, ...]:
+        """One node. What is not given about its outputs is as in the first input; masks do not pass on."""
+        names = [self._fresh(kind) for _ in range(outputs)]
+        read = ["" if value is None else value.name for value in inputs]
+        self.nodes.append(helper.make_node(kind, read, names, name=names[0], domain=domain, **attributes))
+        first = next(value for value in inputs if value is not None)
+        made = Value(
+            name=names[0],
+            shape=first.shape if shape is None else shape,
+            dtype=dtype or first.dtype,
+            moved=first.moved if moved is None else moved,
+        )
+        return tuple(replace(made, name=name) for name in names)
+
+    def constant(self, data: Any, *, dtype: str | None = None, name: str = "constant") -> Value:
+        """An initializer. Equal contents are stored once, so shared layers share their weights."""
+        array = np.asarray(data, dtype=None if dtype is None else numpy_of(dtype))
+        raw = array.tobytes()
+        key = (array.dtype.str, array.dtype.name, array.shape, hashlib.blake2b(raw, digest_size=16).digest())
+        if key not in self._constants:
+            made = Value(name=self._fresh(name), shape=array.shape, dtype=array.dtype.name)
+            element = onnx_dtype(made.dtype)
+            self.initializers.append(
+                onnx.TensorProto(name=made.name, data_type=element, dims=array.shape, raw_data=raw)
+            )
+            self._constants[key] = made
+        return self._constants[key]
+
+    def weight(self, variable: Any, name: str, *, dtype: str, axes: Sequence[int] | None = None) -> Value:
+        """A layer's weight as an initializer, cast as Keras casts it at use; `axes` transpose it."""
+        array = as_numpy(variable).astype(numpy_of(dtype))
+        return self.constant(array if axes is None else array.transpose(axes), name=name)
+
+    def ints(self, *numbers: int) -> Value:
+        """A vector of int64, the form in which ONNX takes axes, shapes and the like."""
+        return self.constant(np.asarray(numbers, dtype=np.int64))
+
+    def cast(self, x: Value, dtype: str) -> Value:
+        """The value in another dtype; itself if it has that dtype."""
+        if x.dtype == dtype:
+            return x
+        key = (x.name, dtype)
+        if key not in self._cast:
+            self._cast[key] = self.op("Cast", x, dtype=dtype, to=onnx_dtype(dtype))
+        return replace(self._cast[key], mask=x.mask)
+
+    def plain(self, x: Value) -> Value:
+        """The value with its axes as Keras has them."""
+        return self._transpose(x, (0, *range(2, x.rank), 1)) if x.moved else x
+
+    def channels_second(self, x: Value) -> Value:
+        """The value, whose channels Keras has last, with the channels stored second."""
+        return x if x.moved or x.rank < 3 else self._transpose(x, (0, x.rank - 1, *range(1, x.rank - 1)))
+
+    def activate(self, function: Any, x: Value) -> Value:
+        """Apply a layer's `activation`: a function, or a layer used as one."""
+        if function is None or function is keras.activations.linear:
+            return x
+        if isinstance(function, keras.Layer):
+            converter = converter_of(function)
+            if converter is not None:
+                activated: Value = converter(self, function, x)
+                return activated
+        converter = function_converter(function)
+        if converter is None:
+            name = getattr(function, "__name__", str(function))
+            raise Refused(f"activation {name} has no converter; register one with @converts({name})")
+        result: Value = converter(self, x)
+        return result
+
+    def _transpose(self, x: Value, axes: tuple[int, ...]) -> Value:
+        if x.name not in self._transposed:
+            turned = self.op("Transpose", x, moved=not x.moved, perm=axes)
+            self._transposed[x.name] = turned
+            self._transposed[turned.name] = replace(x, mask=None)
+        return replace(self._transposed[x.name], mask=x.mask)
+
+    def _fresh(self, kind: str) -> str:
+        stem = f"{self.scope}/{kind}" if self.scope else kind
+        while True:
+            number = self._numbers[stem] = self._numbers.get(stem, -1) + 1
+            name = f"{stem}_{number}" if number else stem
+            if name not in self._names:
+                self._names.add(name)
+                return name
+
+
+def axis_name(tensor: str, axis: int, size: int | None) -> int | str:
+    """An axis as ONNX declares it: its size, `rows`, or a name of its own."""
+    if axis == 0:
+        return "rows"
+    return f"{tensor}.axis{axis}" if size is None else size

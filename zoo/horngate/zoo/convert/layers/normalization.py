@@ -1,0 +1,87 @@
+"""Normalizations with statistics that are learned or taken from the row itself."""
+
+from typing import Any
+
+import keras
+import numpy as np
+from horngate.zoo.convert.graph import Graph, Value
+from horngate.zoo.convert.layers.activations import scalar
+from horngate.zoo.convert.registry import Refused, converts
+from horngate.zoo.convert.weights import as_numpy
+
+
+@converts(keras.layers.BatchNormalization)
+def batch(graph: Graph, layer: Any, x: Value, mask: Value | None = None) -> Value:
+    """With the moving statistics; a mask matters in training only.
+
+    ONNX's operator wants the channels second, and engines fold it into a convolution before it. Where they
+    are not, a scale and an offset say the same without moving the tensor.
+    """
+    axis = layer.axis % x.rank
+    second = (x.moved and axis == x.rank - 1) or (not x.moved and axis == 1)
+    mean, variance = _numpy(layer.moving_mean), _numpy(layer.moving_variance)
+    gamma = _numpy(layer.gamma) if layer.scale else np.ones_like(mean)
+    beta = _numpy(layer.beta) if layer.center else np.zeros_like(mean)
+    if second:
+        names = ("gamma", "beta", "moving_mean", "moving_variance")
+        parts = [
+            graph.constant(part, dtype=x.dtype, name=name)
+            for part, name in zip((gamma, beta, mean, variance), names, strict=True)
+        ]
+        return graph.op("BatchNormalization", x, *parts, epsilon=float(layer.epsilon))
+    x = graph.plain(x)
+    across = [1] * x.rank
+    across[axis] = mean.size
+    factor = gamma / np.sqrt(variance + layer.epsilon)
+    scale = graph.constant(factor.reshape(across), dtype=x.dtype, name="scale")
+    offset = graph.constant((beta - mean * factor).reshape(across), dtype=x.dtype, name="offset")
+    return graph.op("Add", graph.op("Mul", x, scale), offset)
+
+
+@converts(keras.layers.LayerNormalization)
+def layer_normalization(graph: Graph, layer: Any, x: Value) -> Value:
+    """Mean and variance of each row's own last axes."""
+    if getattr(layer, "rms_scaling", False):
+        raise Refused("rms_scaling is of an old Keras; use RMSNormalization")
+    x = graph.plain(x)
+    axes = sorted(axis % x.rank for axis in np.atleast_1d(layer.axis).tolist())
+    sizes = [x.shape[axis] for axis in axes]
+    if axes != list(range(x.rank - len(axes), x.rank)):
+        raise Refused(f"it normalizes axes {axes} of {x.rank}; only last axes have an ONNX operator")
+    gamma = _numpy(layer.gamma) if layer.scale else np.ones(sizes)
+    beta = _numpy(layer.beta) if layer.center else np.zeros(sizes)
+    return graph.op(
+        "LayerNormalization",
+        x,
+        graph.constant(gamma.reshape(sizes), dtype=x.dtype, name="gamma"),
+        graph.constant(beta.reshape(sizes), dtype=x.dtype, name="beta"),
+        axis=axes[0],
+        epsilon=float(layer.epsilon),
+    )
+
+
+@converts(keras.layers.UnitNormalization)
+def unit(graph: Graph, layer: Any, x: Value) -> Value:
+    """Each vector divided by its length."""
+    x = graph.plain(x)
+    axes = [axis % x.rank for axis in np.atleast_1d(layer.axis).tolist()]
+    shape = tuple(1 if axis in axes else size for axis, size in enumerate(x.shape))
+    square = graph.op("ReduceSumSquare", x, graph.ints(*axes), shape=shape)
+    length = graph.op("Max", graph.op("Sqrt", square), scalar(graph, 1e-12, x))
+    return graph.op("Div", x, length)
+
+
+@converts(keras.layers.Normalization)
+def standardization(graph: Graph, layer: Any, x: Value) -> Value:
+    """The mean and variance that `adapt` learned or that were given."""
+    x = graph.cast(graph.plain(x), layer.compute_dtype)
+    mean = graph.constant(_numpy(layer.mean), dtype=x.dtype, name="mean")
+    deviation = np.maximum(np.sqrt(_numpy(layer.variance)), keras.config.epsilon())
+    spread = graph.constant(deviation, dtype=x.dtype, name="deviation")
+    if layer.invert:
+        return graph.op("Add", graph.op("Mul", x, spread), mean)
+    return graph.op("Div", graph.op("Sub", x, mean), spread)
+
+
+def _numpy(variable: Any) -> np.ndarray[Any, Any]:
+    return np.asarray(as_numpy(variable), dtype=np.float64)

@@ -1,0 +1,229 @@
+"""Recurrent layers, as ONNX's LSTM, GRU and RNN operators.
+
+ONNX has the steps first and its gates in an order of its own. Its operators take the number of steps of each
+row but no mask with holes, so a masked sequence is packed: the steps that count move to the front in order,
+the operator runs over so many, and each step of the output is read back from the last step that counted.
+"""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import keras
+import numpy as np
+from horngate.zoo.convert.graph import Graph, Value
+from horngate.zoo.convert.layers import packing
+from horngate.zoo.convert.registry import Refused, converts, masks
+from horngate.zoo.convert.weights import as_numpy
+
+_ACTIVATIONS = {
+    keras.activations.relu: ("Relu", 0.0, 0.0),
+    keras.activations.tanh: ("Tanh", 0.0, 0.0),
+    keras.activations.sigmoid: ("Sigmoid", 0.0, 0.0),
+    keras.activations.hard_sigmoid: ("HardSigmoid", 1 / 6, 0.5),
+    keras.activations.elu: ("Elu", 1.0, 0.0),
+    keras.activations.softsign: ("Softsign", 0.0, 0.0),
+    keras.activations.softplus: ("Softplus", 0.0, 0.0),
+    keras.activations.leaky_relu: ("LeakyRelu", 0.2, 0.0),
+    keras.activations.linear: ("Affine", 1.0, 0.0),
+}
+
+
+@dataclass(frozen=True, kw_only=True)
+class Cell:
+    """One cell in ONNX's terms: W is (gates * units, features), R (gates * units, units), B both biases."""
+
+    kind: str
+    units: int
+    states: int
+    kernel: np.ndarray[Any, Any]
+    recurrent_kernel: np.ndarray[Any, Any]
+    bias: np.ndarray[Any, Any]
+    activations: tuple[Any, ...]
+    attributes: dict[str, Any]
+
+
+@dataclass(frozen=True, kw_only=True)
+class Ran:
+    """What a recurrent layer computed: all steps in the order of running, the last output, the states."""
+
+    outputs: Value
+    last: Value
+    states: tuple[Value, ...]
+
+
+@converts(keras.layers.LSTM, keras.layers.GRU, keras.layers.SimpleRNN, keras.layers.RNN)
+def recurrent(
+    graph: Graph,
+    layer: Any,
+    x: Value,
+    initial_state: Sequence[Value] | Value | None = None,
+    mask: Value | None = None,
+) -> Value | tuple[Value, ...]:
+    """The last output or all of them, and the states if the layer returns them."""
+    ran = run(graph, layer, x, initial_state, mask)
+    output = ran.outputs if layer.return_sequences else ran.last
+    return (output, *ran.states) if layer.return_state else output
+
+
+@masks(keras.layers.LSTM, keras.layers.GRU, keras.layers.SimpleRNN, keras.layers.RNN)
+def recurrent_mask(graph: Graph, layer: Any, inputs: Any, mask: Any) -> Value | None:
+    """The steps' own mask, if there still are steps."""
+    return mask if layer.return_sequences else None
+
+
+def run(
+    graph: Graph,
+    layer: Any,
+    x: Value,
+    initial_state: Sequence[Value] | Value | None,
+    mask: Value | None,
+) -> Ran:
+    """Run a recurrent layer over the steps of `x`, in Keras's order: backwards ones from the end."""
+    if layer.stateful:
+        raise Refused("it is stateful: its states outlive a call")
+    cell = cell_of(layer.cell)
+    x = graph.cast(graph.plain(x), layer.compute_dtype)
+    if x.rank != 3:
+        raise Refused(f"its steps have rank {x.rank - 1}; expected rows of features")
+    if isinstance(initial_state, Value):
+        initial_state = [initial_state]
+    states = [graph.cast(state, x.dtype) for state in initial_state] if initial_state else []
+    if layer.go_backwards:
+        x = packing.flip(graph, x)
+        mask = packing.flip(graph, mask) if mask is not None else None
+    if mask is None:
+        return _run_all(graph, cell, x, states)
+    return _run_masked(
+        graph, cell, x, states, mask, zeros=bool(getattr(layer, "zero_output_for_mask", False))
+    )
+
+
+def _run_all(graph: Graph, cell: Cell, x: Value, states: Sequence[Value]) -> Ran:
+    outputs, finals = _node(graph, cell, x, states, lengths=None)
+    return Ran(outputs=outputs, last=finals[0], states=finals)
+
+
+def _run_masked(
+    graph: Graph, cell: Cell, x: Value, states: Sequence[Value], mask: Value, *, zeros: bool
+) -> Ran:
+    pack = packing.pack(graph, mask)
+    ran, finals = _node(graph, cell, packing.packed(graph, pack, x), states, lengths=pack.lengths)
+    outputs = packing.unpacked(graph, pack, ran, zeros=zeros)
+    empty = [graph.constant(np.asarray(0), dtype=x.dtype)] * len(finals)
+    kept = tuple(
+        graph.op("Where", pack.any_step, final, start, shape=final.shape, dtype=x.dtype)
+        for final, start in zip(finals, states or empty, strict=True)
+    )
+    return Ran(outputs=outputs, last=packing.last_step(graph, outputs), states=kept)
+
+
+def _node(
+    graph: Graph, cell: Cell, x: Value, states: Sequence[Value], lengths: Value | None
+) -> tuple[Value, tuple[Value, ...]]:
+    """The operator itself: all outputs (rows, steps, units) and the final states (rows, units)."""
+    rows, steps, _ = x.shape
+    stacked = [graph.op("Unsqueeze", state, graph.ints(0), shape=(1, rows, cell.units)) for state in states]
+    parts = (("kernel", cell.kernel), ("recurrent_kernel", cell.recurrent_kernel), ("bias", cell.bias))
+    weights = [graph.constant(array[np.newaxis], dtype=x.dtype, name=name) for name, array in parts]
+    by_step = graph.op("Transpose", x, perm=[1, 0, 2])
+    results = graph.ops(
+        cell.kind,
+        [by_step, *weights, lengths, *stacked],
+        outputs=1 + cell.states,
+        hidden_size=cell.units,
+        **_activation_attributes(cell.activations),
+        **cell.attributes,
+    )
+    outputs = graph.op("Squeeze", results[0], graph.ints(1))
+    outputs = graph.op("Transpose", outputs, perm=[1, 0, 2], shape=(rows, steps, cell.units))
+    finals = [graph.op("Squeeze", one, graph.ints(0), shape=(rows, cell.units)) for one in results[1:]]
+    return outputs, tuple(finals)
+
+
+def cell_of(cell: Any) -> Cell:
+    """A Keras cell in ONNX's terms. Refused for cells that are not LSTM, GRU or simple ones."""
+    makers = {keras.layers.LSTMCell: _lstm, keras.layers.GRUCell: _gru, keras.layers.SimpleRNNCell: _simple}
+    maker = makers.get(type(cell))
+    if maker is None:
+        raise Refused(f"its cell is a {type(cell).__name__}; expected LSTM, GRU or SimpleRNN")
+    return maker(cell)
+
+
+def _lstm(cell: Any) -> Cell:
+    """Keras has the gates as input, forget, candidate, output; ONNX as input, output, forget, candidate."""
+    kernel, recurrent, bias = (_gates(array, 4, (0, 3, 1, 2)) for array in _weights(cell, 4))
+    return Cell(
+        kind="LSTM",
+        units=cell.units,
+        states=2,
+        kernel=kernel.T,
+        recurrent_kernel=recurrent.T,
+        bias=np.concatenate([bias, np.zeros_like(bias)]),
+        activations=(cell.recurrent_activation, cell.activation, cell.activation),
+        attributes={},
+    )
+
+
+def _gru(cell: Any) -> Cell:
+    """Both have the gates as update, reset, candidate; `reset_after` is ONNX's `linear_before_reset`."""
+    kernel, recurrent, bias = _weights(cell, 3)
+    biases = (
+        bias.reshape(-1)
+        if cell.reset_after and cell.use_bias
+        else np.concatenate([bias, np.zeros_like(bias)])
+    )
+    return Cell(
+        kind="GRU",
+        units=cell.units,
+        states=1,
+        kernel=kernel.T,
+        recurrent_kernel=recurrent.T,
+        bias=biases,
+        activations=(cell.recurrent_activation, cell.activation),
+        attributes={"linear_before_reset": int(cell.reset_after)},
+    )
+
+
+def _simple(cell: Any) -> Cell:
+    kernel, recurrent, bias = _weights(cell, 1)
+    return Cell(
+        kind="RNN",
+        units=cell.units,
+        states=1,
+        kernel=kernel.T,
+        recurrent_kernel=recurrent.T,
+        bias=np.concatenate([bias, np.zeros_like(bias)]),
+        activations=(cell.activation,),
+        attributes={},
+    )
+
+
+def _weights(cell: Any, gates: int) -> tuple[np.ndarray[Any, Any], ...]:
+    kernel = as_numpy(cell.kernel)
+    recurrent = as_numpy(cell.recurrent_kernel)
+    bias = as_numpy(cell.bias) if cell.use_bias else np.zeros(gates * cell.units, kernel.dtype)
+    return kernel, recurrent, bias
+
+
+def _gates(array: np.ndarray[Any, Any], count: int, order: Sequence[int]) -> np.ndarray[Any, Any]:
+    parts = np.split(array, count, axis=-1)
+    return np.concatenate([parts[gate] for gate in order], axis=-1)
+
+
+def _activation_attributes(functions: Sequence[Any]) -> dict[str, Any]:
+    named = []
+    for function in functions:
+        function = keras.activations.linear if function is None else function
+        if function not in _ACTIVATIONS:
+            raise Refused(
+                f"ONNX's recurrent operators have no activation {getattr(function, '__name__', function)}"
+            )
+        named.append(_ACTIVATIONS[function])
+    if all(name in ("Sigmoid", "Tanh", "Relu") for name, _, _ in named):
+        return {"activations": [name for name, _, _ in named]}
+    return {
+        "activations": [name for name, _, _ in named],
+        "activation_alpha": [alpha for _, alpha, _ in named],
+        "activation_beta": [beta for _, _, beta in named],
+    }
