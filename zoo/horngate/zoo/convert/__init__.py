@@ -2,9 +2,9 @@
 
 from horngate.zoo.convert import layers as _layers
 from horngate.zoo.convert.conversion import Converted, convert
-from horngate.zoo.convert.cut import cut
 from horngate.zoo.convert.graph import Graph, Value
 from horngate.zoo.convert.registry import Refused, converts, masks
+from horngate.zoo.cut import cut
 
 del _layers
 

@@ -12,6 +12,7 @@ import onnx
 from horngate.contract.tensors import Shape
 from horngate.zoo.convert.registry import Refused, converter_of, function_converter
 from horngate.zoo.convert.weights import as_numpy
+from horngate.zoo.cut import axis_name
 from onnx import helper
 
 OPSET = 20
@@ -196,10 +197,3 @@ class Graph:
             if name not in self._names:
                 self._names.add(name)
                 return name
-
-
-def axis_name(tensor: str, axis: int, size: int | None) -> int | str:
-    """An axis as ONNX declares it: its size, `rows`, or a name of its own."""
-    if axis == 0:
-        return "rows"
-    return f"{tensor}.axis{axis}" if size is None else size

@@ -1,10 +1,9 @@
-"""A graph of only what is asked for."""
+"""A graph of only what is asked for. Serving processes call this: it imports onnx, and never Keras."""
 
 from collections.abc import Iterable, Sequence
 
 import onnx
 from horngate.contract.tensors import TensorSpec, numpy_dtype
-from horngate.zoo.convert.graph import axis_name
 from onnx import helper
 
 
@@ -97,3 +96,10 @@ def _declared(spec: TensorSpec) -> onnx.ValueInfoProto:
     element = helper.np_dtype_to_tensor_dtype(numpy_dtype(spec.datatype))
     axes = [axis_name(spec.name, axis, size) for axis, size in enumerate(spec.shape)]
     return helper.make_tensor_value_info(spec.name, element, axes)
+
+
+def axis_name(tensor: str, axis: int, size: int | None) -> int | str:
+    """An axis as ONNX declares it: its size, `rows`, or a name of its own."""
+    if axis == 0:
+        return "rows"
+    return f"{tensor}.axis{axis}" if size is None else size

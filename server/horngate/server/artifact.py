@@ -1,0 +1,110 @@
+"""An artifact: what a builder made of one source, ready for any engine. Data only.
+
+    spec.json        what the model is (ModelSpec), where each tensor is in the graph, why not if it is not
+    graph.onnx       every layer, named; weights beside it in weights.bin
+    model.keras      the normalised Keras file, for the keras engine
+    reference.npz    inputs `x0, x1, …` and Keras's own outputs `y0, y1, …` for them
+    calibration-*.json   written later by a worker: which engine is fastest on that machine, at which sizes
+
+The folder is named by a hash of the source and of what shaped it, and appears whole: a builder fills a folder
+beside it and renames.
+"""
+
+import hashlib
+import json
+import os
+from dataclasses import dataclass, field
+from functools import cached_property
+from importlib.metadata import version
+from pathlib import Path
+from typing import Any
+
+from horngate.contract.models import ModelSpec
+
+FORMAT = 1
+SPEC = "spec.json"
+GRAPH = "graph.onnx"
+WEIGHTS = "weights.bin"
+KERAS = "model.keras"
+REFERENCE = "reference.npz"
+_SHAPED_BY = ("keras", "onnx", "horngate")
+
+
+@dataclass(frozen=True)
+class Artifact:
+    """A finished artifact in its folder. Reading it imports no ML library."""
+
+    folder: Path
+
+    @cached_property
+    def manifest(self) -> dict[str, Any]:
+        """The content of `spec.json`."""
+        loaded: dict[str, Any] = json.loads((self.folder / SPEC).read_text())
+        return loaded
+
+    @cached_property
+    def spec(self) -> ModelSpec:
+        """Inputs, outputs and layers."""
+        return ModelSpec.from_json(self.manifest["model"])
+
+    @property
+    def tensors(self) -> dict[str, str]:
+        """Each requestable name and the value in `graph.onnx` that holds it; empty without a graph."""
+        tensors: dict[str, str] = self.manifest["tensors"]
+        return tensors
+
+    @property
+    def refused(self) -> str | None:
+        """Why there is no ONNX graph, or None when there is one."""
+        reason: str | None = self.manifest["refused"]
+        return reason
+
+    @property
+    def graph(self) -> Path:
+        """The ONNX graph's path."""
+        return self.folder / GRAPH
+
+
+def artifact_key(source_sha256: str, options: dict[str, Any]) -> str:
+    """The folder name for a source and everything else that shapes what is built from it."""
+    shaped = {package: version(package) for package in _SHAPED_BY}
+    text = json.dumps([FORMAT, source_sha256, options, shaped], sort_keys=True)
+    return hashlib.sha256(text.encode()).hexdigest()[:32]
+
+
+def write_text_whole(path: Path, text: str) -> None:
+    """Write a file so that a reader finds the old content or the new, never a part."""
+    temporary = path.with_name(f".{path.name}.{os.getpid()}")
+    with temporary.open("w") as file:
+        file.write(text)
+        file.flush()
+        os.fsync(file.fileno())
+    temporary.replace(path)
+
+
+@dataclass
+class SourceHashes:
+    """SHA-256 of files, remembered by size, time and inode so that an unchanged file is not read again."""
+
+    file: Path
+    _known: dict[str, list[Any]] = field(default_factory=dict)
+
+    def __post_init__(self) -> None:
+        try:
+            self._known = json.loads(self.file.read_text())
+        except (OSError, ValueError):
+            self._known = {}
+
+    def sha256(self, path: Path) -> str:
+        """The hash of the file's content. OSError if it cannot be read."""
+        status = path.stat()
+        stamp = [status.st_size, status.st_mtime_ns, status.st_ino]
+        known = self._known.get(str(path))
+        if known is not None and known[:3] == stamp:
+            return str(known[3])
+        with path.open("rb") as file:
+            digest = hashlib.file_digest(file, "sha256").hexdigest()
+        self._known[str(path)] = [*stamp, digest]
+        self.file.parent.mkdir(parents=True, exist_ok=True)
+        write_text_whole(self.file, json.dumps(self._known))
+        return digest

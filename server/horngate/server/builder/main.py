@@ -1,0 +1,191 @@
+"""The builder's process: opens one untrusted file, makes one artifact, exits.
+
+Its order comes as JSON on standard input, its progress goes as JSON lines to standard output, the last of them
+`{"done": true}` or `{"error": …}`. What libraries print goes to standard error.
+"""
+
+import hashlib
+import json
+import os
+import resource
+import shutil
+import sys
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import setproctitle
+from horngate.contract.errors import HorngateError, LoadError
+from horngate.contract.models import ModelSpec
+from horngate.server.agreement import tolerance, worst_error
+from horngate.server.artifact import FORMAT, GRAPH, KERAS, REFERENCE, SPEC, WEIGHTS, write_text_whole
+from horngate.server.backend import settle_backend
+from horngate.server.builder.order import BuildOrder
+from horngate.server.builder.reference import Array, edge_inputs, keras_outputs, reference
+
+CPU_LIMIT_S = 1800
+
+
+def build(order: BuildOrder, folder: Path) -> None:
+    """Fill a folder with the artifact's files. LoadError says what is wrong with the source."""
+    _progress("importing Keras")
+    model = _load(order, folder)
+    from horngate.zoo.describe import describe
+
+    spec = describe(model)
+    _progress("asking Keras for reference outputs")
+    inputs, outputs = reference(model, spec)
+    _progress("converting to ONNX")
+    tensors, refused = _convert(model, spec, folder, inputs, outputs)
+    _progress("writing the artifact")
+    model.save(folder / KERAS)
+    named = {f"x{i}": _storable(array) for i, array in enumerate(inputs)}
+    named |= {f"y{i}": _storable(array) for i, array in enumerate(outputs)}
+    np.savez(folder / REFERENCE, allow_pickle=False, **named)
+    manifest = {
+        "format": FORMAT,
+        "source": {"path": order.path, "sha256": order.sha256, "zoo": order.zoo, "weights": order.weights},
+        "model": spec.to_json(),
+        "tensors": tensors,
+        "refused": refused,
+    }
+    write_text_whole(folder / SPEC, json.dumps(manifest))
+
+
+def _load(order: BuildOrder, folder: Path) -> Any:
+    from horngate.zoo.architectures import build as build_architecture
+    from horngate.zoo.files import load
+
+    if order.zoo:
+        _progress(f"building {order.zoo}")
+        return build_architecture(order.zoo, None if order.weights == "none" else order.weights)
+    copy = _private_copy(order, folder)
+    _progress("loading the file")
+    model = load(copy)
+    copy.unlink()
+    return model
+
+
+def _private_copy(order: BuildOrder, folder: Path) -> Path:
+    """A copy that nobody else writes to, so that what is checked is what is loaded."""
+    source = Path(order.path)
+    copy = folder / f"source{source.suffix}"
+    shutil.copyfile(source, copy)
+    with copy.open("rb") as file:
+        digest = hashlib.file_digest(file, "sha256").hexdigest()
+    if digest != order.sha256:
+        raise LoadError(f"{source.name} changed while it was read; it is built again when it rests")
+    return copy
+
+
+def _convert(
+    model: Any, spec: ModelSpec, folder: Path, inputs: Sequence[Array], outputs: Sequence[Array]
+) -> tuple[dict[str, str], str | None]:
+    """Write the graph; where each tensor is in it, or why there is none."""
+    import onnx
+    from horngate.zoo.convert import Refused, convert
+
+    try:
+        converted = convert(model)
+    except Refused as reason:
+        return {}, str(reason)
+    onnx.save(
+        converted.proto,
+        folder / GRAPH,
+        save_as_external_data=True,
+        all_tensors_to_one_file=True,
+        location=WEIGHTS,
+        size_threshold=1024,
+    )
+    _progress("comparing with Keras")
+    fault = _disagreement(model, spec, folder / GRAPH, inputs, outputs)
+    if fault is not None:
+        for name in (GRAPH, WEIGHTS):
+            (folder / name).unlink(missing_ok=True)
+        return {}, fault
+    return converted.tensors, None
+
+
+def _disagreement(
+    model: Any, spec: ModelSpec, graph: Path, inputs: Sequence[Array], outputs: Sequence[Array]
+) -> str | None:
+    """Why the graph is not to be trusted, or None: it answers as Keras does, on every input tried."""
+    import onnxruntime
+
+    options = onnxruntime.SessionOptions()
+    options.log_severity_level = 3
+    try:
+        session = onnxruntime.InferenceSession(graph, options, providers=["CPUExecutionProvider"])
+        names = [tensor.name for tensor in spec.inputs]
+        cases = [(list(inputs), list(outputs))]
+        cases += [(case, keras_outputs(model, case)) for case in edge_inputs(inputs)]
+        for case, expected in cases:
+            results = session.run(
+                [tensor.name for tensor in spec.outputs], dict(zip(names, case, strict=True))
+            )
+            worst = worst_error(expected, results)
+            if worst > tolerance(expected):
+                return f"its ONNX form differs from Keras by {worst:.1e} of the output's scale"
+    except Exception as fault:
+        return f"its ONNX form does not run: {fault}"
+    return None
+
+
+def _storable(array: Array) -> Array:
+    return array.astype("S") if array.dtype == object else array
+
+
+def _progress(stage: str) -> None:
+    print(json.dumps({"stage": stage}), file=_REPORT, flush=True)
+
+
+def _limit(order: BuildOrder) -> None:
+    os.nice(5)  # Requests come first.
+    resource.setrlimit(resource.RLIMIT_CORE, (0, 0))
+    resource.setrlimit(resource.RLIMIT_CPU, (CPU_LIMIT_S, CPU_LIMIT_S))
+    if order.memory_bytes:
+        resource.setrlimit(resource.RLIMIT_DATA, (order.memory_bytes, order.memory_bytes))
+
+
+def _run(order: BuildOrder) -> dict[str, Any]:
+    target = Path(order.target)
+    folder = target.with_name(f".{target.name}.{os.getpid()}")
+    folder.mkdir(parents=True)
+    try:
+        build(order, folder)
+        if not target.exists():
+            folder.replace(target)
+    except HorngateError as error:
+        return {"error": str(error)}
+    except MemoryError:
+        return {
+            "error": f"it needs more than the {order.memory_bytes} bytes of memory that a builder may use"
+        }
+    except Exception as fault:
+        return {"error": f"{type(fault).__name__}: {fault}"}
+    finally:
+        shutil.rmtree(folder, ignore_errors=True)
+    return {"done": True}
+
+
+_REPORT = sys.stdout
+
+
+def main() -> None:
+    """`python -m horngate.server.builder.main`, with a BuildOrder on standard input."""
+    # Libraries print where they like; only progress may reach the supervisor.
+    global _REPORT
+    _REPORT = os.fdopen(os.dup(1), "w")
+    os.dup2(2, 1)
+    order = BuildOrder(**json.load(sys.stdin))
+    setproctitle.setproctitle(f"horngate: builder {order.name}")
+    settle_backend()
+    _limit(order)
+    print(json.dumps(_run(order)), file=_REPORT, flush=True)
+    # Nothing is left to clean up, and TensorFlow takes a second to leave.
+    os._exit(0)
+
+
+if __name__ == "__main__":
+    main()

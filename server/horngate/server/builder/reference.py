@@ -1,0 +1,93 @@
+"""Inputs to compare engines on, and what Keras answers for them."""
+
+import itertools
+from collections.abc import Iterator, Sequence
+from typing import Any
+
+import numpy as np
+from horngate.contract.errors import LoadError
+from horngate.contract.models import ModelSpec
+from horngate.contract.tensors import TensorSpec, numpy_dtype
+
+Array = np.ndarray[Any, np.dtype[Any]]
+
+ROWS = 3
+FREE_SIZES = (16, 7, 64, 128, 256)
+"""Tried in turn for axes whose size a request chooses: networks have least sizes, and steps between sizes."""
+
+
+def reference_inputs(model: Any, spec: ModelSpec, free_size: int, seed: int = 0) -> list[Array]:
+    """Random rows for each input: indices that every embedding has, else values of the size networks take."""
+    generator = np.random.default_rng(seed)
+    limit = _smallest_vocabulary(model)
+    return [_random(generator, tensor, free_size, limit) for tensor in spec.inputs]
+
+
+def reference(model: Any, spec: ModelSpec) -> tuple[list[Array], list[Array]]:
+    """Inputs and Keras's outputs for them. LoadError: Keras itself cannot run the model."""
+    fault: Exception | None = None
+    for free_size in _sizes(spec):
+        inputs = reference_inputs(model, spec, free_size)
+        try:
+            return inputs, keras_outputs(model, inputs)
+        except Exception as error:
+            fault = fault or error
+    raise LoadError(f"Keras loads the model but cannot run it: {fault}") from fault
+
+
+def keras_outputs(model: Any, inputs: Sequence[Array]) -> list[Array]:
+    """What `model.predict` answers, flat."""
+    import keras
+
+    arrays = [array.astype("S") if array.dtype == object else array for array in inputs]
+    structured = keras.tree.pack_sequence_as(model.input, _tensors(arrays))
+    outputs = keras.tree.flatten(model.predict_on_batch(structured))
+    return [_plain(np.asarray(output)) for output in outputs]
+
+
+def edge_inputs(inputs: Sequence[Array]) -> Iterator[list[Array]]:
+    """Inputs on which a wrong conversion shows: nothing but zeros; one row; large values."""
+    yield [np.zeros_like(array) if array.dtype != object else array for array in inputs]
+    yield [array[:1] for array in inputs]
+    if all(array.dtype.kind == "f" for array in inputs):
+        yield [array * 10 for array in inputs]
+
+
+def _tensors(arrays: Sequence[Array]) -> list[Any]:
+    import keras
+
+    return [keras.ops.convert_to_tensor(array) for array in arrays]
+
+
+def _plain(array: Array) -> Array:
+    return array.astype(np.float32) if array.dtype.name == "bfloat16" else array
+
+
+def _sizes(spec: ModelSpec) -> Sequence[int]:
+    free = any(size is None for tensor in spec.inputs for size in tensor.shape[1:])
+    return FREE_SIZES if free else FREE_SIZES[:1]
+
+
+def _random(generator: np.random.Generator, spec: TensorSpec, free_size: int, limit: int | None) -> Array:
+    shape = (ROWS, *(free_size if size is None else size for size in spec.shape[1:]))
+    if spec.datatype == "BYTES":
+        words = np.array([b"a", b"the", b"horn", b"gate"], dtype=object)
+        return generator.choice(words, size=shape)
+    dtype = numpy_dtype(spec.datatype)
+    if dtype.kind == "b":
+        return generator.random(shape) < 0.5
+    if limit is not None or dtype.kind in "iu":
+        return generator.integers(0, min(limit or 100, 100), size=shape).astype(dtype)
+    return generator.standard_normal(shape).astype(dtype)
+
+
+def _smallest_vocabulary(model: Any) -> int | None:
+    import keras
+
+    sizes = [layer.input_dim for layer in _layers(model) if isinstance(layer, keras.layers.Embedding)]
+    return min(sizes, default=None)
+
+
+def _layers(model: Any) -> Iterator[Any]:
+    inner = getattr(model, "layers", None) or [model]
+    return itertools.chain.from_iterable([layer] if layer is model else _layers(layer) for layer in inner)

@@ -1,0 +1,1 @@
+"""How the processes talk: length-prefixed msgpack frames on Unix sockets, large payloads in shared memory."""

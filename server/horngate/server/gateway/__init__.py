@@ -1,0 +1,1 @@
+"""A gateway: speaks the protocols and nothing else. Decode, route, encode."""

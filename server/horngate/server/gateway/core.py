@@ -1,0 +1,216 @@
+"""The gateway without a transport: a method's bytes in, one answer out. Transports call `handle` and nothing else."""
+
+import asyncio
+import itertools
+import time
+from collections.abc import Callable, Mapping
+from typing import Any
+
+from google.protobuf.message import DecodeError
+from horngate.contract.errors import (
+    HorngateError,
+    InternalError,
+    InvalidRequest,
+    ResourceExhausted,
+    Unsupported,
+)
+from horngate.oip import messages as oip
+from horngate.oip.status import code_of
+from horngate.oip.wire import parse_infer_request
+from horngate.server.frames.channel import Channel, ChannelClosed
+from horngate.server.gateway import service
+from horngate.server.gateway.infer import Call, Respond, read_call
+from horngate.server.gateway.links import SWEEP_S, Links
+from horngate.server.gateway.routes import Entry, Routes, read_routes
+from horngate.server.logs import logger
+from horngate.server.metrics import GatewayMetrics
+from horngate.v1 import horngate_pb2 as v1
+from horngate.v1.describe import SERVICE as DESCRIBE_SERVICE
+
+MAX_MESSAGE_BYTES = (1 << 31) - 1
+INFER = f"/{oip.SERVICE}/ModelInfer"
+STATISTICS = f"/{oip.SERVICE}/ModelStatistics"
+STATISTICS_PATIENCE_S = 5.0
+
+Answer = Callable[[Any, Routes], Any]
+_FROM_ROUTES: Mapping[str, tuple[Any, Answer]] = {
+    f"/{oip.SERVICE}/ServerLive": (oip.ServerLiveRequest, service.server_live),
+    f"/{oip.SERVICE}/ServerReady": (oip.ServerReadyRequest, service.server_ready),
+    f"/{oip.SERVICE}/ModelReady": (oip.ModelReadyRequest, service.model_ready),
+    f"/{oip.SERVICE}/ServerMetadata": (oip.ServerMetadataRequest, service.server_metadata),
+    f"/{oip.SERVICE}/ModelMetadata": (oip.ModelMetadataRequest, service.model_metadata),
+    f"/{oip.SERVICE}/ModelConfig": (oip.ModelConfigRequest, service.model_config),
+    f"/{oip.SERVICE}/RepositoryIndex": (oip.RepositoryIndexRequest, service.repository_index),
+    f"/{DESCRIBE_SERVICE}/DescribeModel": (v1.DescribeModelRequest, service.describe_model),
+}
+METHODS = (INFER, STATISTICS, *_FROM_ROUTES)
+"""Every unary method that is served."""
+
+
+class Gateway:
+    """Routes and calls under way. One event loop owns it; every method runs there."""
+
+    def __init__(self, control: Channel, *, max_message_bytes: int = MAX_MESSAGE_BYTES) -> None:
+        self.routes = Routes()
+        self.stopping = asyncio.Event()
+        self.max_message_bytes = max_message_bytes
+        self._control = control
+        self._metrics = GatewayMetrics()
+        self._links = Links(self._answered)
+        self._labels: dict[tuple[str, str], Any] = {}
+        self._tokens = itertools.count()
+        self._asked: dict[int, tuple[Any, Respond, float]] = {}
+        self._on_routes: list[Callable[[Routes], None]] = []
+        asyncio.get_running_loop().add_reader(control.fileno(), self._on_control)
+
+    @property
+    def pending(self) -> int:
+        """Inference requests that are not answered."""
+        return self._links.pending
+
+    def on_routes(self, listener: Callable[[Routes], None]) -> None:
+        """Call `listener` with each new table, from the next one on."""
+        self._on_routes.append(listener)
+
+    def handle(self, method: str, data: bytes, deadline_s: float | None, respond: Respond) -> Call | None:
+        """Answer a unary method through `respond`, now or later. The Call, if there is one, can be cancelled."""
+        try:
+            if len(data) > self.max_message_bytes:
+                raise ResourceExhausted(
+                    f"received a message of {len(data)} bytes; this server takes {self.max_message_bytes}"
+                )
+            if method == INFER:
+                return self._infer(data, deadline_s, respond)
+            if method == STATISTICS:
+                self._ask_statistics(_parsed(oip.ModelStatisticsRequest, data), respond)
+                return None
+            if method not in _FROM_ROUTES:
+                raise Unsupported(f"this server does not offer {method}")
+            request, answer = _FROM_ROUTES[method]
+            respond(answer(_parsed(request, data), self.routes).SerializeToString())
+        except HorngateError as error:
+            respond(error)
+        except Exception as fault:
+            logger().exception("request failed inside the gateway", method=method)
+            respond(InternalError(f"{type(fault).__name__} inside the gateway: {fault}"))
+        return None
+
+    def cancel(self, call: Call) -> None:
+        """The caller is gone."""
+        self._links.cancel(call)
+
+    async def sweep(self) -> None:
+        """Look after deadlines for as long as the gateway lives."""
+        while True:
+            await asyncio.sleep(SWEEP_S)
+            self._links.sweep()
+            self._metrics.waiting.set(self.pending)
+            now_s = time.monotonic()
+            for token in [token for token, (_, _, until_s) in self._asked.items() if until_s < now_s]:
+                self._asked.pop(token)[1](InternalError("the supervisor did not answer for the statistics"))
+
+    def tell(self, *frame: Any) -> None:
+        """Send the supervisor a frame."""
+        self._control.send(list(frame))
+        self._flush_control()
+
+    def _infer(self, data: bytes, deadline_s: float | None, respond: Respond) -> Call | None:
+        arrived_s = time.monotonic()
+        entry: Entry | None = None
+        try:
+            parsed = parse_infer_request(data)
+            entry = self.routes.find_ready(parsed.message.model_name, parsed.message.model_version)
+            call = read_call(entry, parsed, deadline_s, respond)
+        except HorngateError as error:
+            labels = (entry.name, entry.version) if entry else ("", "")
+            self._count_failure(labels, error, time.monotonic() - arrived_s)
+            raise
+        self._links.submit(call)
+        return call
+
+    def _answered(self, call: Call, result: bytes | HorngateError) -> None:
+        took_s = time.monotonic() - call.arrived_s
+        labels = (call.entry.name, call.entry.version)
+        if isinstance(result, bytes):
+            self._count_success(labels, call.rows, took_s)
+        else:
+            self._count_failure(labels, result, took_s)
+        call.respond(result)
+
+    def _count_success(self, labels: tuple[str, str], rows: int, took_s: float) -> None:
+        requests, all_rows, duration = self._labels.get(labels) or self._label(labels)
+        requests.inc()
+        all_rows.inc(rows)
+        duration.observe(took_s)
+
+    def _label(self, labels: tuple[str, str]) -> Any:
+        # Looking a labelled child up costs as much as counting in it.
+        children = (
+            self._metrics.requests.labels(*labels, "OK"),
+            self._metrics.rows.labels(*labels),
+            self._metrics.duration.labels(*labels),
+        )
+        self._labels[labels] = children
+        return children
+
+    def _count_failure(self, labels: tuple[str, str], error: HorngateError, took_s: float) -> None:
+        self._metrics.requests.labels(*labels, code_of(error).name).inc()
+        self._metrics.failed_seconds.labels(*labels).inc(took_s)
+
+    def _ask_statistics(self, request: oip.ModelStatisticsRequest, respond: Respond) -> None:
+        service.model_statistics(request, self.routes, {})  # An unknown name is told at once.
+        token = next(self._tokens)
+        self._asked[token] = (request, respond, time.monotonic() + STATISTICS_PATIENCE_S)
+        self.tell("statistics", token)
+
+    def _on_control(self) -> None:
+        try:
+            frames = self._control.receive()
+        except ChannelClosed:
+            asyncio.get_running_loop().remove_reader(self._control.fileno())
+            self.stopping.set()
+            return
+        for kind, *rest in frames:
+            if kind == "routes":
+                self._take_routes(rest[0])
+            elif kind == "statistics":
+                self._tell_statistics(*rest)
+            elif kind == "stop":
+                self.stopping.set()
+
+    def _take_routes(self, data: Mapping[str, Any]) -> None:
+        self.routes = read_routes(data, self.routes)
+        self._links.update(self.routes)
+        for listener in self._on_routes:
+            listener(self.routes)
+        self.tell("routed", self.routes.generation)
+
+    def _tell_statistics(self, token: int, rows: list[Any]) -> None:
+        if token not in self._asked:
+            return
+        request, respond, _ = self._asked.pop(token)
+        totals = {(name, version): sums for name, version, sums in rows}
+        try:
+            respond(service.model_statistics(request, self.routes, totals).SerializeToString())
+        except HorngateError as error:
+            respond(error)
+
+    def _flush_control(self) -> None:
+        loop = asyncio.get_running_loop()
+        try:
+            done = self._control.flush()
+        except ChannelClosed:
+            return  # The reader sees the end of the stream.
+        if done:
+            loop.remove_writer(self._control.fileno())
+        else:
+            loop.add_writer(self._control.fileno(), self._flush_control)
+
+
+def _parsed(message: Any, data: bytes) -> Any:
+    try:
+        return message.FromString(data)
+    except DecodeError:
+        raise InvalidRequest(
+            f"received {len(data)} bytes that are not a {message.DESCRIPTOR.full_name}"
+        ) from None

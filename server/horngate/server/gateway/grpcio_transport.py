@@ -1,0 +1,125 @@
+"""The gateway over grpcio: every kind of call, on TCP or on a Unix socket behind the native front."""
+
+import asyncio
+import time
+from collections.abc import Awaitable, Callable, Sequence
+from contextlib import suppress
+from typing import Any
+
+import grpc
+from grpc_health.v1 import health, health_pb2, health_pb2_grpc
+from grpc_reflection.v1alpha import reflection
+from horngate.contract.errors import HorngateError
+from horngate.oip import messages as oip
+from horngate.oip.pool import POOL, add_file
+from horngate.oip.status import code_of
+from horngate.server.gateway.core import METHODS, Gateway
+from horngate.server.gateway.routes import Routes
+from horngate.v1 import horngate_pb2
+from horngate.v1.describe import SERVICE as DESCRIBE_SERVICE
+
+_SERVING = health_pb2.HealthCheckResponse.SERVING
+_NOT_SERVING = health_pb2.HealthCheckResponse.NOT_SERVING
+
+
+class GrpcioTransport:
+    """A grpcio asyncio server. `start` says the port; `stop` answers what was accepted first."""
+
+    def __init__(self, gateway: Gateway, *, share_port: bool = False) -> None:
+        limit = gateway.max_message_bytes
+        self._server = grpc.aio.server(
+            options=[
+                ("grpc.max_receive_message_length", limit),
+                ("grpc.max_send_message_length", -1),
+                ("grpc.so_reuseport", int(share_port)),
+            ]
+        )
+        self._health = HealthOfModels()
+        gateway.on_routes(self._health.update)
+        for name in (oip.SERVICE, DESCRIBE_SERVICE):
+            handlers = {
+                method.rsplit("/", 1)[1]: grpc.unary_unary_rpc_method_handler(_handler(gateway, method))
+                for method in METHODS
+                if method.startswith(f"/{name}/")
+            }
+            self._server.add_generic_rpc_handlers((grpc.method_handlers_generic_handler(name, handlers),))
+        health_pb2_grpc.add_HealthServicer_to_server(self._health.servicer, self._server)
+        _enable_reflection(self._server)
+
+    async def start(self, address: str) -> int:
+        """Listen and serve; the port that was bound. OSError if the address is taken."""
+        try:
+            port: int = self._server.add_insecure_port(address)
+        except RuntimeError as error:
+            raise OSError(f"cannot listen on {address}: {error}") from error
+        await self._server.start()
+        return port
+
+    async def stop(self, grace_s: float) -> None:
+        """Take no more calls; give those that were taken `grace_s` to be answered."""
+        await self._server.stop(grace_s)
+
+
+class HealthOfModels:
+    """grpc.health.v1 for the server ("") and for each model by name, kept as the routes say."""
+
+    def __init__(self) -> None:
+        self.servicer = health.aio.HealthServicer()
+        # Invariant: what the servicer was last told, so that watchers hear of changes only.
+        self._told: dict[str, int] = {}
+        self._tasks: set[asyncio.Task[None]] = set()
+
+    def update(self, routes: Routes) -> None:
+        """Tell the servicer what changed; a model that is gone is unknown from then on to new checks."""
+        wanted = {name: _SERVING if _answers(routes, name) else _NOT_SERVING for name in routes.entries}
+        wanted[""] = _SERVING if routes.all_ready else _NOT_SERVING
+        for name in self._told.keys() - wanted.keys():
+            wanted[name] = health_pb2.HealthCheckResponse.SERVICE_UNKNOWN
+        for name, status in wanted.items():
+            if self._told.get(name) != status:
+                self._told[name] = status
+                task = asyncio.get_running_loop().create_task(self.servicer.set(name, status))
+                self._tasks.add(task)
+                task.add_done_callback(self._tasks.discard)
+
+
+def _answers(routes: Routes, name: str) -> bool:
+    return not routes.draining and any(entry.ready for entry in routes.entries[name].values())
+
+
+def _handler(gateway: Gateway, method: str) -> Callable[[bytes, Any], Awaitable[bytes]]:
+    async def handle(data: bytes, context: Any) -> bytes:
+        loop = asyncio.get_running_loop()
+        answer: asyncio.Future[bytes | HorngateError] = loop.create_future()
+
+        def respond(result: bytes | HorngateError) -> None:
+            if not answer.done():
+                answer.set_result(result)
+
+        left_s = context.time_remaining()
+        deadline_s = None if left_s is None else time.monotonic() + left_s
+        call = gateway.handle(method, data, deadline_s, respond)
+        try:
+            result = await answer
+        except asyncio.CancelledError:
+            if call is not None:
+                gateway.cancel(call)
+            raise
+        if isinstance(result, HorngateError):
+            await context.abort(code_of(result), str(result))
+        return result  # type: ignore[return-value]
+
+    return handle
+
+
+def _enable_reflection(server: Any) -> None:
+    for file in (health_pb2.DESCRIPTOR, horngate_pb2.DESCRIPTOR):
+        with suppress(TypeError):  # It is in the pool already: another server of this process brought it.
+            add_file(file)
+    names: Sequence[str] = (
+        oip.SERVICE,
+        DESCRIBE_SERVICE,
+        health_pb2.DESCRIPTOR.services_by_name["Health"].full_name,
+        reflection.SERVICE_NAME,
+    )
+    reflection.enable_server_reflection(names, server, pool=POOL)

@@ -1,0 +1,155 @@
+"""A ModelInfer message read into what a worker needs, checked against the model; and the answer written."""
+
+import math
+import time
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, field
+from typing import Any
+
+from horngate.contract.errors import HorngateError, InvalidRequest, Unsupported
+from horngate.contract.tensors import TensorSpec, numpy_dtype, shape_text
+from horngate.oip.codec import decode_contents, decode_tensor, encode_tensor
+from horngate.oip.messages import ModelInferRequest, ModelInferResponse
+from horngate.oip.wire import ParsedRequest, assemble_infer_response
+from horngate.server.gateway.routes import Entry, nearest
+
+Raw = bytes | memoryview
+Respond = Callable[[bytes | HorngateError], None]
+"""Called once, with the reply's bytes or the error."""
+
+_SEQUENCE = ("sequence_id", "sequence_start", "sequence_end")
+
+
+@dataclass(slots=True, eq=False, kw_only=True)
+class Call:
+    """A checked request on its way: what to send to a worker, and whom to answer.
+
+    `deaths` counts the workers that ended while they had it; after one it runs alone.
+    """
+
+    entry: Entry
+    id: str
+    asked_version: str
+    outputs: tuple[str, ...]
+    rows: int
+    tensors: list[tuple[list[int], Raw]]
+    deadline_s: float | None
+    arrived_s: float
+    respond: Respond
+    number: int = 0
+    deaths: int = 0
+    tries: int = 0
+    payloads: list[Any] = field(default_factory=list)
+    answered: bool = False
+
+
+def read_call(entry: Entry, parsed: ParsedRequest, deadline_s: float | None, respond: Respond) -> Call:
+    """Check a request against its model. InvalidRequest says what was received and what was expected."""
+    message = parsed.message
+    _refuse_unsupported(entry, message)
+    tensors = _tensors(entry, message, parsed.raws)
+    return Call(
+        entry=entry,
+        id=message.id,
+        asked_version=message.model_version,
+        outputs=tuple(output.name for output in message.outputs if entry.output(output.name)),
+        rows=tensors[0][0][0],
+        tensors=tensors,
+        deadline_s=deadline_s,
+        arrived_s=time.monotonic(),
+        respond=respond,
+    )
+
+
+def write_answer(call: Call, shapes: Sequence[list[int]], raws: Sequence[Raw]) -> bytes:
+    """The ModelInferResponse for a call, from each output's shape and raw contents."""
+    entry = call.entry
+    response = ModelInferResponse(model_name=entry.name, model_version=entry.version, id=call.id)
+    requestable = entry.spec.requestable
+    names = call.outputs or [spec.name for spec in entry.spec.outputs]
+    for name, shape in zip(names, shapes, strict=True):
+        response.outputs.add(name=name, datatype=requestable[name].datatype, shape=shape)
+    return assemble_infer_response(response, raws)
+
+
+def _tensors(entry: Entry, message: ModelInferRequest, raws: list[Raw]) -> list[tuple[list[int], Raw]]:
+    specs = entry.spec.inputs
+    if raws and len(raws) != len(message.inputs):
+        raise InvalidRequest(
+            f"model '{entry.name}': received {len(raws)} raw_input_contents for {len(message.inputs)} inputs; "
+            "expected one for each input, in their order"
+        )
+    found: list[tuple[list[int], Raw] | None] = [None] * len(specs)
+    for index, tensor in enumerate(message.inputs):
+        place = entry.inputs.get(tensor.name)
+        if place is None:
+            raise InvalidRequest(
+                f"model '{entry.name}': no input '{tensor.name}'; expected {nearest(tensor.name, entry.inputs)}"
+            )
+        if found[place] is not None:
+            raise InvalidRequest(f"model '{entry.name}': input '{tensor.name}' is there twice")
+        found[place] = _tensor(entry, specs[place], tensor, raws[index] if raws else None)
+    missing = [spec.name for spec, tensor in zip(specs, found, strict=True) if tensor is None]
+    if missing:
+        raise InvalidRequest(f"model '{entry.name}': input '{missing[0]}' is missing; {_expects(entry)}")
+    tensors = [tensor for tensor in found if tensor is not None]
+    _check_rows(entry, tensors)
+    return tensors
+
+
+def _tensor(entry: Entry, spec: TensorSpec, tensor: Any, raw: Raw | None) -> tuple[list[int], Raw]:
+    where = f"model '{entry.name}': input '{spec.name}'"
+    if tensor.datatype != spec.datatype:
+        raise InvalidRequest(f"{where} has datatype '{tensor.datatype}'; expected {spec.datatype}")
+    shape = list(tensor.shape)
+    if not _fits(shape, spec):
+        raise InvalidRequest(
+            f"{where} has shape {shape_text(tuple(shape))}; expected {shape_text(spec.shape)}"
+        )
+    if "shared_memory_region" in tensor.parameters:
+        raise Unsupported(f"{where} lies in shared memory; this server takes it in raw_input_contents")
+    if raw is None:
+        return shape, encode_tensor(decode_contents(tensor.contents, spec.datatype, shape, spec.name))
+    if tensor.HasField("contents"):
+        raise InvalidRequest(f"{where} has contents beside raw_input_contents; expected one of the two")
+    if spec.datatype == "BYTES":
+        decode_tensor(raw, spec.datatype, shape, spec.name)
+    elif len(raw) != (expected := math.prod(shape) * numpy_dtype(spec.datatype).itemsize):
+        raise InvalidRequest(
+            f"{where}: received {len(raw)} bytes of raw contents; "
+            f"{spec.datatype} of shape {shape_text(tuple(shape))} takes {expected}"
+        )
+    return shape, raw
+
+
+def _fits(shape: list[int], spec: TensorSpec) -> bool:
+    return len(shape) == len(spec.shape) and all(
+        received >= 0 and expected in (None, received)
+        for received, expected in zip(shape, spec.shape, strict=True)
+    )
+
+
+def _check_rows(entry: Entry, tensors: list[tuple[list[int], Raw]]) -> None:
+    rows = {shape[0] for shape, _ in tensors}
+    if len(rows) > 1:
+        received = ", ".join(
+            f"'{spec.name}' {shape[0]}" for spec, (shape, _) in zip(entry.spec.inputs, tensors, strict=True)
+        )
+        raise InvalidRequest(f"model '{entry.name}': rows differ: {received}; expected as many in each input")
+    if rows == {0}:
+        raise InvalidRequest(f"model '{entry.name}': received 0 rows; expected 1 or more")
+
+
+def _refuse_unsupported(entry: Entry, message: ModelInferRequest) -> None:
+    for name in _SEQUENCE:
+        if name in message.parameters:
+            raise Unsupported(f"model '{entry.name}': received {name}; this model is not served as sequences")
+    for output in message.outputs:
+        for name in ("classification", "shared_memory_region"):
+            if name in output.parameters:
+                raise Unsupported(f"output '{output.name}': this server does not offer {name}")
+
+
+def _expects(entry: Entry) -> str:
+    inputs = ", ".join(f"'{spec.name}' {shape_text(spec.shape)}" for spec in entry.spec.inputs)
+    return f"expected {inputs}"

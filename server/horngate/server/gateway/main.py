@@ -1,0 +1,73 @@
+"""The gateway's process: one event loop, one transport."""
+
+import asyncio
+import json
+import os
+import signal
+import socket
+import sys
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any, Protocol
+
+import setproctitle
+from horngate.server.frames.channel import Channel
+from horngate.server.gateway.core import Gateway
+from horngate.server.logs import configure_logs, logger
+
+GRACE_S = 30.0
+
+
+class Transport(Protocol):
+    """What carries calls to a Gateway and answers back."""
+
+    async def start(self, address: str) -> int:
+        """Listen and serve; the port that was bound. OSError if the address is taken."""
+
+    async def stop(self, grace_s: float) -> None:
+        """Take no more calls; give those that were taken `grace_s` to be answered."""
+
+
+def transport_named(options: Mapping[str, Any], gateway: Gateway) -> Transport:
+    """The transport that the options name, `native` or `grpcio`; only its library is imported."""
+    share_port = options["share_port"]
+    if options["transport"] == "native":
+        from horngate.server.gateway.native_transport import NativeTransport
+
+        return NativeTransport(gateway, Path(options["directory"]), share_port=share_port)
+    from horngate.server.gateway.grpcio_transport import GrpcioTransport
+
+    return GrpcioTransport(gateway, share_port=share_port)
+
+
+async def serve(options: Mapping[str, Any], control: Channel) -> None:
+    """Serve until the supervisor says stop, or is gone; then answer what was accepted."""
+    gateway = Gateway(control, max_message_bytes=options["max_message_bytes"])
+    sweeper = asyncio.get_running_loop().create_task(gateway.sweep())
+    transport = transport_named(options, gateway)
+    try:
+        port = await transport.start(options["address"])
+    except OSError as error:
+        gateway.tell("unable", str(error))
+        return
+    gateway.tell("started", port)
+    await gateway.stopping.wait()
+    await transport.stop(GRACE_S)
+    sweeper.cancel()
+    logger().info("gateway stopped")
+
+
+def main() -> None:
+    """`python -m horngate.server.gateway.main NAME OPTIONS_JSON CONTROL_FD`"""
+    name, options, control_fd = sys.argv[1], json.loads(sys.argv[2]), int(sys.argv[3])
+    signal.signal(signal.SIGINT, signal.SIG_IGN)
+    signal.signal(signal.SIGTERM, signal.SIG_IGN)
+    setproctitle.setproctitle(f"horngate: {name}")
+    configure_logs(name)
+    asyncio.run(serve(options, Channel(socket.socket(fileno=control_fd))))
+    sys.stderr.flush()
+    os._exit(0)
+
+
+if __name__ == "__main__":
+    main()

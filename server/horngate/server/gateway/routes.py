@@ -1,0 +1,145 @@
+"""What a gateway knows of the models: the table that the supervisor sends it, whole, whenever it changes."""
+
+import difflib
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from functools import cached_property
+from pathlib import Path
+from typing import Any
+
+from horngate.contract.errors import InvalidRequest, NotFound, Unavailable
+from horngate.contract.models import ModelSpec
+from horngate.contract.tensors import TensorSpec
+from horngate.server.artifact import Artifact
+
+READY, LOADING, UNLOADING, UNAVAILABLE = "READY", "LOADING", "UNLOADING", "UNAVAILABLE"
+"""The states of RepositoryIndex."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class Entry:
+    """One version of one model, as RepositoryIndex tells of it. `handle` is "" unless it is ready."""
+
+    name: str
+    version: str
+    state: str
+    reason: str = ""
+    handle: str = ""
+    source: str = ""
+    workers: tuple[str, ...] = ()
+    folder: str = ""
+    report: Mapping[str, Any] = field(default_factory=dict)
+
+    @cached_property
+    def spec(self) -> ModelSpec:
+        """Inputs, outputs and layers, read from the artifact once."""
+        return Artifact(Path(self.folder)).spec
+
+    @cached_property
+    def inputs(self) -> dict[str, int]:
+        """Each input's position."""
+        return {spec.name: index for index, spec in enumerate(self.spec.inputs)}
+
+    @property
+    def ready(self) -> bool:
+        """Whether requests are answered."""
+        return bool(self.handle)
+
+    @property
+    def cap(self) -> int:
+        """The most rows that run together."""
+        return int(self.report.get("cap", 1))
+
+    def output(self, name: str) -> TensorSpec:
+        """The tensor of that requestable name. InvalidRequest, with the nearest names, if there is none."""
+        found = self.spec.requestable.get(name)
+        if found is None:
+            expected = nearest(name, self.spec.requestable)
+            raise InvalidRequest(f"model '{self.name}': no output or layer '{name}'; expected {expected}")
+        return found
+
+
+@dataclass(frozen=True, kw_only=True)
+class WorkerAddress:
+    """Where a worker listens. A restarted worker has the same name and a new incarnation."""
+
+    name: str
+    path: str
+    incarnation: int
+
+
+@dataclass(frozen=True, kw_only=True)
+class Routes:
+    """The whole table. `entries` holds, for each model, its versions, newest last."""
+
+    generation: int = 0
+    draining: bool = False
+    entries: Mapping[str, Mapping[str, Entry]] = field(default_factory=dict)
+    workers: Mapping[str, WorkerAddress] = field(default_factory=dict)
+
+    def find(self, name: str, version: str) -> Entry:
+        """The entry that a request means; without a version, the newest that is ready.
+
+        NotFound: no such model or version. Unavailable: it is there but not ready.
+        """
+        versions = self.entries.get(name)
+        if not versions:
+            raise NotFound(f"no model '{name}'; expected {nearest(name, self.entries)}")
+        if version:
+            if version not in versions:
+                raise NotFound(
+                    f"model '{name}': no version '{version}'; expected {nearest(version, versions)}"
+                )
+            return versions[version]
+        ready = [entry for entry in versions.values() if entry.ready]
+        return ready[-1] if ready else list(versions.values())[-1]
+
+    def find_ready(self, name: str, version: str) -> Entry:
+        """Like `find`, but Unavailable, saying why, if the entry does not answer requests."""
+        entry = self.find(name, version)
+        if not entry.ready:
+            why = f": {entry.reason}" if entry.reason else "; ask again in a moment"
+            raise Unavailable(f"model '{name}' version {entry.version} is {entry.state}{why}")
+        return entry
+
+    def find_again(self, entry: Entry, asked_version: str) -> Entry:
+        """What answers a request now that was meant for `entry` before: the same version while it is there."""
+        same = self.entries.get(entry.name, {}).get(entry.version)
+        return same if same is not None else self.find_ready(entry.name, asked_version)
+
+    @property
+    def all_ready(self) -> bool:
+        """Whether no model is on its way to its first answer, and the server is not going away.
+
+        A model that failed does not count: it must not keep the others from being used.
+        """
+        waiting = (
+            not any(entry.ready for entry in versions.values())
+            and any(entry.state == LOADING for entry in versions.values())
+            for versions in self.entries.values()
+        )
+        return self.generation > 0 and not self.draining and not any(waiting)
+
+
+def nearest(name: str, names: Mapping[str, Any]) -> str:
+    """What to say was expected in place of `name`."""
+    close = difflib.get_close_matches(name, names, n=3) or list(names)[:5]
+    if not close:
+        return "one of none: nothing is served"
+    more = ", …" if len(names) > len(close) else ""
+    return "one of " + ", ".join(f"'{each}'" for each in close) + more
+
+
+def read_routes(data: Mapping[str, Any], before: Routes) -> Routes:
+    """The table from the supervisor's message; entries that did not change keep what they have read."""
+    entries: dict[str, dict[str, Entry]] = {}
+    for item in data["entries"]:
+        entry = Entry(**(item | {"workers": tuple(item["workers"])}))
+        known = before.entries.get(entry.name, {}).get(entry.version)
+        entries.setdefault(entry.name, {})[entry.version] = known if known == entry else entry
+    return Routes(
+        generation=data["generation"],
+        draining=data["draining"],
+        entries=entries,
+        workers={item["name"]: WorkerAddress(**item) for item in data["workers"]},
+    )

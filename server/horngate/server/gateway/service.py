@@ -1,0 +1,151 @@
+"""The methods that answer from the routing table: what is served, how it looks, whether it is ready."""
+
+from collections.abc import Mapping
+from importlib.metadata import version
+from typing import Any
+
+from horngate.contract.tensors import TensorSpec
+from horngate.oip import messages as oip
+from horngate.server.gateway.routes import Entry, Routes
+from horngate.v1 import horngate_pb2 as v1
+from horngate.v1.describe import write_spec
+
+SERVER_NAME = "horngate"
+EXTENSIONS = ("binary_tensor_data", "model_configuration", "statistics")
+_CONFIG_TYPE = {"BYTES": "TYPE_STRING"}
+_DURATIONS = {
+    "success": "horngate_request_duration_seconds",
+    "queue": "horngate_queue_duration_seconds",
+    "compute_infer": "horngate_compute_duration_seconds",
+}
+
+
+def server_live(_: oip.ServerLiveRequest, routes: Routes) -> oip.ServerLiveResponse:
+    """ServerLive: a gateway that answers is live."""
+    return oip.ServerLiveResponse(live=True)
+
+
+def server_ready(_: oip.ServerReadyRequest, routes: Routes) -> oip.ServerReadyResponse:
+    """ServerReady: every model has a version that answers."""
+    return oip.ServerReadyResponse(ready=routes.all_ready)
+
+
+def model_ready(request: oip.ModelReadyRequest, routes: Routes) -> oip.ModelReadyResponse:
+    """ModelReady. NotFound for a model or version that is not there."""
+    return oip.ModelReadyResponse(ready=routes.find(request.name, request.version).ready)
+
+
+def server_metadata(_: oip.ServerMetadataRequest, routes: Routes) -> oip.ServerMetadataResponse:
+    """ServerMetadata: the extensions that work."""
+    return oip.ServerMetadataResponse(name=SERVER_NAME, version=version("horngate"), extensions=EXTENSIONS)
+
+
+def model_metadata(request: oip.ModelMetadataRequest, routes: Routes) -> oip.ModelMetadataResponse:
+    """ModelMetadata: shapes include the rows axis as -1."""
+    entry = routes.find_ready(request.name, request.version)
+    response = oip.ModelMetadataResponse(
+        name=entry.name,
+        versions=[each.version for each in routes.entries[entry.name].values() if each.ready],
+        platform="keras",
+    )
+    for spec in entry.spec.inputs:
+        response.inputs.add(name=spec.name, datatype=spec.datatype, shape=_axes(spec))
+    for spec in entry.spec.outputs:
+        response.outputs.add(name=spec.name, datatype=spec.datatype, shape=_axes(spec))
+    return response
+
+
+def model_config(request: oip.ModelConfigRequest, routes: Routes) -> oip.ModelConfigResponse:
+    """ModelConfig: dims leave the rows axis out; `max_batch_size` is the cap."""
+    entry = routes.find_ready(request.name, request.version)
+    config = oip.ModelConfig(
+        name=entry.name,
+        platform="keras",
+        backend=str(entry.report.get("engine", "")),
+        max_batch_size=entry.cap,
+        dynamic_batching=oip.ModelDynamicBatching(preferred_batch_size=[int(entry.report["dispatch_rows"])]),
+    )
+    for spec in entry.spec.inputs:
+        config.input.add(name=spec.name, data_type=_config_type(spec), dims=_axes(spec)[1:])
+    for spec in entry.spec.outputs:
+        config.output.add(name=spec.name, data_type=_config_type(spec), dims=_axes(spec)[1:])
+    return oip.ModelConfigResponse(config=config)
+
+
+def repository_index(request: oip.RepositoryIndexRequest, routes: Routes) -> oip.RepositoryIndexResponse:
+    """RepositoryIndex: every version with its state, and the reason where it is not ready."""
+    response = oip.RepositoryIndexResponse()
+    for versions in routes.entries.values():
+        for entry in versions.values():
+            if entry.ready or not request.ready:
+                response.models.add(
+                    name=entry.name, version=entry.version, state=entry.state, reason=entry.reason
+                )
+    return response
+
+
+def describe_model(request: v1.DescribeModelRequest, routes: Routes) -> v1.DescribeModelResponse:
+    """horngate.v1 DescribeModel: inputs, outputs and every layer."""
+    entry = routes.find_ready(request.name, request.version)
+    response = v1.DescribeModelResponse(
+        name=entry.name,
+        version=entry.version,
+        engine=str(entry.report.get("engine", "")),
+        device=str(entry.report.get("device", "")),
+        cap=entry.cap,
+        state=entry.state,
+        source=entry.source,
+    )
+    write_spec(entry.spec, response)
+    return response
+
+
+Totals = Mapping[tuple[str, str], Mapping[str, float]]
+
+
+def model_statistics(
+    request: oip.ModelStatisticsRequest, routes: Routes, totals: Totals
+) -> oip.ModelStatisticsResponse:
+    """ModelStatistics: sums since the server started, from the same figures as /metrics."""
+    if request.name:
+        entries = [routes.find(request.name, request.version)]
+        if not request.version:
+            entries = list(routes.entries[request.name].values())
+    else:
+        entries = [entry for versions in routes.entries.values() for entry in versions.values()]
+    response = oip.ModelStatisticsResponse()
+    for entry in entries:
+        if entry.ready or request.name:
+            response.model_stats.append(_statistics(entry, totals.get((entry.name, entry.version), {})))
+    return response
+
+
+def _statistics(entry: Entry, sums: Mapping[str, float]) -> oip.ModelStatistics:
+    statistics = oip.ModelStatistics(
+        name=entry.name,
+        version=entry.version,
+        inference_count=int(sums.get("horngate_rows_total", 0)),
+        execution_count=int(sums.get("horngate_compute_duration_seconds_count", 0)),
+    )
+    stats = statistics.inference_stats
+    for field, metric in _DURATIONS.items():
+        duration = getattr(stats, field)
+        duration.count = int(sums.get(f"{metric}_count", 0))
+        duration.ns = int(sums.get(f"{metric}_sum", 0.0) * 1e9)
+    # Triton counts compute by request, and clients divide by it: a request's share of its batch's time.
+    stats.compute_infer.count = stats.queue.count
+    stats.fail.count = sum(
+        int(value)
+        for name, value in sums.items()
+        if name.startswith("horngate_requests_total{") and name != "horngate_requests_total{OK}"
+    )
+    stats.fail.ns = int(sums.get("horngate_failed_requests_seconds_total", 0.0) * 1e9)
+    return statistics
+
+
+def _axes(spec: TensorSpec) -> list[int]:
+    return [-1 if size is None else size for size in spec.shape]
+
+
+def _config_type(spec: TensorSpec) -> Any:
+    return _CONFIG_TYPE.get(spec.datatype, f"TYPE_{spec.datatype}")

@@ -1,0 +1,148 @@
+"""Every metric, in one place; and the sums that ModelStatistics is made of.
+
+Each process writes its own memory-mapped files (prometheus_client's multiprocess mode); the supervisor reads
+them all. So a killed process loses none of its counts, and a scrape asks nothing of a busy worker.
+`configure_metrics` must run before anything here is used, since prometheus_client reads the variable on import.
+"""
+
+import os
+from collections import defaultdict
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from prometheus_client import CollectorRegistry
+
+DIRECTORY_VARIABLE = "PROMETHEUS_MULTIPROC_DIR"
+SECONDS = (
+    0.0001, 0.00025, 0.0005, 0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1.0, 2.5, 5.0, 10.0, 30.0,
+)  # fmt: skip
+ROWS = tuple(float(1 << power) for power in range(13))
+
+
+def configure_metrics(directory: Path) -> None:
+    """Say where the processes of one server keep their figures; children inherit it."""
+    directory.mkdir(parents=True, exist_ok=True)
+    os.environ[DIRECTORY_VARIABLE] = str(directory)
+
+
+class GatewayMetrics:
+    """What a gateway counts."""
+
+    def __init__(self) -> None:
+        from prometheus_client import Counter, Gauge, Histogram
+
+        labels = ("model", "version")
+        self.requests = Counter(
+            "horngate_requests", "Inference requests answered, by gRPC status code.", (*labels, "code")
+        )
+        self.rows = Counter("horngate_rows", "Rows answered with success.", labels)
+        self.duration = Histogram(
+            "horngate_request_duration_seconds",
+            "From a request's arrival to its answer.",
+            labels,
+            buckets=SECONDS,
+        )
+        self.failed_seconds = Counter(
+            "horngate_failed_requests_seconds", "Time spent on requests that failed.", labels
+        )
+        self.waiting = Gauge(
+            "horngate_requests_in_flight",
+            "Requests accepted and not yet answered.",
+            multiprocess_mode="livesum",
+        )
+
+
+class WorkerMetrics:
+    """What a worker counts."""
+
+    def __init__(self) -> None:
+        from prometheus_client import Gauge, Histogram
+
+        labels = ("model", "version")
+        self.batch_rows = Histogram("horngate_batch_rows", "Rows in a batch.", labels, buckets=ROWS)
+        self.queue = Histogram(
+            "horngate_queue_duration_seconds", "A request's wait for its batch.", labels, buckets=SECONDS
+        )
+        self.compute = Histogram(
+            "horngate_compute_duration_seconds", "A batch's time in the engine.", labels, buckets=SECONDS
+        )
+        self.queued_rows = Gauge(
+            "horngate_queued_rows", "Rows waiting for a batch.", ("device",), multiprocess_mode="livesum"
+        )
+        self.cap = Gauge(
+            "horngate_model_max_batch_rows", "Largest batch that fits.", labels, multiprocess_mode="livemax"
+        )
+        self.dispatch = Gauge(
+            "horngate_model_dispatch_rows",
+            "Batch size that runs fastest.",
+            labels,
+            multiprocess_mode="livemax",
+        )
+        self.memory = Gauge(
+            "horngate_model_memory_bytes",
+            "Memory that a loaded model holds before any batch.",
+            (*labels, "device"),
+            multiprocess_mode="livesum",
+        )
+
+
+class SupervisorMetrics:
+    """What the supervisor counts."""
+
+    def __init__(self) -> None:
+        from prometheus_client import Counter, Gauge, Histogram
+
+        self.models = Gauge(
+            "horngate_models", "Model versions, by state.", ("state",), multiprocess_mode="livesum"
+        )
+        self.builds = Counter("horngate_builds", "Finished builders, by outcome.", ("outcome",))
+        self.build_seconds = Histogram(
+            "horngate_build_duration_seconds",
+            "A builder's run.",
+            buckets=(1, 2, 5, 10, 20, 30, 60, 120, 300, 600),
+        )
+        self.load_failures = Counter(
+            "horngate_model_load_failures", "Versions that could not be served.", ("model", "version")
+        )
+        self.restarts = Counter(
+            "horngate_process_restarts", "Processes that ended by themselves, restarted.", ("kind",)
+        )
+        self.worker_restarts = Counter("horngate_worker_restarts", "Workers restarted.", ("device",))
+
+
+def registry() -> "CollectorRegistry":
+    """A registry that sums every process's figures at each collection."""
+    from prometheus_client import CollectorRegistry
+    from prometheus_client.multiprocess import MultiProcessCollector
+
+    collected = CollectorRegistry()
+    MultiProcessCollector(collected)  # type: ignore[no-untyped-call]
+    return collected
+
+
+def forget_process(pid: int) -> None:
+    """Drop the gauges of a process that has ended; its counters stay."""
+    from prometheus_client.multiprocess import mark_process_dead
+
+    mark_process_dead(pid)  # type: ignore[no-untyped-call]
+
+
+def collect_totals() -> dict[tuple[str, str], dict[str, float]]:
+    """Sums by (model, version): `horngate_rows_total`, `horngate_queue_duration_seconds_sum`, …
+
+    A name with a `code` label appears once a code as `name{CODE}`.
+    """
+    totals: dict[tuple[str, str], dict[str, float]] = defaultdict(lambda: defaultdict(float))
+    for family in registry().collect():
+        for sample in family.samples:
+            _add(totals, sample)
+    return totals
+
+
+def _add(totals: dict[tuple[str, str], dict[str, float]], sample: Any) -> None:
+    if "model" not in sample.labels or sample.name.endswith("_bucket"):
+        return
+    code = sample.labels.get("code")
+    name = f"{sample.name}{{{code}}}" if code else sample.name
+    totals[sample.labels["model"], sample.labels["version"]][name] += sample.value

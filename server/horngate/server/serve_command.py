@@ -1,0 +1,137 @@
+"""`horngate serve`: the supervisor's process."""
+
+import argparse
+import asyncio
+import signal
+import tempfile
+from pathlib import Path
+
+from horngate.contract.errors import LoadError
+from horngate.server.settings import TRANSPORTS, GatewaySettings, ServerSettings
+
+HELP = "serve a folder of Keras files, or networks of the zoo, over gRPC"
+
+
+def add_arguments(parser: argparse.ArgumentParser) -> None:
+    """Flags of `horngate serve`."""
+    parser.add_argument(
+        "models",
+        nargs="?",
+        type=Path,
+        metavar="MODELS",
+        help="folder with NAME.h5, NAME.hdf5, NAME.keras or NAME/VERSION/model.h5, each optionally with "
+        "NAME/model.toml; it is watched, and new files and versions are taken in while serving",
+    )
+    parser.add_argument(
+        "--zoo", default="", metavar="NAME,…", help="also serve these networks: mobilenet_v2,resnet50"
+    )
+    parser.add_argument(
+        "--zoo-weights",
+        default=ServerSettings.zoo_weights,
+        metavar="WHICH",
+        help="weights for --zoo: imagenet (downloaded once), none (random), or a file (default: %(default)s)",
+    )
+    _add_network_arguments(parser)
+    parser.add_argument(
+        "--cache",
+        type=Path,
+        default=ServerSettings.cache,
+        help="folder for what is built from the models; a second start is ready at once (default: %(default)s)",
+    )
+    parser.add_argument(
+        "--ready-file",
+        type=Path,
+        metavar="FILE",
+        help='written when everything is served: {"grpc": "HOST:PORT", "http": "HOST:PORT"}',
+    )
+
+
+def _add_network_arguments(parser: argparse.ArgumentParser) -> None:
+    default = GatewaySettings()
+    parser.add_argument(
+        "--host",
+        default=default.host,
+        help="address to listen on; 0.0.0.0 for every interface (default: %(default)s)",
+    )
+    parser.add_argument(
+        "--grpc-port", type=int, default=default.port, help="0 for any free one (default: %(default)s)"
+    )
+    parser.add_argument(
+        "--http-port",
+        type=int,
+        default=ServerSettings.http_port,
+        help="for /metrics and /healthz, 0 for any free one (default: %(default)s)",
+    )
+    parser.add_argument(
+        "--transport",
+        choices=TRANSPORTS,
+        default=default.transport,
+        help="native: unary calls at a tenth of the CPU; grpcio: all of gRPC's own stack (default: %(default)s)",
+    )
+    parser.add_argument(
+        "--gateways",
+        type=int,
+        default=default.gateways,
+        help="gateway processes that share the port (default: %(default)s)",
+    )
+    parser.add_argument(
+        "--max-message-bytes",
+        type=int,
+        default=default.max_message_bytes,
+        help="largest request that is taken (default: %(default)s)",
+    )
+
+
+def run(args: argparse.Namespace) -> int:
+    """Serve until SIGTERM or SIGINT; 0 once everything accepted is answered."""
+    settings = ServerSettings(
+        models=args.models,
+        zoo=tuple(name for name in args.zoo.split(",") if name),
+        zoo_weights=args.zoo_weights,
+        http_port=args.http_port,
+        cache=args.cache,
+        gateway=GatewaySettings(
+            host=args.host,
+            port=args.grpc_port,
+            transport=args.transport,
+            gateways=args.gateways,
+            max_message_bytes=args.max_message_bytes,
+        ),
+    )
+    if settings.models is None and not settings.zoo:
+        raise LoadError("there is nothing to serve: name a folder of models, or networks with --zoo")
+    if settings.models is not None and not settings.models.is_dir():
+        raise LoadError(f"{settings.models} is no folder; expected the folder that holds the models")
+    # The folder of sockets and counters goes with the server; only this user may enter it.
+    with tempfile.TemporaryDirectory(prefix="horngate-") as directory:
+        return asyncio.run(_serve(settings, Path(directory), args.ready_file))
+
+
+async def _serve(settings: ServerSettings, directory: Path, ready_file: Path | None) -> int:
+    from horngate.server.metrics import configure_metrics
+
+    configure_metrics(directory / "metrics")
+    import setproctitle
+    from horngate.server.logs import configure_logs
+    from horngate.server.supervisor.http import MetricsServer
+    from horngate.server.supervisor.screen import Screen
+    from horngate.server.supervisor.supervisor import Supervisor
+
+    setproctitle.setproctitle("horngate: supervisor")
+    configure_logs("supervisor")
+    host = settings.gateway.host
+    try:
+        http = MetricsServer(host, settings.http_port, lambda: supervisor.ready)
+    except OSError as error:
+        raise LoadError(f"HTTP: cannot listen on {host}:{settings.http_port}: {error}") from error
+    screen = Screen(f"{host}:{http.port}", ready_file)
+    supervisor = Supervisor(settings, directory, screen.show)
+    loop = asyncio.get_running_loop()
+    for number in (signal.SIGTERM, signal.SIGINT):
+        loop.add_signal_handler(number, supervisor.stop)
+    try:
+        await supervisor.run()
+    finally:
+        screen.close()
+        http.close()
+    return 0

@@ -1,0 +1,1 @@
+"""The supervisor: watches the repository, decides, starts and restarts the other processes."""

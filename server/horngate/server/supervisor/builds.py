@@ -1,0 +1,52 @@
+"""Builders: one process a source, watched from start to end."""
+
+import asyncio
+import json
+import sys
+from collections.abc import Callable
+from contextlib import suppress
+
+from horngate.server.builder.order import BuildOrder
+
+PATIENCE_S = 900.0
+_LAST_WORDS = 2000
+
+
+async def run_builder(order: BuildOrder, on_stage: Callable[[str], None]) -> str | None:
+    """Run a builder to its end; why it failed, or None. A cancelled or overdue builder is killed."""
+    process = await asyncio.create_subprocess_exec(
+        sys.executable, "-m", "horngate.server.builder.main",
+        stdin=asyncio.subprocess.PIPE,
+        stdout=asyncio.subprocess.PIPE,
+        stderr=asyncio.subprocess.PIPE,
+        start_new_session=True,
+    )  # fmt: skip
+    try:
+        async with asyncio.timeout(PATIENCE_S):
+            return await _follow(process, order, on_stage)
+    except TimeoutError:
+        return f"its builder took more than {PATIENCE_S:.0f} s and was stopped"
+    finally:
+        if process.returncode is None:
+            with suppress(ProcessLookupError):
+                process.kill()
+            await process.wait()
+
+
+async def _follow(
+    process: asyncio.subprocess.Process, order: BuildOrder, on_stage: Callable[[str], None]
+) -> str | None:
+    assert process.stdin and process.stdout and process.stderr  # noqa: S101 - pipes were asked for
+    process.stdin.write(order.to_json().encode())
+    process.stdin.close()
+    words = asyncio.ensure_future(process.stderr.read())
+    outcome: dict[str, str] = {}
+    async for line in process.stdout:
+        outcome = json.loads(line)
+        if "stage" in outcome:
+            on_stage(outcome["stage"])
+    status = await process.wait()
+    last_words = (await words)[-_LAST_WORDS:].decode(errors="replace").strip()
+    if "done" in outcome:
+        return None
+    return outcome.get("error") or f"its builder ended with status {status}: {last_words or 'no last words'}"

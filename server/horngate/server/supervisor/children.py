@@ -1,0 +1,104 @@
+"""Child processes and the control connection to each."""
+
+import asyncio
+import os
+import socket
+import sys
+import time
+from collections.abc import Callable, Mapping, Sequence
+from contextlib import suppress
+from typing import Any
+
+from horngate.server.frames.channel import Channel, ChannelClosed, Frame
+
+# Large messages otherwise cost a system call and fresh pages each; bench/transports.py has the figures.
+MALLOC = {
+    "MALLOC_MMAP_THRESHOLD_": str(1 << 30),
+    "MALLOC_TRIM_THRESHOLD_": str(1 << 30),
+    "MALLOC_TOP_PAD_": str(64 << 20),
+}
+
+
+class Child:
+    """One gateway or worker. The supervisor's event loop owns it; it ends when its control connection does."""
+
+    def __init__(self, name: str, module: str, arguments: Sequence[str]) -> None:
+        self.name = name
+        self.pid = 0
+        self.started_s = 0.0
+        self._module = module
+        self._arguments = arguments
+        self._process: asyncio.subprocess.Process | None = None
+        self._channel: Channel | None = None
+
+    async def start(self, on_frame: Callable[["Child", Frame], None]) -> None:
+        """Start the process; `on_frame` hears what it says."""
+        ours, theirs = socket.socketpair()
+        with theirs:
+            self._process = await asyncio.create_subprocess_exec(
+                sys.executable, "-m", self._module, *self._arguments, str(theirs.fileno()),
+                stdin=asyncio.subprocess.DEVNULL,
+                pass_fds=[theirs.fileno()],
+                env=_environment(),
+                start_new_session=True,
+            )  # fmt: skip
+        self.pid = self._process.pid
+        self.started_s = time.monotonic()
+        self._channel = Channel(ours)
+        loop = asyncio.get_running_loop()
+        loop.add_reader(ours.fileno(), self._readable, on_frame)
+
+    def send(self, *frame: Any) -> None:
+        """Queue a frame for the child; one that is gone hears nothing, and its end is told by `wait`."""
+        if self._channel is not None:
+            self._channel.send(list(frame))
+            self._flush()
+
+    async def wait(self) -> int:
+        """The exit status, once the process has ended; the connection is closed then."""
+        assert self._process is not None
+        status = await self._process.wait()
+        self._close()
+        return status
+
+    def kill(self) -> None:
+        """End the process at once."""
+        if self._process is not None and self._process.returncode is None:
+            with suppress(ProcessLookupError):
+                self._process.kill()
+
+    def _readable(self, on_frame: Callable[["Child", Frame], None]) -> None:
+        if self._channel is None:
+            return
+        try:
+            frames = self._channel.receive()
+        except ChannelClosed:
+            asyncio.get_running_loop().remove_reader(self._channel.fileno())
+            return
+        for frame in frames:
+            on_frame(self, frame)
+
+    def _flush(self) -> None:
+        if self._channel is None:
+            return
+        loop = asyncio.get_running_loop()
+        try:
+            done = self._channel.flush()
+        except ChannelClosed:
+            return
+        if done:
+            loop.remove_writer(self._channel.fileno())
+        else:
+            loop.add_writer(self._channel.fileno(), self._flush)
+
+    def _close(self) -> None:
+        if self._channel is not None:
+            loop = asyncio.get_running_loop()
+            loop.remove_reader(self._channel.fileno())
+            loop.remove_writer(self._channel.fileno())
+            self._channel.close()
+            self._channel = None
+
+
+def _environment() -> Mapping[str, str]:
+    return MALLOC | os.environ

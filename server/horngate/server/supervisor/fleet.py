@@ -1,0 +1,215 @@
+"""The gateways and workers: started, restarted when they end by themselves, told what to route where."""
+
+import asyncio
+import itertools
+import json
+import time
+from collections.abc import Callable, Sequence
+from pathlib import Path
+from typing import Any, Protocol
+
+from horngate.contract.errors import LoadError
+from horngate.server.frames.channel import Frame
+from horngate.server.logs import logger
+from horngate.server.metrics import SupervisorMetrics, collect_totals, forget_process
+from horngate.server.settings import GatewaySettings
+from horngate.server.supervisor.children import Child
+
+DRAIN_S = 35.0
+LEAVE_S = 5.0
+QUICK_DEATH_S = 10.0
+LONGEST_PAUSE_S = 5.0
+
+
+class Owner(Protocol):
+    """Who is told of the workers."""
+
+    def worker_started(self, family: str) -> None:
+        """A worker, new or restarted, holds nothing yet and takes orders."""
+
+    def worker_said(self, family: str, frame: Frame) -> None:
+        """A worker tells of a model."""
+
+    def worker_ended(self, family: str) -> None:
+        """A worker is gone with all that it held; another is on its way."""
+
+
+class Fleet:
+    """One worker a family, and the gateways. The supervisor's event loop owns it."""
+
+    def __init__(
+        self, settings: GatewaySettings, directory: Path, owner: Owner, metrics: SupervisorMetrics
+    ) -> None:
+        self.grpc_port = settings.port
+        self.serving = asyncio.Event()
+        self.fault: LoadError | None = None
+        self._settings = settings
+        self._directory = directory
+        self._owner = owner
+        self._metrics = metrics
+        self._numbers = itertools.count(1)
+        # Invariant: a family is in _listening only while its worker in _workers takes connections.
+        self._workers: dict[str, Child] = {}
+        self._listening: dict[str, int] = {}
+        self._gateways: dict[str, Child] = {}
+        self._routed: dict[str, int] = {}
+        self._table: dict[str, Any] = {"generation": 0, "draining": False, "entries": [], "workers": []}
+        self._tasks: list[asyncio.Task[None]] = []
+        self._ending = False
+
+    def start_gateways(self) -> None:
+        """Start the gateways; `serving` is set when the first listens, `fault` if it cannot."""
+        self._keep("gateway 1", self._gateways, self._gateway, self._on_gateway)
+
+    def need_worker(self, family: str) -> None:
+        """Start the family's worker, unless there is one."""
+        if family not in self._workers:
+            self._keep(family, self._workers, self._worker, self._on_worker)
+
+    def tell_worker(self, family: str, *frame: Any) -> None:
+        """Send a worker an order."""
+        self._workers[family].send(*frame)
+
+    def listening(self, family: str) -> bool:
+        """Whether the family's worker takes orders."""
+        return family in self._listening
+
+    def publish(self, entries: Sequence[dict[str, Any]], *, draining: bool) -> int:
+        """Send every gateway a new table; its generation, for `routed`."""
+        self._table = self._table | {"entries": list(entries), "draining": draining}
+        return self._send_table()
+
+    def routed(self, generation: int) -> bool:
+        """Whether every gateway that lives has taken that table, or a later one."""
+        return bool(self._gateways) and all(
+            self._routed.get(name, -1) >= generation for name in self._gateways
+        )
+
+    async def drain(self) -> None:
+        """Let the gateways answer what they accepted, then end everything."""
+        self._ending = True
+        for child in self._gateways.values():
+            child.send("stop")
+        await self._gone(self._gateways, DRAIN_S)
+        for child in self._workers.values():
+            child.send("stop")
+        await self._gone(self._workers, LEAVE_S)
+        for child in [*self._gateways.values(), *self._workers.values()]:
+            child.kill()
+        await asyncio.gather(*self._tasks, return_exceptions=True)
+
+    def pids(self) -> dict[str, int]:
+        """The process of each worker and gateway, by name."""
+        return {name: child.pid for name, child in [*self._workers.items(), *self._gateways.items()]}
+
+    # Processes
+
+    def _worker(self, family: str) -> Child:
+        return Child(family, "horngate.server.worker.main", [family, str(self._socket(family))])
+
+    def _gateway(self, name: str) -> Child:
+        options = {
+            "address": f"{self._settings.host}:{self.grpc_port}",
+            "transport": self._settings.transport,
+            "share_port": self._settings.gateways > 1,
+            "max_message_bytes": self._settings.max_message_bytes,
+            "directory": str(self._directory),
+        }
+        return Child(name, "horngate.server.gateway.main", [name, json.dumps(options)])
+
+    def _socket(self, family: str) -> Path:
+        return self._directory / f"{family}.sock"
+
+    def _keep(
+        self,
+        name: str,
+        children: dict[str, Child],
+        make: Callable[[str], Child],
+        on_frame: Callable[[Child, Frame], None],
+    ) -> None:
+        children[name] = make(name)
+        self._tasks.append(asyncio.get_running_loop().create_task(self._run(name, children, make, on_frame)))
+
+    async def _run(
+        self,
+        name: str,
+        children: dict[str, Child],
+        make: Callable[[str], Child],
+        on_frame: Callable[[Child, Frame], None],
+    ) -> None:
+        """Start a child, wait for its end, start the next, until the fleet ends."""
+        pause_s = 0.0
+        while not self._ending and self.fault is None:
+            child = children[name]
+            await child.start(on_frame)
+            status = await child.wait()
+            forget_process(child.pid)
+            if self._ending:
+                break
+            self._ended(child, status, is_worker=children is self._workers)
+            quick = time.monotonic() - child.started_s < QUICK_DEATH_S
+            pause_s = min(LONGEST_PAUSE_S, pause_s * 2 or 0.1) if quick else 0.0
+            await asyncio.sleep(pause_s)
+            children[name] = make(name)
+        children.pop(name, None)
+
+    def _ended(self, child: Child, status: int, *, is_worker: bool) -> None:
+        logger().error("process ended by itself; another takes its place", name=child.name, status=status)
+        self._metrics.restarts.labels("worker" if is_worker else "gateway").inc()
+        self._routed.pop(child.name, None)
+        if is_worker:
+            self._metrics.worker_restarts.labels(child.name).inc()
+            self._listening.pop(child.name, None)
+            self._owner.worker_ended(child.name)
+
+    async def _gone(self, children: dict[str, Child], patience_s: float) -> None:
+        until_s = time.monotonic() + patience_s
+        while children and time.monotonic() < until_s:
+            await asyncio.sleep(0.02)
+
+    # What they say
+
+    def _on_worker(self, child: Child, frame: Frame) -> None:
+        if frame[0] != "started":
+            self._owner.worker_said(child.name, frame)
+            return
+        self._listening[child.name] = next(self._numbers)
+        # Orders first: a worker that knows what it will hold lets requests for it wait.
+        self._owner.worker_started(child.name)
+        self._send_table()
+
+    def _on_gateway(self, child: Child, frame: Frame) -> None:
+        kind, *rest = frame
+        if kind == "started":
+            self.grpc_port = rest[0]
+            self._start_more_gateways()
+            child.send("routes", self._table)
+            self.serving.set()
+        elif kind == "routed":
+            self._routed[child.name] = rest[0]
+        elif kind == "unable":
+            self.fault = LoadError(f"gRPC: {rest[0]}")
+            self.serving.set()
+        elif kind == "statistics":
+            asyncio.get_running_loop().create_task(self._send_statistics(child, rest[0]))
+
+    def _start_more_gateways(self) -> None:
+        # The first may have picked the port that all share.
+        for number in range(2, self._settings.gateways + 1):
+            if f"gateway {number}" not in self._gateways:
+                self._keep(f"gateway {number}", self._gateways, self._gateway, self._on_gateway)
+
+    async def _send_statistics(self, child: Child, token: int) -> None:
+        totals = await asyncio.to_thread(collect_totals)
+        child.send("statistics", token, [[*key, dict(sums)] for key, sums in totals.items()])
+
+    def _send_table(self) -> int:
+        generation: int = self._table["generation"] + 1
+        workers = [
+            {"name": family, "path": str(self._socket(family)), "incarnation": incarnation}
+            for family, incarnation in self._listening.items()
+        ]
+        self._table = self._table | {"generation": generation, "workers": workers}
+        for child in self._gateways.values():
+            child.send("routes", self._table)
+        return generation

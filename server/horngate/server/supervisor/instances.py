@@ -1,0 +1,130 @@
+"""One build of one source on its way through the server, and what is told of it."""
+
+import time
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+from horngate.contract.errors import InternalError
+from horngate.server.artifact import Artifact
+from horngate.server.supervisor.reconcile import TRANSITIONS, Seen, State
+from horngate.server.supervisor.repository import Source
+
+ONNX, KERAS = "onnx", "keras"
+"""The families of engines; each has its own worker, so that TensorFlow never meets the ONNX engines."""
+
+
+@dataclass(slots=True, eq=False, kw_only=True)
+class Instance:
+    """Mutable, owned by the supervisor's loop; `state` changes through `move` alone.
+
+    `folder` is the artifact's, once built. `deaths` counts the workers that ended while loading it.
+    """
+
+    handle: str
+    source: Source
+    state: State = State.BUILDING
+    stage: str = "waiting for a builder"
+    reason: str = ""
+    folder: Path | None = None
+    family: str = ONNX
+    deaths: int = 0
+    begun_s: float = field(default_factory=time.monotonic)
+    ready_s: float = 0.0
+    retired_at: int | None = None
+    report: Mapping[str, Any] = field(default_factory=dict)
+
+    def move(self, state: State, reason: str = "") -> None:
+        """Step to another state. InternalError if TRANSITIONS has no such step."""
+        if state not in TRANSITIONS[self.state]:
+            raise InternalError(f"{self.handle} cannot go from {self.state.value} to {state.value}")
+        self.state = state
+        self.reason = reason
+        if state is State.READY:
+            self.ready_s = time.monotonic()
+
+    @property
+    def seen(self) -> Seen:
+        """The instance as the plan sees it."""
+        return Seen(handle=self.handle, source=self.source, state=self.state)
+
+    @property
+    def took_s(self) -> float:
+        """From its beginning to ready."""
+        return self.ready_s - self.begun_s
+
+    def built(self, folder: Path) -> None:
+        """Take the finished artifact; the configuration and the converter say which engines it needs."""
+        self.folder = folder
+        refused = Artifact(folder).refused
+        if refused is not None:
+            self.stage = f"on Keras: {refused}"
+        if refused is not None or self.source.config.engine == "keras":
+            self.family = KERAS
+        self.move(State.BUILT)
+
+    def load_order(self) -> dict[str, Any]:
+        """What a worker is told, in LoadOrder's fields."""
+        config = self.source.config
+        return {
+            "handle": self.handle,
+            "name": self.source.name,
+            "version": self.source.version,
+            "folder": str(self.folder),
+            "engine": "keras" if self.family == KERAS else config.engine,
+            "max_rows": config.max_rows,
+        }
+
+
+_INDEX = {
+    State.BUILDING: "LOADING",
+    State.BUILT: "LOADING",
+    State.LOADING: "LOADING",
+    State.READY: "READY",
+    State.RETIRING: "UNLOADING",
+    State.FAILED: "UNAVAILABLE",
+}
+
+
+def entries(instances: Iterable[Instance], problems: Mapping[str, str]) -> list[dict[str, Any]]:
+    """The routing table's entries, one a model and version, versions in order; see gateway.routes.Entry.
+
+    Where a version has several instances the ready one answers; a failed newer one is told as its reason.
+    """
+    chosen: dict[tuple[str, int], list[Instance]] = {}
+    for instance in instances:
+        chosen.setdefault(instance.source.key, []).append(instance)
+    table = [_entry(*_by_weight(chosen[key])) for key in sorted(chosen)]
+    listed = {item["name"] for item in table}
+    for name, problem in problems.items():
+        if name not in listed:
+            table.append(_plain(name=name, version="", state="UNAVAILABLE", reason=problem))
+    return table
+
+
+def _by_weight(instances: list[Instance]) -> tuple[Instance, str]:
+    order = [State.READY, State.LOADING, State.BUILT, State.BUILDING, State.FAILED, State.RETIRING]
+    ranked = sorted(instances, key=lambda instance: order.index(instance.state))
+    failed = [instance.reason for instance in ranked[1:] if instance.state is State.FAILED]
+    return ranked[0], f"serving the file before; the new one failed: {failed[0]}" if failed else ""
+
+
+def _entry(instance: Instance, note: str) -> dict[str, Any]:
+    ready = instance.state is State.READY
+    waiting = instance.state in (State.BUILDING, State.BUILT, State.LOADING)
+    return _plain(
+        name=instance.source.name,
+        version=str(instance.source.version),
+        state=_INDEX[instance.state],
+        reason=instance.reason or note or (instance.stage if waiting else ""),
+        handle=instance.handle if ready else "",
+        source=instance.source.what,
+        workers=[instance.family] if ready else [],
+        folder=str(instance.folder or ""),
+        report=dict(instance.report),
+    )
+
+
+def _plain(**fields: Any) -> dict[str, Any]:
+    return {"handle": "", "source": "", "workers": [], "folder": "", "report": {}} | fields

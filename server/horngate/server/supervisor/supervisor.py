@@ -1,0 +1,307 @@
+"""The supervisor: holds what should be served against what is, and acts until the two agree.
+
+Everything here runs on one event loop and imports no ML library. `reconcile.plan` decides; the methods named
+after its actions perform. Gateways hear of every change through a whole new routing table and say when they
+have taken it; an instance is unloaded only once no gateway routes to it any more.
+"""
+
+import asyncio
+import itertools
+import time
+from collections.abc import Callable
+from pathlib import Path
+
+from horngate.contract.errors import LoadError
+from horngate.server.artifact import SPEC, SourceHashes, artifact_key
+from horngate.server.builder.order import BuildOrder
+from horngate.server.frames.channel import Frame
+from horngate.server.logs import logger
+from horngate.server.memory import available_bytes
+from horngate.server.metrics import SupervisorMetrics
+from horngate.server.settings import ModelConfig, ServerSettings, available_cores
+from horngate.server.supervisor.builds import run_builder
+from horngate.server.supervisor.fleet import Fleet
+from horngate.server.supervisor.instances import KERAS, Instance, entries
+from horngate.server.supervisor.reconcile import Build, Forget, Load, Retire, State, plan
+from horngate.server.supervisor.repository import Scan, Source, scan, settle, wanted
+
+POLL_S = 0.5
+ROUTED_S = 2.0
+BUILDER_MEMORY_SHARE = 0.8
+LOAD_DEATHS = 2
+
+
+class Supervisor:
+    """One server. `run` serves until `stop`; `on_change` hears of each step that people may want to see."""
+
+    def __init__(
+        self, settings: ServerSettings, directory: Path, on_change: Callable[["Supervisor"], None]
+    ) -> None:
+        self.settings = settings
+        self.draining = False
+        # Invariant: an instance is here from its Build until it is GONE.
+        self.instances: dict[str, Instance] = {}
+        self._on_change = on_change
+        self._metrics = SupervisorMetrics()
+        self._fleet = Fleet(settings.gateway, directory, self, self._metrics)
+        self._cache = settings.cache.expanduser()
+        self._hashes = SourceHashes(self._cache / "sources.json")
+        self._builders = asyncio.Semaphore(available_cores())
+        self._builds: dict[str, asyncio.Task[None]] = {}
+        self._numbers = itertools.count(1)
+        self._zoo = {
+            name: ModelConfig(source=f"zoo:{name}", weights=settings.zoo_weights) for name in settings.zoo
+        }
+        self._looked = Scan()
+        self._scan = Scan()
+        self._generation = 0
+        self._stopped = asyncio.Event()
+        self._changed = asyncio.Event()
+
+    @property
+    def grpc_address(self) -> str:
+        """Where the gateways listen, once `ready`."""
+        return f"{self.settings.gateway.host}:{self._fleet.grpc_port}"
+
+    @property
+    def ready(self) -> bool:
+        """Whether every wanted version is served or known to fail, and every gateway knows it."""
+        done = all(
+            each.state in (State.READY, State.FAILED, State.RETIRING) for each in self.instances.values()
+        )
+        there = {instance.source.identity for instance in self.instances.values()}
+        known = all(source.identity in there for source in self._wanted().values())
+        return done and known and not self.draining and self._fleet.routed(self._generation)
+
+    async def run(self) -> None:
+        """Serve until `stop`. LoadError if the server cannot start at all."""
+        self._fleet.start_gateways()
+        while not self._stopped.is_set() and self._fleet.fault is None:
+            self._look()
+            self._act()
+            self._on_change(self)
+            await self._next_turn()
+        await self._drain()
+        if self._fleet.fault is not None:
+            raise self._fleet.fault
+
+    def stop(self) -> None:
+        """Begin to drain; `run` returns when what was accepted is answered."""
+        self._stopped.set()
+        self._changed.set()
+
+    async def _next_turn(self) -> None:
+        """Wait for something to happen, but never longer than POLL_S: the folder is looked at that often."""
+        try:
+            async with asyncio.timeout(POLL_S):
+                await self._changed.wait()
+        except TimeoutError:
+            pass
+        self._changed.clear()
+
+    async def _drain(self) -> None:
+        self.draining = True
+        for task in self._builds.values():
+            task.cancel()
+        generation = self._publish()
+        until_s = time.monotonic() + ROUTED_S
+        # Health says NOT_SERVING everywhere before the first connection is turned away.
+        while not self._fleet.routed(generation) and time.monotonic() < until_s:
+            await asyncio.sleep(0.01)
+        await self._fleet.drain()
+
+    # Looking
+
+    def _look(self) -> None:
+        try:
+            found = scan(self.settings.models, self._zoo)
+        except OSError as error:
+            logger().error("the model repository cannot be read", error=str(error))
+            return
+        before = self._scan.problems
+        self._scan = settle(found, self._looked, self._scan, time.time())
+        self._looked = found
+        if found.problems != before:
+            for name, problem in found.problems.items():
+                logger().error("not served", model=name, reason=problem)
+            self._publish()
+
+    def _wanted(self) -> dict[tuple[str, int], Source]:
+        failed = [each.source.identity for each in self.instances.values() if each.state is State.FAILED]
+        return wanted(self._scan, failed)
+
+    # Acting
+
+    def _act(self) -> None:
+        for action in plan(self._wanted(), [instance.seen for instance in self.instances.values()]):
+            if isinstance(action, Build):
+                self._build(action.source)
+            elif isinstance(action, Load):
+                self._load(self.instances[action.handle])
+            elif isinstance(action, Retire):
+                self._retire(self.instances[action.handle])
+            elif isinstance(action, Forget):
+                self._forget(self.instances[action.handle])
+        self._unload_unrouted()
+
+    def _build(self, source: Source) -> None:
+        handle = f"{source.name}/{source.version}@{next(self._numbers)}"
+        instance = self.instances[handle] = Instance(handle=handle, source=source)
+        self._builds[handle] = asyncio.get_running_loop().create_task(self._make_artifact(instance))
+        self._publish()
+
+    def _load(self, instance: Instance) -> None:
+        self._fleet.need_worker(instance.family)
+        if not self._fleet.listening(instance.family):
+            return
+        instance.move(State.LOADING)
+        instance.stage = "choosing the fastest engine"
+        self._fleet.tell_worker(instance.family, "load", instance.load_order())
+        self._publish()
+
+    def _retire(self, instance: Instance) -> None:
+        instance.move(State.RETIRING)
+        instance.retired_at = self._publish()
+
+    def _unload_unrouted(self) -> None:
+        for instance in self.instances.values():
+            if instance.retired_at is not None and self._fleet.routed(instance.retired_at):
+                instance.retired_at = None
+                self._fleet.tell_worker(instance.family, "retire", instance.handle)
+
+    def _forget(self, instance: Instance) -> None:
+        task = self._builds.pop(instance.handle, None)
+        if task is not None:
+            task.cancel()
+        self._remove(instance)
+
+    def _remove(self, instance: Instance) -> None:
+        instance.move(State.GONE)
+        del self.instances[instance.handle]
+        self._publish()
+
+    def _publish(self) -> int:
+        problems = self._scan.problems
+        self._generation = self._fleet.publish(
+            entries(self.instances.values(), problems), draining=self.draining
+        )
+        for state in State:
+            count = sum(instance.state is state for instance in self.instances.values())
+            self._metrics.models.labels(state.value).set(count)
+        self._changed.set()
+        return self._generation
+
+    # Building
+
+    async def _make_artifact(self, instance: Instance) -> None:
+        try:
+            folder = await self._artifact(instance)
+        except (LoadError, OSError) as error:
+            self._fail(instance, str(error))
+            return
+        instance.built(folder)
+        refused = instance.stage if instance.family == KERAS else ""
+        if refused:
+            logger().warning("served by Keras itself", model=instance.source.name, reason=refused)
+        self._publish()
+
+    async def _artifact(self, instance: Instance) -> Path:
+        """The source's artifact, from the cache or newly built. LoadError says why there is none."""
+        source = instance.source
+        sha256 = await asyncio.to_thread(self._hashes.sha256, source.path) if source.path else ""
+        zoo = source.config.source.removeprefix("zoo:")
+        folder = self._cache / artifact_key(sha256, {"zoo": zoo, "weights": source.config.weights})
+        if (folder / SPEC).exists():
+            self._metrics.builds.labels("cached").inc()
+            return folder
+        async with self._builders:
+            await self._run_builder(instance, folder, sha256, zoo)
+        return folder
+
+    async def _run_builder(self, instance: Instance, folder: Path, sha256: str, zoo: str) -> None:
+        source = instance.source
+        order = BuildOrder(
+            target=str(folder),
+            name=source.name,
+            path=str(source.path or ""),
+            sha256=sha256,
+            zoo=zoo,
+            weights=source.config.weights,
+            memory_bytes=int(available_bytes() * BUILDER_MEMORY_SHARE),
+        )
+        begun_s = time.monotonic()
+        error = await run_builder(order, lambda stage: self._at_stage(instance, stage))
+        self._metrics.build_seconds.observe(time.monotonic() - begun_s)
+        self._metrics.builds.labels("failed" if error else "built").inc()
+        if error:
+            raise LoadError(error)
+
+    def _at_stage(self, instance: Instance, stage: str) -> None:
+        instance.stage = stage
+        logger().debug("building", model=instance.source.name, stage=stage)
+        self._publish()
+
+    def _fail(self, instance: Instance, reason: str) -> None:
+        source = instance.source
+        instance.move(State.FAILED, reason)
+        self._metrics.load_failures.labels(source.name, str(source.version)).inc()
+        logger().error(
+            "not served", model=source.name, version=source.version, file=source.what, reason=reason
+        )
+        self._publish()
+
+    # What workers tell
+
+    def worker_started(self, family: str) -> None:
+        """Give a worker that is new, or again new, everything that its family serves."""
+        for instance in self.instances.values():
+            if instance.family == family and instance.state is State.READY:
+                self._fleet.tell_worker(family, "load", instance.load_order())
+        self._changed.set()
+
+    def worker_ended(self, family: str) -> None:
+        """Whatever was being loaded begins again, unless loading it ends workers."""
+        for instance in list(self.instances.values()):
+            if instance.family != family:
+                continue
+            if instance.state is State.RETIRING:
+                self._remove(instance)
+            elif instance.state is State.LOADING:
+                instance.deaths += 1
+                if instance.deaths >= LOAD_DEATHS:
+                    self._fail(instance, f"{instance.deaths} workers ended while they loaded it")
+                else:
+                    instance.move(State.BUILT)
+        self._changed.set()
+
+    def worker_said(self, family: str, frame: Frame) -> None:
+        """Take a worker's word on an instance."""
+        kind, handle, *rest = frame
+        instance = self.instances.get(handle)
+        if instance is None:
+            return
+        if kind == "loaded":
+            self._loaded(instance, rest[0])
+        elif kind == "failed":
+            self._load_failed(instance, rest[0])
+        elif kind == "gone":
+            self._remove(instance)
+
+    def _loaded(self, instance: Instance, report: dict[str, object]) -> None:
+        instance.report = report
+        if instance.state is State.LOADING:
+            instance.move(State.READY)
+            logger().info("serving", model=instance.source.name, version=instance.source.version, **report)
+        self._publish()
+
+    def _load_failed(self, instance: Instance, reason: str) -> None:
+        if instance.state is not State.LOADING:
+            logger().error("could not be loaded again", instance=instance.handle, reason=reason)
+            return
+        if instance.family != KERAS and instance.source.config.engine == "auto":
+            logger().warning("served by Keras itself", model=instance.source.name, reason=reason)
+            instance.family = KERAS
+            instance.move(State.BUILT)
+            self._publish()
+        else:
+            self._fail(instance, reason)

@@ -1,0 +1,226 @@
+"""Measured at load: which engine runs a model fastest here, at which batch sizes, and how much memory rows take.
+
+The result is kept in the artifact under a fingerprint of the machine and the engines' versions, so that the
+next start measures nothing.
+"""
+
+import hashlib
+import json
+import math
+import os
+import platform
+import time
+from collections.abc import Iterator, Sequence
+from dataclasses import asdict, dataclass
+from importlib.metadata import version
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from horngate.contract.errors import LoadError
+from horngate.server import memory
+from horngate.server.agreement import tolerance, worst_error
+from horngate.server.artifact import REFERENCE, Artifact, write_text_whole
+from horngate.server.settings import available_cores
+from horngate.server.worker.engines import Array, EngineChoice, Program, engine_named
+
+COMPARED_ROWS = (1, 4, 16, 64)
+CURVE_ROWS = tuple(1 << power for power in range(11))
+LONGEST_RUN_S = 0.4
+RUNS_S = 0.05
+GOOD_ENOUGH = 0.95
+MAX_CAP = 1 << 16
+BUDGET_SHARE = 0.5
+MARGIN = 1.25
+TINY_ROWS_PER_S = 2000.0
+
+
+@dataclass(frozen=True, kw_only=True)
+class Calibration:
+    """What was found. `curve` is rows a second by batch size; `error` the worst difference from Keras."""
+
+    choice: EngineChoice
+    curve: dict[int, float]
+    bytes_per_row: int
+    error: float
+
+    @property
+    def dispatch_rows(self) -> int:
+        """The smallest measured batch that runs as fast, a row, as the best does (within 5%)."""
+        best = max(self.curve.values())
+        return min(rows for rows, rate in self.curve.items() if rate >= GOOD_ENOUGH * best)
+
+    def cap(self, available_bytes: int) -> int:
+        """The largest batch whose predicted memory is within the budget: half of what is available."""
+        return max(1, min(MAX_CAP, int(available_bytes * BUDGET_SHARE / self.bytes_per_row)))
+
+
+def candidates(engine: str, *, graph: bool) -> list[EngineChoice]:
+    """The engines to compare. One thread is a candidate because tiny networks lose to their own pool."""
+    cores = available_cores()
+    if engine == "keras" or not graph:
+        return [EngineChoice(engine="keras", threads=cores)]
+    names = ["onnxruntime", "openvino"] if engine == "auto" else [engine]
+    counts = sorted({1, cores}, reverse=True)
+    return [EngineChoice(engine=name, threads=threads) for threads in counts for name in names]
+
+
+def calibrate(artifact: Artifact, choices: Sequence[EngineChoice]) -> Calibration:
+    """The kept result for this machine, or a new measurement. LoadError if no engine agrees with Keras."""
+    path = artifact.folder / f"calibration-{_fingerprint(choices)}.json"
+    kept = _read(path)
+    if kept is not None:
+        return kept
+    outputs = [spec.name for spec in artifact.spec.outputs]
+    reference = Reference.read(artifact)
+    found: list[_Candidate] = []
+    for choice in choices:
+        if choice.threads > 1 or len(choices) == 1 or _is_tiny(found):
+            found.append(_compare(artifact, choice, outputs, reference))
+    if not any(candidate.agrees for candidate in found):
+        raise LoadError("; ".join(candidate.verdict for candidate in found))
+    best = max((candidate for candidate in found if candidate.agrees), key=lambda candidate: candidate.score)
+    memory.trim()
+    resident = memory.resident_bytes()
+    program = engine_named(best.choice.engine).load(artifact, outputs, best.choice.threads)
+    bytes_per_row = _bytes_per_row(program, reference, artifact, resident)
+    curve = dict(_curve(program, reference, CURVE_ROWS))
+    result = Calibration(choice=best.choice, curve=curve, bytes_per_row=bytes_per_row, error=best.error)
+    write_text_whole(path, json.dumps(asdict(result)))
+    return result
+
+
+@dataclass(frozen=True)
+class Reference:
+    """Inputs by name and Keras's outputs for them."""
+
+    inputs: dict[str, Array]
+    outputs: list[Array]
+
+    @classmethod
+    def read(cls, artifact: Artifact) -> "Reference":
+        """The artifact's reference."""
+        with np.load(artifact.folder / REFERENCE, allow_pickle=False) as data:
+            inputs = {spec.name: _restored(data[f"x{i}"]) for i, spec in enumerate(artifact.spec.inputs)}
+            outputs = [_restored(data[f"y{i}"]) for i in range(len(artifact.spec.outputs))]
+        return cls(inputs, outputs)
+
+    def rows(self, count: int) -> dict[str, Array]:
+        """The inputs repeated to `count` rows."""
+        return {name: np.resize(array, (count, *array.shape[1:])) for name, array in self.inputs.items()}
+
+    def error(self, program: Program) -> float:
+        """The largest difference of a program from Keras, relative to each output's scale; inf if not alike."""
+        return worst_error(self.outputs, program.run(self.inputs))
+
+
+@dataclass(frozen=True, kw_only=True)
+class _Candidate:
+    choice: EngineChoice
+    error: float
+    tolerance: float
+    score: float
+    fault: str = ""
+
+    @property
+    def agrees(self) -> bool:
+        return not self.fault and self.error <= self.tolerance
+
+    @property
+    def verdict(self) -> str:
+        return f"{self.choice}: {self.fault or f'differs from Keras by {self.error:.1e} of the scale'}"
+
+
+def _is_tiny(found: Sequence[_Candidate]) -> bool:
+    """Whether a batch is so short that waking a second thread could cost more than it gives."""
+    return not found or max(candidate.score for candidate in found) > TINY_ROWS_PER_S
+
+
+def _compare(
+    artifact: Artifact, choice: EngineChoice, outputs: Sequence[str], reference: Reference
+) -> _Candidate:
+    allowed = tolerance(reference.outputs)
+    try:
+        program = engine_named(choice.engine).load(artifact, outputs, choice.threads)
+        error = reference.error(program)
+        score = _score(dict(_curve(program, reference, COMPARED_ROWS))) if error <= allowed else 0.0
+    except Exception as fault:
+        return _Candidate(choice=choice, error=math.inf, tolerance=allowed, score=0.0, fault=str(fault))
+    return _Candidate(choice=choice, error=error, tolerance=allowed, score=score)
+
+
+def _score(curve: dict[int, float]) -> float:
+    """The geometric mean of the rates: neither the single row nor the full batch decides alone."""
+    return math.exp(sum(math.log(rate) for rate in curve.values()) / len(curve))
+
+
+def _curve(program: Program, reference: Reference, sizes: Sequence[int]) -> Iterator[tuple[int, float]]:
+    for rows in sizes:
+        inputs = reference.rows(rows)
+        program.run(inputs)
+        took_s = _fastest_run_s(program, inputs)
+        yield rows, rows / took_s
+        if took_s > LONGEST_RUN_S / 2:
+            return
+
+
+def _fastest_run_s(program: Program, inputs: dict[str, Array]) -> float:
+    fastest = math.inf
+    begin = time.perf_counter()
+    while (start := time.perf_counter()) - begin < RUNS_S or fastest == math.inf:
+        program.run(inputs)
+        fastest = min(fastest, time.perf_counter() - start)
+    return fastest
+
+
+def _bytes_per_row(program: Program, reference: Reference, artifact: Artifact, resident: int) -> int:
+    """An upper bound of what one more row takes: the steeper of two probes and the tensors' own bytes.
+
+    Peak memory is a straight line in rows; its slope is probed between 4 and 16 rows (the first probe also
+    pays what does not grow with rows) and widened by MARGIN, since engines round their blocks up.
+    """
+    peaks = []
+    for rows in (4, 16):
+        inputs = reference.rows(rows)
+        memory.reset_peak()
+        for _ in range(3):
+            program.run(inputs)
+        peaks.append(memory.peak_bytes() - resident)
+    slope = (peaks[1] - peaks[0]) / 12
+    tensors = [*reference.inputs.values(), *reference.outputs]
+    own = sum(array.nbytes / array.shape[0] for array in tensors)
+    # A batch exists twice while it is merged, and its outputs twice while they are sent.
+    return math.ceil(MARGIN * max(slope, 0.0) + 2 * own + 1)
+
+
+def _restored(array: Array) -> Array:
+    """Strings are kept without pickle as numpy's fixed-size bytes; the engines take objects."""
+    return array.astype(object) if array.dtype.kind in "SU" else array
+
+
+def _fingerprint(choices: Sequence[EngineChoice]) -> str:
+    model = next((line for line in _cpu_lines() if line.startswith("model name")), platform.processor())
+    packages = [f"{name} {version(name)}" for name in ("onnxruntime", "openvino", "keras")]
+    backend = os.environ.get("KERAS_BACKEND", "")
+    text = json.dumps([model, available_cores(), packages, backend, [str(choice) for choice in choices]])
+    return hashlib.sha256(text.encode()).hexdigest()[:12]
+
+
+def _cpu_lines() -> list[str]:
+    try:
+        return Path("/proc/cpuinfo").read_text().splitlines()
+    except OSError:
+        return []
+
+
+def _read(path: Path) -> Calibration | None:
+    try:
+        data: dict[str, Any] = json.loads(path.read_text())
+        return Calibration(
+            choice=EngineChoice(**data["choice"]),
+            curve={int(rows): rate for rows, rate in data["curve"].items()},
+            bytes_per_row=data["bytes_per_row"],
+            error=data["error"],
+        )
+    except (OSError, ValueError, KeyError, TypeError):
+        return None

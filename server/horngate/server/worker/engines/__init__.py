@@ -1,0 +1,54 @@
+"""The engines: what turns an artifact into something that computes, behind one small Protocol."""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any, Protocol
+
+import numpy as np
+from horngate.server.artifact import Artifact
+
+Array = np.ndarray[Any, np.dtype[Any]]
+
+
+@dataclass(frozen=True, kw_only=True)
+class EngineChoice:
+    """An engine and how it is set: `threads` is how many cores one batch may use."""
+
+    engine: str
+    threads: int
+
+    def __str__(self) -> str:
+        return f"{self.engine} ({self.threads} thread{'s' if self.threads > 1 else ''})"
+
+
+class Program(Protocol):
+    """A loaded network for one set of outputs. One thread runs it at a time; it releases the GIL meanwhile."""
+
+    def run(self, inputs: Mapping[str, Array]) -> list[Array]:
+        """Outputs in the order that they were asked for; every array has the rows of the inputs."""
+
+
+class Engine(Protocol):
+    """Makes programs. Stateless but for what its library keeps."""
+
+    name: str
+
+    def load(self, artifact: Artifact, outputs: Sequence[str], threads: int) -> Program:
+        """A program that computes `outputs` (requestable names) and nothing beyond what they need."""
+
+
+def engine_named(name: str) -> Engine:
+    """The engine of that name; its library is imported here and nowhere else. KeyError if there is none."""
+    if name == "onnxruntime":
+        from horngate.server.worker.engines.onnxruntime import OnnxRuntime
+
+        return OnnxRuntime()
+    if name == "openvino":
+        from horngate.server.worker.engines.openvino import OpenVino
+
+        return OpenVino()
+    if name == "keras":
+        from horngate.server.worker.engines.keras import Keras
+
+        return Keras()
+    raise KeyError(name)

@@ -1,0 +1,102 @@
+"""Requests inside a worker, and the batches that their rows are merged into."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+from typing import Any
+
+import numpy as np
+from horngate.server.worker.engines import Array, Program
+
+
+@dataclass(slots=True, eq=False, kw_only=True)
+class Work:
+    """One request. `rows` counts what has no batch yet; `parts` gathers the outputs of what has run.
+
+    `owner` is the connection that asked; `inputs` are views of its memory, valid until it is answered.
+    """
+
+    owner: Any
+    request: int
+    handle: str
+    outputs: tuple[str, ...]
+    inputs: list[Array]
+    total_rows: int
+    rows: int
+    arrived_s: float
+    deadline_s: float | None
+    alone: bool
+    dispatched_s: float = 0.0
+    compute_s: float = 0.0
+    batch_rows: int = 0
+    parts: list[list[Array]] = field(default_factory=list)
+    answered: bool = False
+
+    @property
+    def done_rows(self) -> int:
+        """Rows whose outputs are here."""
+        return sum(part[0].shape[0] for part in self.parts)
+
+    def results(self) -> list[Array]:
+        """The outputs of every row, in order, once all parts are here."""
+        if len(self.parts) == 1:
+            return self.parts[0]
+        return [np.concatenate(arrays) for arrays in zip(*self.parts, strict=True)]
+
+
+@dataclass(slots=True, eq=False, kw_only=True)
+class Share:
+    """Rows `start` to `stop` of a request, in a batch."""
+
+    work: Work
+    start: int
+    stop: int
+
+    @property
+    def rows(self) -> int:
+        """How many rows."""
+        return self.stop - self.start
+
+
+@dataclass(slots=True, eq=False, kw_only=True)
+class Batch:
+    """Rows that run together. The runner fills `outputs` or `fault`, and `compute_s`."""
+
+    handle: str
+    program: Program
+    shares: list[Share]
+    inputs: dict[str, Array]
+    outputs: list[Array] | None = None
+    fault: Exception | None = None
+    compute_s: float = 0.0
+
+    @property
+    def rows(self) -> int:
+        """Rows in the batch."""
+        return sum(share.rows for share in self.shares)
+
+    def split(self) -> list[tuple[Work, list[Array]]]:
+        """Each share's part of the outputs: views, in the order of the shares."""
+        parts = []
+        start = 0
+        for share in self.shares:
+            stop = start + share.rows
+            parts.append((share.work, [output[start:stop] for output in self.outputs or ()]))
+            start = stop
+        return parts
+
+    def alone(self) -> list["Batch"]:
+        """The same shares, each as a batch of its own: after a fault, so that only its cause suffers."""
+        names = list(self.inputs)
+        return [
+            Batch(handle=self.handle, program=self.program, shares=[share], inputs=merge(names, [share]))
+            for share in self.shares
+        ]
+
+
+def merge(names: Sequence[str], shares: Sequence[Share]) -> dict[str, Array]:
+    """The batch's inputs by name; not copied where one request fills the batch."""
+    merged = {}
+    for index, name in enumerate(names):
+        arrays = [share.work.inputs[index][share.start : share.stop] for share in shares]
+        merged[name] = arrays[0] if len(arrays) == 1 else np.concatenate(arrays)
+    return merged
