@@ -1,1 +1,51 @@
-"""The Python SDK."""
+"""The Python SDK: predictions, any layer's output, and what a server says of its models.
+
+    from horngate.client import Client
+
+    with Client("localhost:8001") as client:
+        probabilities = client.predict("digits", images)
+        features = client.predict("digits", images, layers="dense_1")
+
+`AsyncClient` has the same methods, awaited. Errors are the contract's: catch `HorngateError`, or one of its
+kinds.
+"""
+
+from horngate.client.awaiting import AsyncClient
+from horngate.client.blocking import Client
+from horngate.client.descriptions import ModelDescription, ModelStatus
+from horngate.client.session import Retry
+from horngate.client.tensors import Array, Inputs
+from horngate.contract.errors import (
+    DeadlineExceeded,
+    HorngateError,
+    InternalError,
+    InvalidRequest,
+    LoadError,
+    NotFound,
+    ResourceExhausted,
+    Unavailable,
+    Unsupported,
+)
+from horngate.contract.models import LayerSpec
+from horngate.contract.tensors import TensorSpec
+
+__all__ = [
+    "Array",
+    "AsyncClient",
+    "Client",
+    "DeadlineExceeded",
+    "HorngateError",
+    "Inputs",
+    "InternalError",
+    "InvalidRequest",
+    "LayerSpec",
+    "LoadError",
+    "ModelDescription",
+    "ModelStatus",
+    "NotFound",
+    "ResourceExhausted",
+    "Retry",
+    "TensorSpec",
+    "Unavailable",
+    "Unsupported",
+]

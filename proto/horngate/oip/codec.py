@@ -140,7 +140,7 @@ def _split(raw: Buffer, elements: int, shape: Sequence[int], name: str) -> Itera
         found += 1
     if offset != len(view) or found != elements:
         raise InvalidRequest(
-            f"tensor '{name}': received {len(view)} bytes of raw contents, with {found} whole BYTES elements; "
+            f"tensor '{name}': received {len(view)} bytes of raw contents, in which {found} BYTES elements; "
             f"shape {_shape(shape)} takes {elements} and no more, each after its length in 4 bytes"
         )
 

@@ -1,0 +1,103 @@
+"""The client that is awaited."""
+
+import asyncio
+import random
+import time
+from collections.abc import Awaitable, Callable, Coroutine
+from functools import cached_property, partial, wraps
+from typing import Any, Concatenate, ParamSpec, Self, TypeVar
+
+import grpc
+import grpc.aio
+from horngate.client import operations
+from horngate.client.channel import open_async
+from horngate.client.session import DEFAULT_RETRY, Retry, Session
+from horngate.client.steps import Call, Operation, Pause, method_signature
+from horngate.contract.errors import HorngateError
+from horngate.oip.status import error_from
+
+P = ParamSpec("P")
+T = TypeVar("T")
+
+
+def _awaiting(
+    operation: Callable[Concatenate[Session, P], Operation[T]],
+) -> "Callable[Concatenate[AsyncClient, P], Coroutine[Any, Any, T]]":
+    """The method whose awaiting runs an operation to its end."""
+
+    @wraps(operation)
+    async def method(client: "AsyncClient", /, *args: P.args, **kwargs: P.kwargs) -> T:
+        return await client._run(operation(client._session, *args, **kwargs))
+
+    method.__signature__ = method_signature(operation)  # type: ignore[attr-defined]
+    return method
+
+
+class AsyncClient:
+    """`Client`, awaited: the same methods with the same arguments.
+
+        async with AsyncClient("localhost:8001") as client:
+            probabilities = await client.predict("digits", images)
+
+    Tasks of one event loop may share one; it belongs to the loop of its first call.
+    """
+
+    def __init__(
+        self,
+        target: str,
+        *,
+        timeout: float = 60.0,
+        retry: Retry = DEFAULT_RETRY,
+        credentials: grpc.ChannelCredentials | None = None,
+        clock: Callable[[], float] = time.monotonic,
+        sleep: Callable[[float], Awaitable[None]] = asyncio.sleep,
+        chance: Callable[[], float] = random.random,
+    ) -> None:
+        self._session = Session(target=target, timeout_s=timeout, retry=retry, clock=clock, chance=chance)
+        self._sleep = sleep
+        self._credentials = credentials
+
+    async def __aenter__(self) -> Self:
+        return self
+
+    async def __aexit__(self, *exception: object) -> None:
+        await self.close()
+
+    async def close(self) -> None:
+        """Close the connection; calls under way end with an error."""
+        await self._channel.close()
+
+    predict = _awaiting(operations.predict)
+    models = _awaiting(operations.models)
+    describe = _awaiting(operations.describe)
+    is_live = _awaiting(operations.is_live)
+    is_ready = _awaiting(operations.is_ready)
+
+    @cached_property
+    def _channel(self) -> grpc.aio.Channel:
+        # Opened by the first call: gRPC binds a channel to the loop that is current when it is made.
+        return open_async(self._session.target, self._credentials)
+
+    async def _run(self, operation: Operation[T]) -> T:
+        resume: Callable[[], Call | Pause] = partial(next, operation)
+        while True:
+            try:
+                step = resume()
+            except StopIteration as stop:
+                result: T = stop.value
+                return result
+            try:
+                resume = partial(operation.send, await self._take(step))
+            except HorngateError as error:
+                resume = partial(operation.throw, error)
+
+    async def _take(self, step: Call | Pause) -> bytes:
+        if isinstance(step, Pause):
+            await self._sleep(step.delay_s)
+            return b""
+        try:
+            method = self._channel.unary_unary(step.path)
+            answer: bytes = await method(step.request, timeout=step.timeout_s)
+            return answer
+        except grpc.aio.AioRpcError as error:
+            raise error_from(error.code(), error.details() or "") from error

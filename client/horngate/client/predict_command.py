@@ -1,0 +1,111 @@
+"""`horngate predict`: rows from a file to a served model, and its answer to the terminal or a file."""
+
+import argparse
+import os
+import sys
+import time
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+
+import numpy as np
+from horngate.client.blocking import Client
+from horngate.client.input_files import read_inputs
+from horngate.client.tensors import Array, Inputs
+from horngate.contract.errors import InvalidRequest
+from horngate.contract.models import LayerSpec
+from horngate.contract.tensors import TensorSpec, shape_text
+
+HELP = """Send rows to a served model, and print or save what comes back.
+
+FILE holds the rows: a .npy array; a .npz with one array for each input; or JSON, an array or an object of
+arrays by input name. `-` reads any of these from standard input. Without FILE, the model's inputs, outputs
+and layers are listed.
+
+examples:
+  horngate predict digits images.npy
+  horngate predict churn rows.json --version 3
+  echo '[[5.1, 3.5, 1.4, 0.2]]' | horngate predict iris -
+  horngate predict resnet50 images.npy --layer conv4_block6_out --layer avg_pool --out features.npz
+"""
+
+LAYER_HELP = "a layer whose output to return instead of the model's; may be repeated"
+
+
+def add_arguments(parser: argparse.ArgumentParser) -> None:
+    """Declare the arguments of `horngate predict`."""
+    option = parser.add_argument
+    option("model", metavar="MODEL", help="the model's name")
+    option("file", metavar="FILE", nargs="?", help="the rows; - for standard input")
+    option("--server", metavar="HOST:PORT", default="localhost:8001", help="default: %(default)s")
+    option("--layer", metavar="NAME", action="append", dest="layers", help=LAYER_HELP)
+    option("--version", metavar="N", help="the model's version; default: the server's choice")
+    option("--out", metavar="OUT.npz", type=Path, help="save the outputs here, by name")
+    option("--timeout", metavar="S", type=float, default=10.0, help="seconds; default: %(default)g")
+
+
+def run(args: argparse.Namespace) -> int:
+    """Do it; the exit status."""
+    with Client(args.server, timeout=args.timeout) as client:
+        if args.file is None:
+            _list(client, args)
+            return 0
+        inputs = read_inputs(args.file)
+        began_s = time.monotonic()
+        outputs = _predict(client, args, inputs)
+        took_s = time.monotonic() - began_s
+    _print(outputs)
+    print(f"{args.model} at {args.server} answered in {took_s * 1000:.0f} ms", file=sys.stderr)
+    if args.out is not None:
+        _save(args.out, outputs)
+    return 0
+
+
+def _predict(client: Client, args: argparse.Namespace, inputs: Inputs) -> dict[str, Array]:
+    """The outputs by name, the model's own ones too."""
+    names: list[str] = args.layers or [
+        output.name for output in client.describe(args.model, version=args.version).outputs
+    ]
+    return client.predict(args.model, inputs, layers=names, version=args.version)
+
+
+def _list(client: Client, args: argparse.Namespace) -> None:
+    model = client.describe(args.model, version=args.version)
+    print(f"{model.name} version {model.version}: {model.state}, {model.engine} on {model.device}")
+    print(f"{model.parameters:,} parameters, at most {model.cap} rows at once, from {model.source}")
+    for title, specs in (("inputs", model.inputs), ("outputs", model.outputs)):
+        print(f"\n{title}")
+        _table([(spec.name, spec.datatype, shape_text(spec.shape)) for spec in specs])
+    print("\nlayers")
+    _table([_layer_row(layer, output) for layer in model.layers for output in layer.outputs])
+
+
+def _layer_row(layer: LayerSpec, output: TensorSpec) -> tuple[str, ...]:
+    shape = shape_text(output.shape)
+    return output.name, layer.class_name, output.datatype, shape, f"{layer.parameters:,} parameters"
+
+
+def _table(rows: Sequence[tuple[str, ...]]) -> None:
+    widths = [max(map(len, column)) for column in zip(*rows, strict=True)]
+    for row in rows:
+        print("  " + "  ".join(cell.ljust(width) for cell, width in zip(row, widths, strict=True)).rstrip())
+
+
+def _print(outputs: Mapping[str, Array]) -> None:
+    for name, array in outputs.items():
+        print(f"{name}: {array.dtype} {shape_text(array.shape)}")
+        print(np.array2string(array, threshold=60, precision=6, suppress_small=True))
+
+
+def _save(path: Path, outputs: Mapping[str, Array]) -> None:
+    """Save beside the path and rename, so that whoever waits for the file never reads half of it."""
+    # Object arrays would be pickled, which readers rightly refuse.
+    plain = {name: array.astype(bytes) if array.dtype == object else array for name, array in outputs.items()}
+    partial = path.with_name(f".{path.name}.{os.getpid()}")
+    try:
+        with partial.open("wb") as file:
+            np.savez(file, **plain)  # type: ignore[arg-type]
+        partial.replace(path)
+    except OSError as error:
+        raise InvalidRequest(f"'{path}' cannot be written: {error.strerror}") from None
+    finally:
+        partial.unlink(missing_ok=True)

@@ -1,0 +1,89 @@
+"""One prediction: inputs cast to what the model declares, sent, and the answer's arrays.
+
+What a model declares is asked for once and remembered. It may change under us, for a model's file may be
+replaced while it is served; so when remembered inputs lead to a refusal, ours or the server's, they are asked
+for again, and the prediction too if they differ.
+"""
+
+from dataclasses import dataclass
+
+from horngate.client.calls import ask, exchange, oip_path
+from horngate.client.session import Session
+from horngate.client.steps import Deadline, Operation
+from horngate.client.tensors import Array, Inputs, arrays_for, arrays_of
+from horngate.contract.errors import InternalError, InvalidRequest, NotFound, Unsupported
+from horngate.contract.tensors import DATATYPES, TensorSpec
+from horngate.oip import messages as oip
+from horngate.oip.codec import encode_tensor
+from horngate.oip.wire import assemble_infer_request, parse_infer_response
+
+Specs = tuple[TensorSpec, ...]
+
+
+@dataclass(frozen=True, kw_only=True)
+class Prediction:
+    """An empty `version` is the server's choice; without `names`, the model's own outputs are wanted."""
+
+    model: str
+    version: str
+    inputs: Inputs
+    names: tuple[str, ...]
+
+
+def run(session: Session, wanted: Prediction, deadline: Deadline) -> Operation[dict[str, Array]]:
+    """The outputs by name."""
+    known = session.inputs.get((wanted.model, wanted.version))
+    if known is None:
+        learned = yield from _learn(session, wanted, deadline)
+        return (yield from _infer(session, wanted, learned, deadline))
+    try:
+        return (yield from _infer(session, wanted, known, deadline))
+    except (InvalidRequest, NotFound):
+        learned = yield from _learn(session, wanted, deadline)
+        if learned == known:
+            raise
+    return (yield from _infer(session, wanted, learned, deadline))
+
+
+def _learn(session: Session, wanted: Prediction, deadline: Deadline) -> Operation[Specs]:
+    """The model's inputs, as its server declares them now."""
+    request = oip.ModelMetadataRequest(name=wanted.model, version=wanted.version)
+    answer = yield from ask(session, oip_path("ModelMetadata"), request, oip.ModelMetadataResponse, deadline)
+    specs = tuple(_spec(wanted.model, tensor) for tensor in answer.inputs)
+    session.inputs[wanted.model, wanted.version] = specs
+    return specs
+
+
+def _spec(model: str, tensor: oip.ModelMetadataResponse.TensorMetadata) -> TensorSpec:
+    if tensor.datatype not in DATATYPES:
+        raise Unsupported(
+            f"model '{model}': input '{tensor.name}' is {tensor.datatype}; "
+            f"this client sends {', '.join(sorted(DATATYPES))}"
+        )
+    shape = tuple(None if size < 0 else size for size in tensor.shape)
+    return TensorSpec(name=tensor.name, datatype=tensor.datatype, shape=shape)
+
+
+def _infer(
+    session: Session, wanted: Prediction, specs: Specs, deadline: Deadline
+) -> Operation[dict[str, Array]]:
+    arrays = arrays_for(wanted.model, wanted.inputs, specs)
+    request = oip.ModelInferRequest(
+        model_name=wanted.model,
+        model_version=wanted.version,
+        inputs=[
+            oip.ModelInferRequest.InferInputTensor(name=spec.name, datatype=spec.datatype, shape=array.shape)
+            for spec, array in arrays
+        ],
+        outputs=[oip.ModelInferRequest.InferRequestedOutputTensor(name=name) for name in wanted.names],
+    )
+    data = assemble_infer_request(request, (encode_tensor(array) for _, array in arrays))
+    answer = yield from exchange(session, oip_path("ModelInfer"), data, deadline)
+    outputs = arrays_of(*parse_infer_response(answer))
+    missing = [name for name in wanted.names if name not in outputs]
+    if missing or not outputs:
+        raise InternalError(
+            f"model '{wanted.model}': the server answered with {', '.join(outputs) or 'no outputs'}; "
+            f"asked for {', '.join(wanted.names) or 'the outputs of the model'}"
+        )
+    return outputs
