@@ -13,6 +13,9 @@ beside it and renames.
 import hashlib
 import json
 import os
+import threading
+import uuid
+from contextlib import suppress
 from dataclasses import dataclass, field
 from functools import cached_property
 from importlib.metadata import version
@@ -74,7 +77,7 @@ def artifact_key(source_sha256: str, options: dict[str, Any]) -> str:
 
 def write_text_whole(path: Path, text: str) -> None:
     """Write a file so that a reader finds the old content or the new, never a part."""
-    temporary = path.with_name(f".{path.name}.{os.getpid()}")
+    temporary = path.with_name(f".{path.name}.{uuid.uuid4().hex}")
     with temporary.open("w") as file:
         file.write(text)
         file.flush()
@@ -84,16 +87,18 @@ def write_text_whole(path: Path, text: str) -> None:
 
 @dataclass
 class SourceHashes:
-    """SHA-256 of files, remembered by size, time and inode so that an unchanged file is not read again."""
+    """SHA-256 of files, remembered by size, time and inode so that an unchanged file is not read again.
+
+    Any thread may ask.
+    """
 
     file: Path
     _known: dict[str, list[Any]] = field(default_factory=dict)
+    _lock: threading.Lock = field(default_factory=threading.Lock)
 
     def __post_init__(self) -> None:
-        try:
+        with suppress(OSError, ValueError):
             self._known = json.loads(self.file.read_text())
-        except (OSError, ValueError):
-            self._known = {}
 
     def sha256(self, path: Path) -> str:
         """The hash of the file's content. OSError if it cannot be read."""
@@ -104,7 +109,8 @@ class SourceHashes:
             return str(known[3])
         with path.open("rb") as file:
             digest = hashlib.file_digest(file, "sha256").hexdigest()
-        self._known[str(path)] = [*stamp, digest]
-        self.file.parent.mkdir(parents=True, exist_ok=True)
-        write_text_whole(self.file, json.dumps(self._known))
+        with self._lock:
+            self._known[str(path)] = [*stamp, digest]
+            self.file.parent.mkdir(parents=True, exist_ok=True)
+            write_text_whole(self.file, json.dumps(self._known))
         return digest

@@ -22,7 +22,7 @@ from horngate.server.agreement import tolerance, worst_error
 from horngate.server.artifact import FORMAT, GRAPH, KERAS, REFERENCE, SPEC, WEIGHTS, write_text_whole
 from horngate.server.backend import settle_backend
 from horngate.server.builder.order import BuildOrder
-from horngate.server.builder.reference import Array, edge_inputs, keras_outputs, reference
+from horngate.server.builder.reference import Array, KerasModel, edge_inputs, reference
 
 CPU_LIMIT_S = 1800
 
@@ -35,9 +35,17 @@ def build(order: BuildOrder, folder: Path) -> None:
 
     spec = describe(model)
     _progress("asking Keras for reference outputs")
-    inputs, outputs = reference(model, spec)
+    keras_model = KerasModel(model, spec)
+    inputs, outputs = reference(keras_model, model, spec)
     _progress("converting to ONNX")
-    tensors, refused = _convert(model, spec, folder, inputs, outputs)
+    tensors, refused = _write_graph(model, folder)
+    if refused is None:
+        _progress("comparing with Keras")
+        refused = _disagreement(keras_model, spec, folder / GRAPH, inputs, outputs)
+    if refused is not None:
+        tensors = {}
+        for name in (GRAPH, WEIGHTS):
+            (folder / name).unlink(missing_ok=True)
     _progress("writing the artifact")
     model.save(folder / KERAS)
     named = {f"x{i}": _storable(array) for i, array in enumerate(inputs)}
@@ -79,9 +87,7 @@ def _private_copy(order: BuildOrder, folder: Path) -> Path:
     return copy
 
 
-def _convert(
-    model: Any, spec: ModelSpec, folder: Path, inputs: Sequence[Array], outputs: Sequence[Array]
-) -> tuple[dict[str, str], str | None]:
+def _write_graph(model: Any, folder: Path) -> tuple[dict[str, str], str | None]:
     """Write the graph; where each tensor is in it, or why there is none."""
     import onnx
     from horngate.zoo.convert import Refused, convert
@@ -98,17 +104,11 @@ def _convert(
         location=WEIGHTS,
         size_threshold=1024,
     )
-    _progress("comparing with Keras")
-    fault = _disagreement(model, spec, folder / GRAPH, inputs, outputs)
-    if fault is not None:
-        for name in (GRAPH, WEIGHTS):
-            (folder / name).unlink(missing_ok=True)
-        return {}, fault
     return converted.tensors, None
 
 
 def _disagreement(
-    model: Any, spec: ModelSpec, graph: Path, inputs: Sequence[Array], outputs: Sequence[Array]
+    keras_model: KerasModel, spec: ModelSpec, graph: Path, inputs: Sequence[Array], outputs: Sequence[Array]
 ) -> str | None:
     """Why the graph is not to be trusted, or None: it answers as Keras does, on every input tried."""
     import onnxruntime
@@ -119,7 +119,7 @@ def _disagreement(
         session = onnxruntime.InferenceSession(graph, options, providers=["CPUExecutionProvider"])
         names = [tensor.name for tensor in spec.inputs]
         cases = [(list(inputs), list(outputs))]
-        cases += [(case, keras_outputs(model, case)) for case in edge_inputs(inputs)]
+        cases += [(case, keras_model(case)) for case in edge_inputs(inputs)]
         for case, expected in cases:
             results = session.run(
                 [tensor.name for tensor in spec.outputs], dict(zip(names, case, strict=True))
@@ -128,7 +128,7 @@ def _disagreement(
             if worst > tolerance(expected):
                 return f"its ONNX form differs from Keras by {worst:.1e} of the output's scale"
     except Exception as fault:
-        return f"its ONNX form does not run: {fault}"
+        return f"its ONNX form does not run: {str(fault).strip().splitlines()[0]}"
     return None
 
 

@@ -23,43 +23,49 @@ def reference_inputs(model: Any, spec: ModelSpec, free_size: int, seed: int = 0)
     return [_random(generator, tensor, free_size, limit) for tensor in spec.inputs]
 
 
-def reference(model: Any, spec: ModelSpec) -> tuple[list[Array], list[Array]]:
+class KerasModel:
+    """A model as Keras predicts with it, inputs and outputs as flat lists in the spec's order."""
+
+    def __init__(self, model: Any, spec: ModelSpec) -> None:
+        from horngate.zoo.submodel import submodel
+
+        self._model = submodel(model, [output.name for output in spec.outputs])
+
+    def __call__(self, inputs: Sequence[Array]) -> list[Array]:
+        """What `predict` answers."""
+        import keras
+
+        tensors = [keras.ops.convert_to_tensor(_plain_strings(array)) for array in inputs]
+        outputs = keras.tree.flatten(self._model.predict_on_batch(tensors))
+        return [_plain_floats(np.asarray(output)) for output in outputs]
+
+
+def reference(keras_model: KerasModel, model: Any, spec: ModelSpec) -> tuple[list[Array], list[Array]]:
     """Inputs and Keras's outputs for them. LoadError: Keras itself cannot run the model."""
     fault: Exception | None = None
     for free_size in _sizes(spec):
         inputs = reference_inputs(model, spec, free_size)
         try:
-            return inputs, keras_outputs(model, inputs)
+            return inputs, keras_model(inputs)
         except Exception as error:
             fault = fault or error
     raise LoadError(f"Keras loads the model but cannot run it: {fault}") from fault
-
-
-def keras_outputs(model: Any, inputs: Sequence[Array]) -> list[Array]:
-    """What `model.predict` answers, flat."""
-    import keras
-
-    arrays = [array.astype("S") if array.dtype == object else array for array in inputs]
-    structured = keras.tree.pack_sequence_as(model.input, _tensors(arrays))
-    outputs = keras.tree.flatten(model.predict_on_batch(structured))
-    return [_plain(np.asarray(output)) for output in outputs]
 
 
 def edge_inputs(inputs: Sequence[Array]) -> Iterator[list[Array]]:
     """Inputs on which a wrong conversion shows: nothing but zeros; one row; large values."""
     yield [np.zeros_like(array) if array.dtype != object else array for array in inputs]
     yield [array[:1] for array in inputs]
-    if all(array.dtype.kind == "f" for array in inputs):
+    # Whole numbers in floats are indices: a larger one may be none.
+    if all(array.dtype.kind == "f" and not np.array_equal(array, np.round(array)) for array in inputs):
         yield [array * 10 for array in inputs]
 
 
-def _tensors(arrays: Sequence[Array]) -> list[Any]:
-    import keras
-
-    return [keras.ops.convert_to_tensor(array) for array in arrays]
+def _plain_strings(array: Array) -> Array:
+    return array.astype("S") if array.dtype == object else array
 
 
-def _plain(array: Array) -> Array:
+def _plain_floats(array: Array) -> Array:
     return array.astype(np.float32) if array.dtype.name == "bfloat16" else array
 
 

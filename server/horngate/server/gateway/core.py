@@ -1,4 +1,4 @@
-"""The gateway without a transport: a method's bytes in, one answer out. Transports call `handle` and nothing else."""
+"""The gateway without a transport: a method's bytes in, one answer out. Transports call `handle`."""
 
 import asyncio
 import itertools

@@ -7,7 +7,7 @@ from functools import cached_property
 from pathlib import Path
 from typing import Any
 
-from horngate.contract.errors import InvalidRequest, NotFound, Unavailable
+from horngate.contract.errors import InvalidRequest, LoadError, NotFound, Unavailable
 from horngate.contract.models import ModelSpec
 from horngate.contract.tensors import TensorSpec
 from horngate.server.artifact import Artifact
@@ -95,11 +95,15 @@ class Routes:
         return ready[-1] if ready else list(versions.values())[-1]
 
     def find_ready(self, name: str, version: str) -> Entry:
-        """Like `find`, but Unavailable, saying why, if the entry does not answer requests."""
+        """Like `find`; Unavailable while the entry is on its way, LoadError, with why, if it failed."""
         entry = self.find(name, version)
+        if entry.state == UNAVAILABLE:
+            raise LoadError(f"model '{name}' version {entry.version} could not be loaded: {entry.reason}")
         if not entry.ready:
-            why = f": {entry.reason}" if entry.reason else "; ask again in a moment"
-            raise Unavailable(f"model '{name}' version {entry.version} is {entry.state}{why}")
+            stage = f" ({entry.reason})" if entry.reason else ""
+            raise Unavailable(
+                f"model '{name}' version {entry.version} is {entry.state}{stage}; ask again in a moment"
+            )
         return entry
 
     def find_again(self, entry: Entry, asked_version: str) -> Entry:

@@ -6,6 +6,7 @@ import sys
 from collections.abc import Callable
 from contextlib import suppress
 
+from horngate.contract.errors import InternalError
 from horngate.server.builder.order import BuildOrder
 
 PATIENCE_S = 900.0
@@ -36,12 +37,12 @@ async def run_builder(order: BuildOrder, on_stage: Callable[[str], None]) -> str
 async def _follow(
     process: asyncio.subprocess.Process, order: BuildOrder, on_stage: Callable[[str], None]
 ) -> str | None:
-    assert process.stdin and process.stdout and process.stderr  # noqa: S101 - pipes were asked for
-    process.stdin.write(order.to_json().encode())
-    process.stdin.close()
-    words = asyncio.ensure_future(process.stderr.read())
+    stdin, stdout, stderr = _pipes(process)
+    stdin.write(order.to_json().encode())
+    stdin.close()
+    words = asyncio.ensure_future(stderr.read())
     outcome: dict[str, str] = {}
-    async for line in process.stdout:
+    async for line in stdout:
         outcome = json.loads(line)
         if "stage" in outcome:
             on_stage(outcome["stage"])
@@ -50,3 +51,11 @@ async def _follow(
     if "done" in outcome:
         return None
     return outcome.get("error") or f"its builder ended with status {status}: {last_words or 'no last words'}"
+
+
+def _pipes(
+    process: asyncio.subprocess.Process,
+) -> tuple[asyncio.StreamWriter, asyncio.StreamReader, asyncio.StreamReader]:
+    if process.stdin is None or process.stdout is None or process.stderr is None:
+        raise InternalError("a builder was started without its pipes")
+    return process.stdin, process.stdout, process.stderr

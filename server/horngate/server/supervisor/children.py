@@ -9,6 +9,7 @@ from collections.abc import Callable, Mapping, Sequence
 from contextlib import suppress
 from typing import Any
 
+from horngate.contract.errors import InternalError
 from horngate.server.frames.channel import Channel, ChannelClosed, Frame
 
 # Large messages otherwise cost a system call and fresh pages each; bench/transports.py has the figures.
@@ -56,7 +57,8 @@ class Child:
 
     async def wait(self) -> int:
         """The exit status, once the process has ended; the connection is closed then."""
-        assert self._process is not None
+        if self._process is None:
+            raise InternalError(f"{self.name} was waited for before it was started")
         status = await self._process.wait()
         self._close()
         return status
