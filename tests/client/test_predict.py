@@ -95,6 +95,7 @@ def test_arrays_are_cast_where_nothing_is_lost(client, model, value):
         ("pair", {"a": ROWS}, "received inputs 'a'; expected 'a' FP32 (rows, 2), 'b' INT32 (rows,)"),
         ("words", ROWS, "received float32; expected an array of str or bytes"),
         ("words", np.array(["a", 1], object), "received elements of type int; expected str or bytes"),
+        ("words", np.array(["\ud800"]), "received text that has no UTF-8 form"),
     ],
 )
 def test_what_cannot_be_sent_is_refused_with_the_remedy(client, server, model, value, message):

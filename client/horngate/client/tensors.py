@@ -72,7 +72,13 @@ def _text(where: str, array: Array) -> Array:
         raise InvalidRequest(
             f"{where}: received elements of type {', '.join(sorted(strays))}; expected str or bytes"
         )
-    return array
+    try:
+        encoded = [item.encode() if isinstance(item, str) else item for item in array.flat]
+    except UnicodeEncodeError as error:
+        raise InvalidRequest(f"{where}: received text that has no UTF-8 form: {error}") from None
+    result = np.empty(array.size, np.object_)
+    result[:] = encoded
+    return result.reshape(array.shape)
 
 
 def _integers(where: str, array: Array, spec: TensorSpec) -> Array:

@@ -124,7 +124,7 @@ def _elements(datatype: str, shape: Sequence[int], name: str) -> int:
 
 def _prefixed(array: Array) -> Iterator[bytes]:
     for element in array.flat:
-        value = element.encode() if isinstance(element, str) else bytes(element)
+        value = element.encode() if isinstance(element, str) else element
         yield _LENGTH.pack(len(value))
         yield value
 

@@ -17,6 +17,8 @@ from horngate.oip.messages import ModelInferRequest, ModelInferResponse
 Buffer = bytes | memoryview
 
 WALK_FROM_BYTES = 49_152
+# A walk takes 200 ns a field: a message of a million empty ones is protobuf's to parse.
+_WALK_FIELDS = 256
 
 _REQUEST_RAW = 7 << 3 | 2
 _RESPONSE_RAW = 6 << 3 | 2
@@ -104,7 +106,7 @@ def _walk(data: bytes, raw_tag: int, tags: frozenset[int]) -> tuple[bytes, list[
         field = position
         tag = data[position]
         size_and_start = _size(data, position + 1)
-        if tag not in tags or size_and_start is None:
+        if tag not in tags or size_and_start is None or len(rest) + len(raws) == _WALK_FIELDS:
             return None
         size, start = size_and_start
         position = start + size

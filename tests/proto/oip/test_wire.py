@@ -119,6 +119,13 @@ def test_a_large_request_is_viewed_not_copied(monkeypatch):
     assert raw.obj is data
 
 
+def test_a_message_of_very_many_fields_is_left_to_protobuf():
+    data = wire.assemble_infer_request(ModelInferRequest(), [b"a"] * 300)
+    message, raws = wire.parse_infer_request(data)
+    assert raws == [b"a"] * 300
+    assert list(message.raw_input_contents) == raws
+
+
 def test_views_of_arrays_are_measured_in_bytes():
     view = memoryview(b"\0" * 12).cast("i", (3, 1))
     data = wire.assemble_infer_response(ModelInferResponse(), [view])
