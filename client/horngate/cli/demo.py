@@ -2,10 +2,12 @@
 
 import argparse
 import os
+import signal
 import tempfile
 import time
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
+from contextlib import contextmanager
 from http.client import HTTPConnection
 from pathlib import Path
 from typing import Any
@@ -34,9 +36,8 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 
 def run(args: argparse.Namespace) -> int:
     """Run the demo; 0 if what was served equals what Keras itself answers."""
-    # TensorFlow announces oneDNN on standard error unless the choice, here its own default, is made aloud.
-    os.environ.setdefault("TF_ENABLE_ONEDNN_OPTS", "1")
-    os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
+    # Ended by SIGTERM too, the server is stopped and the folder removed.
+    signal.signal(signal.SIGTERM, signal.default_int_handler)
     with tempfile.TemporaryDirectory(prefix="horngate-demo-") as name:
         folder = Path(name)
         images, digits, expected = _train(folder)
@@ -46,15 +47,28 @@ def run(args: argparse.Namespace) -> int:
             _say(f"   ready after {time.monotonic() - started:.1f} s: gRPC {server.grpc}, HTTP {server.http}")
             agrees = _ask(server, images, digits, expected)
             _show_metrics(server)
-            _say_what_next(server, args.keep)
+            _say_what_next(server, _example(folder, images) if args.keep else None)
             if args.keep:
                 _wait_for_interrupt()
-        _say(f"   the server drained and stopped (exit code {server.exit_code})")
+        _say(f"\nThe server has stopped (exit code {server.exit_code}); what the demo wrote is removed.")
     return 0 if agrees and server.exit_code == 0 else 1
 
 
 def _say(line: str) -> None:
     print(line, flush=True)
+
+
+@contextmanager
+def _without_notices() -> Iterator[None]:
+    """TensorFlow's native code writes notices to standard error on import, whatever its log level: drop them."""
+    kept = os.dup(2)
+    with open(os.devnull, "wb") as nowhere:
+        os.dup2(nowhere.fileno(), 2)
+    try:
+        yield
+    finally:
+        os.dup2(kept, 2)
+        os.close(kept)
 
 
 def _train(folder: Path) -> tuple[Array, Array, Array]:
@@ -154,16 +168,27 @@ def _selected(lines: Sequence[str]) -> list[str]:
     return [line for line in lines if line.startswith(SHOWN_METRICS)]
 
 
-def _say_what_next(server: Serving, keep: bool) -> None:
-    if keep:
-        _say("\n5. In another terminal, type")
+def _say_what_next(server: Serving, example: Path | None) -> None:
+    if example is not None:
+        _say("\n5. In another terminal, type (Ctrl+C here stops the server)")
+        _say(f"   horngate predict {MODEL} {example} --server {server.grpc}")
+        _say(f"   horngate predict {MODEL} {example} --server {server.grpc} --layer features")
         _say(f"   horngate predict {MODEL} --server {server.grpc}")
-        _say("   Ctrl+C here stops the server.")
         return
     _say("\n5. What to type next")
     _say("   horngate demo --keep           the same, with the server left running to try commands on")
     _say("   horngate serve FOLDER          your own .h5 and .keras files")
     _say("   horngate inspect FILE.h5       what a file holds: inputs, outputs, every layer")
+    _say("   horngate --help                everything else")
+
+
+def _example(folder: Path, images: Array) -> Path:
+    """Five images in a file for `horngate predict`."""
+    import numpy as np
+
+    path = folder / "images.npy"
+    np.save(path, images[:5])
+    return path
 
 
 def _wait_for_interrupt() -> None:

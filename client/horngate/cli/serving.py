@@ -10,6 +10,8 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 
+from horngate.contract.errors import Unavailable
+
 READY_TIMEOUT_S = 120.0
 STOP_TIMEOUT_S = 30.0
 POLL_S = 0.05
@@ -30,7 +32,7 @@ def serving(models: Path, *, workspace: Path, arguments: Sequence[str] = ()) -> 
     """Serve the folder on free local ports; SIGTERM on leaving.
 
     `workspace` takes the server's log, cache and ready file; `arguments` are added to the command.
-    RuntimeError with the log's end if it does not become ready.
+    Unavailable with the log's end if it does not become ready.
     """
     ready, log = workspace / "ready.json", workspace / "serve.log"
     command = [
@@ -58,11 +60,9 @@ def _wait_until_ready(process: "subprocess.Popen[bytes]", ready: Path, log: Path
     deadline = time.monotonic() + READY_TIMEOUT_S
     while not ready.exists():
         if process.poll() is not None:
-            raise RuntimeError(
-                f"horngate serve exited with {process.returncode}; its log ends:\n{_tail(log)}"
-            )
+            raise Unavailable(f"horngate serve exited with {process.returncode}; its log ends:\n{_tail(log)}")
         if time.monotonic() > deadline:
-            raise RuntimeError(f"horngate serve not ready after {READY_TIMEOUT_S:.0f} s; log:\n{_tail(log)}")
+            raise Unavailable(f"horngate serve not ready after {READY_TIMEOUT_S:.0f} s; log:\n{_tail(log)}")
         time.sleep(POLL_S)
 
 
