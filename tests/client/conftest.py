@@ -3,6 +3,7 @@
 from collections import defaultdict, deque
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
+from types import SimpleNamespace
 
 import grpc
 import numpy as np
@@ -63,6 +64,10 @@ class FakeServer(grpc.GenericRpcHandler):
     `script[method]` and they answer before the models do."""
 
     def __init__(self):
+        self.reset()
+
+    def reset(self):
+        """Nothing scripted, nothing recorded, the models as they were."""
         self.models = dict(MODELS)
         self.calls = []
         self.script = defaultdict(deque)
@@ -180,23 +185,42 @@ class FakeTime:
         self.now_s += delay_s
 
 
+def serving(handler, port=0):
+    """Serve `handler` on loopback; the gRPC server. `handler.target` says where."""
+    server = grpc.server(ThreadPoolExecutor(4), options=[("grpc.max_receive_message_length", -1)])
+    server.add_generic_rpc_handlers((handler,))
+    handler.target = f"127.0.0.1:{server.add_insecure_port(f'127.0.0.1:{port}')}"
+    server.start()
+    return server
+
+
 @pytest.fixture(scope="session")
 def running_server():
     handler = FakeServer()
-    server = grpc.server(ThreadPoolExecutor(4), options=[("grpc.max_receive_message_length", -1)])
-    server.add_generic_rpc_handlers((handler,))
-    handler.target = f"127.0.0.1:{server.add_insecure_port('127.0.0.1:0')}"
-    server.start()
+    server = serving(handler)
     yield handler
     server.stop(None).wait()
 
 
 @pytest.fixture
+def restartable():
+    """A server of its own: its target, and functions that stop it and start it again on the same port."""
+    handler = FakeServer()
+    running = [serving(handler)]
+    port = int(handler.target.rpartition(":")[2])
+    yield SimpleNamespace(
+        target=handler.target,
+        stop=lambda: running.pop().stop(None).wait(),
+        start=lambda: running.append(serving(handler, port)),
+    )
+    for server in running:
+        server.stop(None).wait()
+
+
+@pytest.fixture
 def server(running_server):
-    """The server with nothing scripted and nothing recorded."""
-    target = running_server.target
-    running_server.__init__()
-    running_server.target = target
+    """The server, as if just started."""
+    running_server.reset()
     return running_server
 
 

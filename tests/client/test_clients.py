@@ -4,6 +4,7 @@ import asyncio
 import inspect
 import socket
 import threading
+from time import sleep
 
 import grpc
 import numpy as np
@@ -147,6 +148,22 @@ def test_nobody_there(ask_anywhere, closed_port, time):
         Unavailable, match=rf"server {closed_port}: .*refused .*gave up after 1 attempt in 1 s"
     ):
         ask_anywhere(closed_port, time, "models", timeout=1)
+
+
+def test_a_server_that_comes_back_is_found_again_soon(restartable):
+    pauses = []
+
+    def restart_then_sleep(delay_s):
+        if not pauses:
+            restartable.start()
+        pauses.append(delay_s)
+        sleep(delay_s)
+
+    with Client(restartable.target, sleep=restart_then_sleep) as client:
+        assert client.is_live() is True
+        restartable.stop()
+        np.testing.assert_array_equal(client.predict("iris", ROWS), ROWS * 2)
+    assert sum(pauses) < 2
 
 
 def test_an_answer_that_is_no_message(ask, server):

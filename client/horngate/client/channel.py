@@ -13,7 +13,6 @@ OPTIONS: list[tuple[str, Any]] = [
     # A channel refuses calls between its attempts to connect. gRPC's own waits, up to two minutes, would
     # leave our retries talking to a channel that sleeps while the server is back.
     ("grpc.initial_reconnect_backoff_ms", 100),
-    ("grpc.min_reconnect_backoff_ms", 100),
     ("grpc.max_reconnect_backoff_ms", 1000),
 ]
 
