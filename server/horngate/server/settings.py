@@ -74,7 +74,13 @@ class ModelConfig:
             raise LoadError(f"max_rows is {self.max_rows}; expected 1 or more")
 
 
-_TYPES = {"source": str, "weights": str, "engine": str, "versions": (str, list), "max_rows": int}
+_TYPES: dict[str, type | tuple[type, ...]] = {
+    "source": str,
+    "weights": str,
+    "engine": str,
+    "versions": (str, list),
+    "max_rows": int,
+}
 
 
 def read_model_config(path: Path) -> ModelConfig:

@@ -104,7 +104,7 @@ class Channel:
                 return list(descriptor)
         return bytes(view)
 
-    def get(self, payload: Payload) -> "Buffer":
+    def get(self, payload: Payload) -> bytes | memoryview:
         """The bytes of a payload that the other side put; in its arena they are valid until released."""
         if isinstance(payload, bytes):
             return payload

@@ -104,10 +104,10 @@ def settle(found: Scan, looked: Scan, kept: Scan, now_s: float) -> Scan:
     resting: dict[str, dict[int, Source]] = {}
     for name, versions in found.versions.items():
         for version, source in versions.items():
-            if not _rests(source, looked, now_s):
-                source = kept.versions.get(name, {}).get(version)
-            if source is not None:
-                resting.setdefault(name, {})[version] = source
+            rests = _rests(source, looked, now_s)
+            chosen = source if rests else kept.versions.get(name, {}).get(version)
+            if chosen is not None:
+                resting.setdefault(name, {})[version] = chosen
     return Scan(versions=resting, problems=found.problems)
 
 

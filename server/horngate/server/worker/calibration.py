@@ -188,7 +188,7 @@ def _bytes_per_row(program: Program, reference: Reference, artifact: Artifact, r
         peaks.append(memory.peak_bytes() - resident)
     slope = (peaks[1] - peaks[0]) / 12
     tensors = [*reference.inputs.values(), *reference.outputs]
-    own = sum(array.nbytes / array.shape[0] for array in tensors)
+    own: float = sum(array.nbytes / array.shape[0] for array in tensors)
     # A batch exists twice while it is merged, and its outputs twice while they are sent.
     return math.ceil(MARGIN * max(slope, 0.0) + 2 * own + 1)
 

@@ -16,7 +16,7 @@ from collections import deque
 from contextlib import suppress
 from pathlib import Path
 from queue import SimpleQueue
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import numpy as np
 import setproctitle
@@ -37,9 +37,6 @@ from horngate.server.worker.engines import Array, Program
 from horngate.server.worker.models import Background, LoadOrder, ServedModel
 from horngate.server.worker.scheduler import QueueKey, plan
 from horngate.server.worker.work import Batch, Share, Work, merge
-
-if TYPE_CHECKING:
-    from typing_extensions import Buffer
 
 ARENA_BYTES = 256 << 20
 TICK_S = 0.05
@@ -409,11 +406,11 @@ def _inputs(channel: Channel, model: ServedModel, tensors: list[Any]) -> list[Ar
     ]
 
 
-def _contents(array: Array) -> "Buffer":
+def _contents(array: Array) -> bytes | memoryview:
     """An array's raw contents, not copied where its own memory holds them."""
     if array.dtype.kind in "SUO":
         return encode_tensor(array)
-    return np.ascontiguousarray(array).reshape(-1).view(np.uint8)
+    return np.ascontiguousarray(array).reshape(-1).view(np.uint8).data
 
 
 def _execute(batch: Batch) -> None:
