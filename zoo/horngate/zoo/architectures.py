@@ -6,6 +6,7 @@ from pathlib import Path
 from typing import Any
 
 import keras
+
 from horngate.contract.errors import LoadError
 
 SEED = 20_240_229

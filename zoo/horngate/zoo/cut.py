@@ -3,8 +3,9 @@
 from collections.abc import Iterable, Sequence
 
 import onnx
-from horngate.contract.tensors import TensorSpec, numpy_dtype
 from onnx import helper
+
+from horngate.contract.tensors import TensorSpec, numpy_dtype
 
 
 def cut(proto: onnx.ModelProto, outputs: Sequence[tuple[str, TensorSpec]]) -> onnx.ModelProto:

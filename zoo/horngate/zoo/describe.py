@@ -3,6 +3,7 @@
 from typing import Any
 
 import keras
+
 from horngate.contract.errors import LoadError
 from horngate.contract.models import LayerSpec, ModelSpec
 from horngate.contract.tensors import TensorSpec, datatype_of

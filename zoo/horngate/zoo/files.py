@@ -10,6 +10,7 @@ from typing import Any
 
 import h5py
 import keras
+
 from horngate.contract.errors import LoadError
 
 _HDF5_SIGNATURE = b"\x89HDF\r\n\x1a\n"

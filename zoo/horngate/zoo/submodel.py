@@ -4,6 +4,7 @@ from collections.abc import Sequence
 from typing import Any
 
 import keras
+
 from horngate.contract.errors import InvalidRequest
 from horngate.zoo.wiring import Call, Wiring, output_names, wiring_of
 

@@ -14,8 +14,9 @@ from dataclasses import dataclass
 from typing import Any
 
 import keras
-from horngate.contract.errors import LoadError
 from keras.src.models.functional import Functional
+
+from horngate.contract.errors import LoadError
 
 
 @dataclass(frozen=True, kw_only=True)

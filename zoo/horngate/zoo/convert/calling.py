@@ -5,6 +5,7 @@ from dataclasses import replace
 from typing import Any
 
 import keras
+
 from horngate.zoo.convert.graph import Graph, Value
 from horngate.zoo.convert.masking import inherited_mask, with_mask_arguments
 from horngate.zoo.convert.registry import Refused, converter_of
@@ -32,7 +33,8 @@ def call_inside(graph: Graph, layer: Any, x: Value) -> Value:
         results = call_layer(graph, layer, (x,), {})
     if len(results) != 1:
         raise Refused(f"its inner {type(layer).__name__} has {len(results)} outputs; expected one")
-    return results[0]
+    shape = layer.compute_output_shape((None, *x.shape[1:]))
+    return replace(results[0], shape=tuple(shape))
 
 
 def call_layer(graph: Graph, layer: Any, arguments: Any, keywords: dict[str, Any]) -> list[Value]:
@@ -42,8 +44,6 @@ def call_layer(graph: Graph, layer: Any, arguments: Any, keywords: dict[str, Any
         raise Refused("no converter is registered for it; register one with @converts")
     if not isinstance(layer, keras.Layer):
         return list(keras.tree.flatten(converter(graph, layer, *arguments, **keywords)))
-    if keywords.get("training"):
-        raise Refused("it is called with training=True; only inference is converted")
     arguments, keywords = _autocast(graph, layer, arguments, keywords)
     keywords, mask = with_mask_arguments(layer, arguments, keywords)
     given = {name: value for name, value in keywords.items() if _matters(layer, name, value)}
@@ -95,16 +95,21 @@ def _autocast(graph: Graph, layer: Any, arguments: Any, keywords: Any) -> tuple[
 
 
 def _matters(layer: Any, name: str, value: Any) -> bool:
-    """Whether a keyword says anything that leaving it away does not."""
+    """Whether a keyword says anything that leaving it away does not.
+
+    `training` never does: a model called with `training=False` overrides what its layers were called with.
+    """
     parameter = inspect.signature(layer.call).parameters.get(name)
     return name != "training" and value is not None and (parameter is None or value is not parameter.default)
 
 
 def _as_declared(value: Value, tensor: Any, name: str) -> Value:
     """The value with the shape that Keras declares. Refused where rank or dtype disagree: we are wrong."""
-    if value.rank != len(tensor.shape) or value.dtype != tensor.dtype:
+    fits = value.rank == len(tensor.shape) and value.dtype == tensor.dtype
+    sizes = zip(value.shape[1:], tensor.shape[1:], strict=False)
+    if not fits or any(None not in pair and pair[0] != pair[1] for pair in sizes):
         raise Refused(
-            f"layer '{name}': converted to {value.dtype} of rank {value.rank}; "
-            f"Keras has {tensor.dtype} of rank {len(tensor.shape)}"
+            f"layer '{name}': converted to {value.dtype} of shape {value.shape}; "
+            f"Keras declares {tensor.dtype} of shape {tensor.shape}"
         )
     return replace(value, shape=(None, *tensor.shape[1:]) if tensor.shape else ())

@@ -4,12 +4,14 @@ from dataclasses import dataclass
 from typing import Any
 
 import onnx
+from onnx import helper
+
 from horngate.contract.errors import LoadError
 from horngate.zoo.convert.calling import run_wiring
-from horngate.zoo.convert.graph import IR_VERSION, OPSET, Graph, Value, axis_name, onnx_dtype
+from horngate.zoo.convert.graph import IR_VERSION, OPSET, Graph, Value, onnx_dtype
 from horngate.zoo.convert.registry import Refused
+from horngate.zoo.cut import axis_name
 from horngate.zoo.wiring import input_names, output_names, wiring_of
-from onnx import helper
 
 
 @dataclass(frozen=True, kw_only=True)

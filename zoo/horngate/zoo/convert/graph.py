@@ -9,11 +9,12 @@ import keras
 import ml_dtypes
 import numpy as np
 import onnx
+from onnx import helper
+
 from horngate.contract.tensors import Shape
 from horngate.zoo.convert.registry import Refused, converter_of, function_converter
 from horngate.zoo.convert.weights import as_numpy
 from horngate.zoo.cut import axis_name
-from onnx import helper
 
 OPSET = 20
 """The newest opset that ONNX Runtime and OpenVINO both run whole (Gelu is its newest operator used)."""
@@ -166,7 +167,7 @@ class Graph:
         """The value, whose channels Keras has last, with the channels stored second."""
         return x if x.moved or x.rank < 3 else self._transpose(x, (0, x.rank - 1, *range(1, x.rank - 1)))
 
-    def activate(self, function: Any, x: Value) -> Value:
+    def activate(self, function: Any, x: Value, **settings: Any) -> Value:
         """Apply a layer's `activation`: a function, or a layer used as one."""
         if function is None or function is keras.activations.linear:
             return x
@@ -179,7 +180,7 @@ class Graph:
         if converter is None:
             name = getattr(function, "__name__", str(function))
             raise Refused(f"activation {name} has no converter; register one with @converts({name})")
-        result: Value = converter(self, x)
+        result: Value = converter(self, x, **settings)
         return result
 
     def _transpose(self, x: Value, axes: tuple[int, ...]) -> Value:

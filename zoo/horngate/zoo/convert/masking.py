@@ -5,6 +5,7 @@ from dataclasses import replace
 from typing import Any
 
 import keras
+
 from horngate.zoo.convert.graph import Graph, Value
 from horngate.zoo.convert.registry import Refused, mask_rule
 

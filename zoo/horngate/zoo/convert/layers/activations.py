@@ -4,6 +4,7 @@ from typing import Any
 
 import keras
 import numpy as np
+
 from horngate.zoo.convert.graph import Graph, Value
 from horngate.zoo.convert.registry import Refused, converts
 
@@ -174,7 +175,7 @@ def glu(graph: Graph, x: Value, axis: int = -1) -> Value:
 
 @converts(keras.activations.sparsemax)
 def sparsemax(graph: Graph, x: Value, axis: int = -1) -> Value:
-    """Projection onto the simplex (Martins and Astudillo, 2016), as Keras writes it with a sort."""
+    """What Keras calls sparsemax: it sums the running sums, where Martins and Astudillo sum the logits."""
     x = graph.plain(x)
     axis %= x.rank
     size = x.shape[axis]
@@ -189,7 +190,7 @@ def sparsemax(graph: Graph, x: Value, axis: int = -1) -> Value:
     support = graph.cast(graph.op("Greater", bound, total, dtype="bool"), x.dtype)
     reduced = (*x.shape[:axis], 1, *x.shape[axis + 1 :])
     count = graph.op("ReduceSum", support, graph.ints(axis), shape=reduced)
-    held = graph.op("ReduceSum", graph.op("Mul", support, ranked), graph.ints(axis), shape=reduced)
+    held = graph.op("ReduceSum", graph.op("Mul", support, total), graph.ints(axis), shape=reduced)
     threshold = graph.op("Div", graph.op("Sub", held, scalar(graph, 1, x)), count)
     return graph.op("Relu", graph.op("Sub", x, threshold))
 

@@ -3,6 +3,7 @@
 from typing import Any
 
 import keras
+
 from horngate.zoo.convert.graph import Graph, Value
 from horngate.zoo.convert.registry import converts
 

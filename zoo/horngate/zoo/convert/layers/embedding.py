@@ -4,6 +4,7 @@ from typing import Any
 
 import keras
 import numpy as np
+
 from horngate.zoo.convert.graph import Graph, Value
 from horngate.zoo.convert.layers.activations import scalar
 from horngate.zoo.convert.registry import converts, masks

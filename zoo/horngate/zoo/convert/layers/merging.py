@@ -6,6 +6,7 @@ from typing import Any
 
 import keras
 import numpy as np
+
 from horngate.zoo.convert.graph import Graph, Value
 from horngate.zoo.convert.registry import Refused, converts, masks
 

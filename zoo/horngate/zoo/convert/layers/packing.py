@@ -1,8 +1,9 @@
-"""Masked sequences packed for operators that know only a length for each row."""
+"""Masked sequences packed for operators that know no masks."""
 
 from dataclasses import dataclass
 
 import numpy as np
+
 from horngate.zoo.convert.graph import Graph, Value
 
 _START, _END = 2**31 - 1, -(2**31)
@@ -13,46 +14,53 @@ _START, _END = 2**31 - 1, -(2**31)
 class Pack:
     """How one mask (rows, steps) packs its sequences.
 
-    `order` (rows, steps) has the steps that count, in order, then the others. `source` (rows, steps) is the
-    packed step whose output Keras has at each step: the last one that counted. `lengths` (rows,) are at least
-    one, because engines disagree about zero; `any_step` (rows, 1) says which rows have a step that counts.
-    `seen` (rows, steps) says whether some step counted so far.
+    `order` (rows, steps) has the steps that count, in order, then the others, for which `tail` is true.
+    `source` (rows, steps) is the packed step whose output Keras has at each step: the last one that counted;
+    `seen` says whether there was one. `final` (rows, 1) is the last packed step that counts; `any_step`
+    (rows, 1) says whether one does.
     """
 
     mask: Value
     order: Value
+    tail: Value
     source: Value
-    lengths: Value
-    any_step: Value
     seen: Value
+    final: Value
+    any_step: Value
 
 
 def pack(graph: Graph, mask: Value) -> Pack:
     """Work out the packing of a boolean mask."""
-    ones = graph.cast(mask, "int32")
     zero, one = (graph.constant(np.asarray(number), dtype="int32") for number in (0, 1))
-    counted = graph.op("CumSum", ones, graph.constant(np.asarray(1, np.int64)))
-    steps = graph.op("Gather", graph.op("Shape", mask, dtype="int64", shape=(2,)), graph.ints(1), shape=(1,))
-    place = graph.op(
-        "CumSum", graph.op("Add", graph.op("Mul", ones, zero), one), graph.constant(np.asarray(1, np.int64))
-    )
-    wide = graph.op("Mul", ones, graph.cast(steps, "int32"), shape=mask.shape)
-    rank = graph.cast(graph.op("Sub", wide, place), "float32")
-    _, order = graph.ops("TopK", [rank, steps], outputs=2, axis=1, largest=1, sorted=1, dtype="int64")
-    total = graph.op("ReduceSum", ones, graph.ints(1), shape=(mask.shape[0],), keepdims=0)
+    along = graph.constant(np.asarray(1, np.int64))
+    ones = graph.cast(mask, "int32")
+    counted = graph.op("CumSum", ones, along)
+    place = graph.op("CumSum", graph.op("Add", graph.op("Mul", ones, zero), one), along)
+    total = graph.op("ReduceMax", counted, graph.ints(1), shape=(mask.shape[0], 1))
     return Pack(
         mask=mask,
-        order=order,
-        source=graph.cast(graph.op("Max", graph.op("Sub", counted, one), zero), "int64"),
-        lengths=graph.op("Max", total, one),
-        any_step=graph.op(
-            "Unsqueeze",
-            graph.op("Greater", total, zero, dtype="bool"),
-            graph.ints(1),
-            shape=(mask.shape[0], 1),
-        ),
+        order=_order(graph, ones, place),
+        tail=graph.op("Greater", place, total, dtype="bool"),
+        source=_from_zero(graph, counted),
         seen=graph.op("Greater", counted, zero, dtype="bool"),
+        final=_from_zero(graph, total),
+        any_step=graph.op("Greater", total, zero, dtype="bool"),
     )
+
+
+def _order(graph: Graph, ones: Value, place: Value) -> Value:
+    """The steps sorted: those that count rank above all others, earlier ones above later ones."""
+    shape = graph.op("Shape", ones, dtype="int64", shape=(1,), start=1, end=2)
+    above = graph.op("Mul", ones, graph.cast(shape, "int32"))
+    rank = graph.cast(graph.op("Sub", above, place), "float32")
+    _, order = graph.ops("TopK", [rank, shape], outputs=2, axis=1, largest=1, sorted=1, dtype="int64")
+    return order
+
+
+def _from_zero(graph: Graph, counted: Value) -> Value:
+    """Numbers of things as positions, none below zero."""
+    zero, one = (graph.constant(np.asarray(number), dtype="int32") for number in (0, 1))
+    return graph.cast(graph.op("Max", graph.op("Sub", counted, one), zero), "int64")
 
 
 def packed(graph: Graph, pack: Pack, x: Value) -> Value:
@@ -67,6 +75,12 @@ def unpacked(graph: Graph, pack: Pack, outputs: Value, *, zeros: bool) -> Value:
     valid = graph.op("Unsqueeze", valid, graph.ints(2), shape=(*valid.shape, 1))
     nothing = graph.constant(np.asarray(0), dtype=outputs.dtype)
     return graph.op("Where", valid, spread, nothing, shape=outputs.shape, dtype=outputs.dtype)
+
+
+def final_output(graph: Graph, pack: Pack, outputs: Value) -> Value:
+    """The packed output of the last step that counts (rows, units)."""
+    last = _take(graph, outputs, pack.final)
+    return graph.op("Squeeze", last, graph.ints(1), shape=(outputs.shape[0], outputs.shape[2]))
 
 
 def last_step(graph: Graph, x: Value) -> Value:

@@ -4,6 +4,7 @@ from collections.abc import Sequence
 from typing import Any
 
 import keras
+
 from horngate.zoo.convert.graph import Graph, Value
 from horngate.zoo.convert.registry import converts
 

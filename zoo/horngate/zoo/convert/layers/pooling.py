@@ -3,6 +3,7 @@
 from typing import Any
 
 import keras
+
 from horngate.zoo.convert.graph import Graph, Value
 from horngate.zoo.convert.layers.windows import out_channels, padding, spatial
 from horngate.zoo.convert.registry import converts, masks
@@ -68,7 +69,7 @@ def _slide(graph: Graph, layer: Any, x: Value, kind: str, **attributes: Any) -> 
     return graph.op(
         kind,
         x,
-        shape=out_channels(x.shape, 0, last),
+        shape=out_channels(x.shape, x.shape[-1] if last else x.shape[1], last),
         kernel_shape=list(layer.pool_size),
         strides=list(layer.strides),
         **padding(layer.padding, spatial(x.shape, last), layer.pool_size, layer.strides, once),

@@ -1,16 +1,17 @@
 """Recurrent layers, as ONNX's LSTM, GRU and RNN operators.
 
-ONNX has the steps first and its gates in an order of its own. Its operators take the number of steps of each
-row but no mask with holes, so a masked sequence is packed: the steps that count move to the front in order,
-the operator runs over so many, and each step of the output is read back from the last step that counted.
+ONNX has the steps first and its gates in an order of its own. Its operators take no mask with holes, so a
+masked sequence is packed: the steps that count move to the front in order, the operator runs over them and
+then over the others, and each step of the output is read back from the last step that counted.
 """
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 import keras
 import numpy as np
+
 from horngate.zoo.convert.graph import Graph, Value
 from horngate.zoo.convert.layers import packing
 from horngate.zoo.convert.registry import Refused, converts, masks
@@ -27,6 +28,10 @@ _ACTIVATIONS = {
     keras.activations.leaky_relu: ("LeakyRelu", 0.2, 0.0),
     keras.activations.linear: ("Affine", 1.0, 0.0),
 }
+
+_SATURATING = (keras.activations.sigmoid, keras.activations.hard_sigmoid)
+_SHUT = 1e4
+"""A gate's input that leaves nothing of the others, whatever the weights."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -94,33 +99,44 @@ def run(
         mask = packing.flip(graph, mask) if mask is not None else None
     if mask is None:
         return _run_all(graph, cell, x, states)
-    return _run_masked(
-        graph, cell, x, states, mask, zeros=bool(getattr(layer, "zero_output_for_mask", False))
-    )
+    return _run_masked(graph, layer, cell, x, states, mask)
 
 
 def _run_all(graph: Graph, cell: Cell, x: Value, states: Sequence[Value]) -> Ran:
-    outputs, finals = _node(graph, cell, x, states, lengths=None)
+    outputs, finals = _node(graph, cell, x, states)
     return Ran(outputs=outputs, last=finals[0], states=finals)
 
 
-def _run_masked(
-    graph: Graph, cell: Cell, x: Value, states: Sequence[Value], mask: Value, *, zeros: bool
-) -> Ran:
+def _run_masked(graph: Graph, layer: Any, cell: Cell, x: Value, states: Sequence[Value], mask: Value) -> Ran:
     pack = packing.pack(graph, mask)
-    ran, finals = _node(graph, cell, packing.packed(graph, pack, x), states, lengths=pack.lengths)
-    outputs = packing.unpacked(graph, pack, ran, zeros=zeros)
+    x = packing.packed(graph, pack, x)
+    if layer.return_state and cell.kind == "LSTM":
+        cell, x = _holding(graph, cell, x, pack)
+    packed, finals = _node(graph, cell, x, states)
+    outputs = packing.unpacked(graph, pack, packed, zeros=layer.zero_output_for_mask)
     empty = [graph.constant(np.asarray(0), dtype=x.dtype)] * len(finals)
+    ends = (packing.final_output(graph, pack, packed), *finals[1:])
     kept = tuple(
-        graph.op("Where", pack.any_step, final, start, shape=final.shape, dtype=x.dtype)
-        for final, start in zip(finals, states or empty, strict=True)
+        graph.op("Where", pack.any_step, end, start, shape=end.shape, dtype=x.dtype)
+        for end, start in zip(ends, states or empty, strict=True)
     )
     return Ran(outputs=outputs, last=packing.last_step(graph, outputs), states=kept)
 
 
-def _node(
-    graph: Graph, cell: Cell, x: Value, states: Sequence[Value], lengths: Value | None
-) -> tuple[Value, tuple[Value, ...]]:
+def _holding(graph: Graph, cell: Cell, x: Value, pack: packing.Pack) -> tuple[Cell, Value]:
+    """The cell with one more feature, which is one in the tail and there shuts the input and keeps the carry.
+
+    ONNX's own lengths would do, but OpenVINO gives the carry of the last step whatever the lengths say.
+    """
+    if any(function not in _SATURATING for function in cell.activations[:1]):
+        raise Refused("it returns its states after a mask, and its gates never shut wholly")
+    shut = np.repeat([-_SHUT, 0.0, _SHUT, 0.0], cell.units)[:, np.newaxis].astype(cell.kernel.dtype)
+    tail = graph.op("Unsqueeze", graph.cast(pack.tail, x.dtype), graph.ints(2), shape=(*pack.tail.shape, 1))
+    wider = graph.op("Concat", x, tail, shape=(*x.shape[:2], cell.kernel.shape[1] + 1), axis=2)
+    return replace(cell, kernel=np.concatenate([cell.kernel, shut], axis=1)), wider
+
+
+def _node(graph: Graph, cell: Cell, x: Value, states: Sequence[Value]) -> tuple[Value, tuple[Value, ...]]:
     """The operator itself: all outputs (rows, steps, units) and the final states (rows, units)."""
     rows, steps, _ = x.shape
     stacked = [graph.op("Unsqueeze", state, graph.ints(0), shape=(1, rows, cell.units)) for state in states]
@@ -129,7 +145,7 @@ def _node(
     by_step = graph.op("Transpose", x, perm=[1, 0, 2])
     results = graph.ops(
         cell.kind,
-        [by_step, *weights, lengths, *stacked],
+        [by_step, *weights, None, *stacked],
         outputs=1 + cell.states,
         hidden_size=cell.units,
         **_activation_attributes(cell.activations),

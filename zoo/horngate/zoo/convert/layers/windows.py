@@ -36,7 +36,7 @@ def _total(size: int | None, reach: int, stride: int) -> int:
     return max((-(-size // stride) - 1) * stride + reach - size, 0)
 
 
-def out_channels(shape: Shape, channels: int, channels_last: bool) -> Shape:
+def out_channels(shape: Shape, channels: int | None, channels_last: bool) -> Shape:
     """The shape of a window's output as far as its rank and channels go; Keras declares the sizes."""
     free = (None,) * (len(shape) - 2)
     return (shape[0], *free, channels) if channels_last else (shape[0], channels, *free)

@@ -6,6 +6,7 @@ from typing import Any
 
 import keras
 import numpy as np
+
 from horngate.zoo.convert.calling import call_inside
 from horngate.zoo.convert.graph import Graph, Value
 from horngate.zoo.convert.layers import packing

@@ -1,0 +1,177 @@
+"""Recurrent layers: both directions, masks with holes, given and returned states."""
+
+from typing import Any
+
+import keras
+import pytest
+from keras import layers
+
+KINDS: dict[str, Any] = {
+    "LSTM": layers.LSTM,
+    "GRU": layers.GRU,
+    "GRU, reset before": lambda units, **more: layers.GRU(units, reset_after=False, **more),
+    "SimpleRNN": layers.SimpleRNN,
+}
+kinds = pytest.mark.parametrize("kind", KINDS)
+
+
+def model_of(layer, shape=(6, 4)):
+    inputs = keras.Input(shape)
+    return keras.Model(inputs, layer(inputs))
+
+
+def masked_steps(random, one):
+    """Steps with holes: some at the front, some at the back, a row of nothing but padding."""
+    x = random.normal(size=one.shape).astype("f4")
+    x[random.random(size=one.shape[:2]) < 0.4] = 0
+    x[0] = 0 if len(x) > 1 else x[0]
+    return x
+
+
+def masked_words(random, one):
+    words = random.integers(0, 4, size=one.shape)
+    words[0] = 0 if len(words) > 1 else words[0]
+    return words.astype("i4")
+
+
+@kinds
+@pytest.mark.parametrize("sequences", [False, True])
+@pytest.mark.parametrize("backwards", [False, True])
+def test_runs(kind, sequences, backwards, agree):
+    layer = KINDS[kind](5, return_sequences=sequences, go_backwards=backwards, bias_initializer="normal")
+    agree(model_of(layer))
+
+
+@kinds
+def test_free_steps(kind, agree):
+    agree(model_of(KINDS[kind](5, return_sequences=True), shape=(None, 4)))
+
+
+@kinds
+def test_without_bias(kind, agree):
+    agree(model_of(KINDS[kind](5, use_bias=False)))
+
+
+@kinds
+@pytest.mark.parametrize("sequences", [False, True])
+@pytest.mark.parametrize("backwards", [False, True])
+def test_masks_with_holes(kind, sequences, backwards, agree):
+    inputs = keras.Input((6, 4))
+    layer = KINDS[kind](
+        5, return_sequences=sequences, return_state=True, go_backwards=backwards, bias_initializer="normal"
+    )
+    agree(keras.Model(inputs, layer(layers.Masking()(inputs))), feed=masked_steps)
+
+
+@pytest.mark.parametrize("zeros", [False, True])
+def test_outputs_of_masked_steps(zeros, agree):
+    inputs = keras.Input((6, 4))
+    layer = layers.LSTM(5, return_sequences=True, zero_output_for_mask=zeros)
+    agree(keras.Model(inputs, layer(layers.Masking()(inputs))), feed=masked_steps)
+
+
+def test_a_mask_passes_through_a_stack(agree):
+    inputs = keras.Input((6,), dtype="int32")
+    x = layers.Embedding(9, 4, mask_zero=True)(inputs)
+    x = layers.Dense(4)(layers.Dropout(0.5)(x))
+    x = layers.Bidirectional(layers.GRU(3, return_sequences=True))(x)
+    x = layers.TimeDistributed(layers.Dense(4, activation="relu"))(x)
+    x = layers.LSTM(3, return_sequences=True)(x)
+    agree(
+        keras.Model(inputs, layers.GlobalAveragePooling1D()(layers.LayerNormalization()(x))), feed=some_words
+    )
+
+
+def some_words(random, one):
+    """At least one word a row: the mean of none is not a number, in Keras as well."""
+    words = masked_words(random, one)
+    words[:, 3] = 2
+    return words
+
+
+@kinds
+def test_states_given_and_returned(kind, agree):
+    x = keras.Input((6, 4))
+    states = [keras.Input((5,)) for _ in range(2 if kind == "LSTM" else 1)]
+    layer = KINDS[kind](5, return_state=True, return_sequences=True)
+    agree(keras.Model([x, *states], layer(x, initial_state=states)))
+
+
+def test_states_given_to_masked_steps(agree):
+    x, h, c = keras.Input((6, 4)), keras.Input((5,)), keras.Input((5,))
+    outputs = layers.LSTM(5, return_state=True)(layers.Masking()(x), initial_state=[h, c])
+
+    def feed(random, one):
+        return (
+            masked_steps(random, one) if len(one.shape) == 3 else random.normal(size=one.shape).astype("f4")
+        )
+
+    agree(keras.Model([x, h, c], outputs), feed=feed)
+
+
+def test_a_decoder_starts_from_the_encoder(agree):
+    source, target = keras.Input((6,), dtype="int32"), keras.Input((4,), dtype="int32")
+    _, *states = layers.LSTM(5, return_state=True)(layers.Embedding(9, 4, mask_zero=True)(source))
+    steps = layers.LSTM(5, return_sequences=True)(layers.Embedding(9, 4)(target), initial_state=states)
+    agree(keras.Model([source, target], layers.Dense(9)(steps)), feed=masked_words)
+
+
+@pytest.mark.parametrize("mode", ["concat", "sum", "mul", "ave", None])
+@pytest.mark.parametrize("sequences", [False, True])
+def test_both_directions(mode, sequences, agree):
+    layer = layers.Bidirectional(layers.LSTM(3, return_sequences=sequences), merge_mode=mode)
+    agree(model_of(layer))
+
+
+def test_both_directions_with_states(agree):
+    x = keras.Input((6, 4))
+    states = [keras.Input((3,)) for _ in range(4)]
+    layer = layers.Bidirectional(layers.LSTM(3, return_state=True, return_sequences=True))
+    agree(keras.Model([x, *states], layer(x, initial_state=states)))
+
+
+@pytest.mark.parametrize("sequences", [False, True])
+def test_both_directions_of_masked_steps(sequences, agree):
+    inputs = keras.Input((6, 4))
+    layer = layers.Bidirectional(layers.GRU(3, return_sequences=sequences), merge_mode="concat")
+    agree(keras.Model(inputs, layer(layers.Masking()(inputs))), feed=masked_steps)
+
+
+@pytest.mark.parametrize("inner", ["relu", "hard_sigmoid", "softsign", "linear", "elu"])
+def test_other_activations(inner, agree):
+    layer = layers.LSTM(5, activation=inner, recurrent_activation="hard_sigmoid")
+    agree(model_of(layer), engines=["onnxruntime"])
+
+
+def test_a_plain_rnn_of_a_cell(agree):
+    agree(model_of(layers.RNN(layers.GRUCell(5), return_sequences=True)))
+
+
+@pytest.mark.parametrize(
+    ("inner", "shape"),
+    [
+        (lambda: layers.Dense(3), (4, 5)),
+        (lambda: layers.Conv2D(3, 2, activation="relu"), (4, 6, 5, 2)),
+        (lambda: layers.Flatten(), (4, 6, 5)),
+        (lambda: layers.LSTM(3), (4, 6, 5)),
+        (lambda: keras.Sequential([keras.Input((6,)), layers.Dense(4), layers.Dense(2)]), (4, 6)),
+        (lambda: layers.Dense(3), (None, 5)),
+    ],
+    ids=["dense", "convolution", "flatten", "lstm", "model", "free steps"],
+)
+def test_each_step_by_itself(inner, shape, agree):
+    agree(model_of(layers.TimeDistributed(inner()), shape=shape))
+
+
+def test_softmax_of_masked_steps(agree):
+    inputs, mask = keras.Input((4,)), keras.Input((4,), dtype="bool")
+    agree(keras.Model([inputs, mask], layers.Softmax()(inputs, mask=mask)))
+
+
+def test_masks_of_merged_steps(agree):
+    x, y = keras.Input((6, 4)), keras.Input((6, 4))
+    both = [layers.Masking()(x), layers.Masking()(y)]
+    added = layers.GRU(3)(layers.Add()(both))
+    joined = layers.GRU(3)(layers.Concatenate()(both))
+    longer = layers.GRU(3)(layers.Concatenate(axis=1)(both))
+    agree(keras.Model([x, y], [added, joined, longer]), feed=masked_steps)

@@ -1,0 +1,23 @@
+"""The converters of `keras.ops`: operations on tensors, operators and slices in functional models."""
+
+from horngate.zoo.convert.operations import (
+    comparing,
+    contracting,
+    elementwise,
+    indexing,
+    networks,
+    reducing,
+    shaping,
+    sorting,
+)
+
+__all__ = [
+    "comparing",
+    "contracting",
+    "elementwise",
+    "indexing",
+    "networks",
+    "reducing",
+    "shaping",
+    "sorting",
+]

@@ -1,0 +1,54 @@
+"""Products of matrices and of tensors."""
+
+import re
+from typing import Any
+
+from horngate.zoo.convert.graph import Graph, Value
+from horngate.zoo.convert.operations.operands import promoted
+from horngate.zoo.convert.registry import Refused, converts_operation
+
+
+@converts_operation("Matmul")
+def matmul(graph: Graph, operation: Any, x1: Any, x2: Any) -> Value:
+    """The product of the last two axes, the others broadcast."""
+    left, right = (graph.plain(one) for one in promoted(graph, x1, x2))
+    if left.rank < 2 or right.rank < 2:
+        raise Refused(f"a product of ranks {left.rank} and {right.rank}")
+    batch = left.shape[:-2] if left.rank >= right.rank else right.shape[:-2]
+    if left.rank > 2 and left.rank == right.rank:
+        pairs = zip(left.shape[:-2], right.shape[:-2], strict=True)
+        batch = tuple(b if a == 1 else a for a, b in pairs)
+    return graph.op("MatMul", left, right, shape=(*batch, left.shape[-2], right.shape[-1]))
+
+
+@converts_operation("Dot")
+def dot(graph: Graph, operation: Any, x1: Any, x2: Any) -> Value:
+    """With a matrix on the right, the same as a product of matrices."""
+    left, right = (graph.plain(one) for one in promoted(graph, x1, x2))
+    if left.rank < 2 or right.rank != 2 or isinstance(x2, Value):
+        raise Refused(f"a dot product of ranks {left.rank} and {right.rank}")
+    return graph.op("MatMul", left, right, shape=(*left.shape[:-1], right.shape[-1]))
+
+
+@converts_operation("Einsum")
+def einsum(graph: Graph, operation: Any, *operands: Any) -> Value:
+    """Einstein's summation; letters before the dots are spelled out."""
+    values = [graph.plain(one) for one in promoted(graph, *operands)]
+    return contract(graph, operation.subscripts, values)
+
+
+def contract(graph: Graph, equation: str, values: list[Value]) -> Value:
+    """An Einsum node. The first operand's first axis must be kept first: it is the rows."""
+    equation = equation.replace(" ", "")
+    if "..." in equation or "->" not in equation:
+        raise Refused(f"the equation {equation} does not name every axis")
+    terms, result = equation.split("->")
+    letters = [letter for term in terms.split(",") for letter in term]
+    sizes = [size for value in values for size in value.shape]
+    if not re.fullmatch(r"[A-Za-z,]+", terms) or len(letters) != len(sizes):
+        raise Refused(f"the equation {equation} does not fit its operands")
+    known = dict(zip(letters, sizes, strict=True))
+    shape = tuple(known[letter] for letter in result)
+    return graph.op(
+        "Einsum", *values, shape=shape, equation=equation.lower() if equation.islower() else equation
+    )

@@ -1,0 +1,120 @@
+"""Parts of tensors: slices, and positions taken by number."""
+
+from types import EllipsisType
+from typing import Any
+
+import numpy as np
+
+from horngate.zoo.convert.graph import Graph, Value
+from horngate.zoo.convert.operations.operands import as_value, whole_axis
+from horngate.zoo.convert.registry import Refused, converts_operation
+
+_FAR = 2**31 - 1
+
+
+@converts_operation("GetItem")
+def get_item(graph: Graph, operation: Any, x: Value, key: Any) -> Value:
+    """`x[key]` with numbers, slices, `None` and `...`."""
+    x = graph.plain(x)
+    keys = _spelled_out(key if isinstance(key, tuple) else (key,), x.rank)
+    x, kept = _sliced(graph, x, [one for one in keys if one is not None])
+    gone = [axis for axis, one in enumerate(kept) if not isinstance(one, slice)]
+    if gone:
+        shape = tuple(size for axis, size in enumerate(x.shape) if axis not in gone)
+        x = graph.op("Squeeze", x, graph.ints(*gone), shape=shape)
+    return _with_new_axes(graph, x, [one for one in keys if one is None or isinstance(one, slice)])
+
+
+@converts_operation("Take")
+def take(graph: Graph, operation: Any, x: Any, indices: Any) -> Value:
+    """Positions of one axis, by number. Negative ones count from the end."""
+    table = graph.plain(as_value(graph, x))
+    wanted = graph.plain(as_value(graph, indices))
+    if operation.axis is None:
+        raise Refused("it takes from the whole batch")
+    axis = operation.axis % table.rank
+    if isinstance(x, Value):
+        axis = whole_axis(table, operation.axis)
+        if isinstance(indices, Value):
+            raise Refused("each row takes from every other row's positions")
+    shape = (*table.shape[:axis], *wanted.shape, *table.shape[axis + 1 :])
+    wanted = wanted if wanted.dtype in ("int32", "int64") else graph.cast(wanted, "int64")
+    return graph.op("Gather", table, wanted, shape=shape, axis=axis)
+
+
+@converts_operation("TakeAlongAxis")
+def take_along(graph: Graph, operation: Any, x: Value, indices: Any) -> Value:
+    """Positions of one axis, each row by its own numbers."""
+    x, wanted = graph.plain(x), graph.plain(as_value(graph, indices, "int64"))
+    if operation.axis is None or x.rank != wanted.rank:
+        raise Refused("it takes from the whole batch")
+    axis = whole_axis(x, operation.axis)
+    if x.shape[1:axis] != wanted.shape[1:axis] or x.shape[axis + 1 :] != wanted.shape[axis + 1 :]:
+        raise Refused("its operands are of different shapes")
+    return graph.op("GatherElements", x, wanted, shape=wanted.shape, axis=axis)
+
+
+@converts_operation("OneHot")
+def one_hot(graph: Graph, operation: Any, x: Value) -> Value:
+    """A vector with a one at each number's place, zeros where there is no such place."""
+    if operation.sparse:
+        raise Refused("a sparse tensor")
+    x = graph.plain(x)
+    count = int(operation.num_classes)
+    axis = operation.axis % (x.rank + 1)
+    numbers = graph.constant(np.arange(count), dtype="int64")
+    apart = graph.op("Unsqueeze", graph.cast(x, "int64"), graph.ints(x.rank), shape=(*x.shape, 1))
+    hot = graph.op("Equal", apart, numbers, shape=(*x.shape, count), dtype="bool")
+    hot = graph.cast(hot, operation.dtype or "float32")
+    if axis == x.rank:
+        return hot
+    order = [*range(axis), x.rank, *range(axis, x.rank)]
+    return graph.op("Transpose", hot, shape=tuple(hot.shape[one] for one in order), perm=order)
+
+
+def _spelled_out(keys: tuple[Any, ...], rank: int) -> list[Any]:
+    """One key an axis, `None` for each new axis, no `...`."""
+    for one in keys:
+        if not (one is None or isinstance(one, int | slice | EllipsisType)):
+            raise Refused(f"an index of {type(one).__name__}")
+    given = sum(one is not None and one is not Ellipsis for one in keys)
+    whole = [slice(None)] * (rank - given)
+    if Ellipsis in keys:
+        place = keys.index(Ellipsis)
+        return [*keys[:place], *whole, *keys[place + 1 :]]
+    return [*keys, *whole]
+
+
+def _sliced(graph: Graph, x: Value, keys: list[Any]) -> tuple[Value, list[Any]]:
+    """Every axis cut to its key; a number leaves one position."""
+    cuts = [(axis, one) for axis, one in enumerate(keys) if one != slice(None)]
+    if not cuts:
+        return x, keys
+    if cuts[0][0] == 0:
+        raise Refused("it takes some of the rows, which may belong to different requests")
+    bounds = [(axis, *_bounds(one)) for axis, one in cuts]
+    axes, starts, ends, steps = (graph.ints(*column) for column in zip(*bounds, strict=True))
+    shape = list(x.shape)
+    for axis, one in cuts:
+        size = x.shape[axis]
+        shape[axis] = 1 if isinstance(one, int) else None if size is None else len(range(size)[one])
+    return graph.op("Slice", x, starts, ends, axes, steps, shape=tuple(shape)), keys
+
+
+def _bounds(key: Any) -> tuple[int, int, int]:
+    if isinstance(key, int):
+        return key, key + 1 if key != -1 else _FAR, 1
+    step = 1 if key.step is None else int(key.step)
+    start = (0 if step > 0 else _FAR) if key.start is None else int(key.start)
+    stop = (_FAR if step > 0 else -_FAR - 1) if key.stop is None else int(key.stop)
+    return start, stop, step
+
+
+def _with_new_axes(graph: Graph, x: Value, keys: list[Any]) -> Value:
+    places = [place for place, one in enumerate(keys) if one is None]
+    if not places:
+        return x
+    shape = list(x.shape)
+    for place in places:
+        shape.insert(place, 1)
+    return graph.op("Unsqueeze", x, graph.ints(*places), shape=tuple(shape))
