@@ -8,6 +8,7 @@ from types import SimpleNamespace
 import grpc
 import numpy as np
 import pytest
+
 from horngate.contract.errors import HorngateError, InvalidRequest, NotFound
 from horngate.contract.models import LayerSpec, ModelSpec
 from horngate.contract.tensors import TensorSpec, datatype_of

@@ -9,6 +9,7 @@ from time import sleep
 import grpc
 import numpy as np
 import pytest
+
 from horngate.client import (
     AsyncClient,
     Client,

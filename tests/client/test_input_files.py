@@ -5,6 +5,7 @@ from types import SimpleNamespace
 
 import numpy as np
 import pytest
+
 from horngate.client import InvalidRequest
 from horngate.client.input_files import read_inputs
 

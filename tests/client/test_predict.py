@@ -1,5 +1,6 @@
 import numpy as np
 import pytest
+
 from horngate.client import Client, InternalError, InvalidRequest, NotFound, Unsupported
 from horngate.oip import messages as oip
 

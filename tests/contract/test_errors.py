@@ -1,4 +1,5 @@
 import pytest
+
 from horngate.contract import errors
 
 TREE = [cls for cls in vars(errors).values() if isinstance(cls, type)]

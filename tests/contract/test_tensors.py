@@ -2,6 +2,7 @@ import json
 
 import numpy as np
 import pytest
+
 from horngate.contract.tensors import DATATYPES, TensorSpec, datatype_of, numpy_dtype, shape_text
 
 

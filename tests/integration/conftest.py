@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+
 from horngate.cli.serving import Serving, serving
 from horngate.client import Client
 

@@ -7,9 +7,9 @@ from typing import Any
 
 import numpy as np
 import pytest
+
 from horngate.cli.serving import Serving
 from horngate.client import Client
-
 from tests.integration.conftest import Fixture, Start
 from tests.integration.models import MODELS, Array, as_sent, inputs_for
 

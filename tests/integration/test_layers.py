@@ -5,8 +5,8 @@ import time
 import keras
 import numpy as np
 import pytest
-from horngate.client import Client, InvalidRequest
 
+from horngate.client import Client, InvalidRequest
 from tests.integration.conftest import Fixture, Start
 from tests.integration.models import as_sent, inputs_for
 

@@ -75,6 +75,7 @@ def _train(folder: Path) -> tuple[Array, Array, Array]:
     """Train and publish; the test images, their digits, and Keras's own answers for them."""
     _say("1. Training a small convolutional network on scikit-learn's digits (1,437 images of 8 by 8)")
     import keras
+
     from horngate.training import EpochEnd, Recipe, fit, publish
 
     def tell(event: EpochEnd) -> None:
@@ -125,6 +126,7 @@ def _network() -> Any:
 def _ask(server: Serving, images: Array, digits: Array, expected: Array) -> bool:
     """Send the test set, one image a request; whether every answer is Keras's own."""
     import numpy as np
+
     from horngate.client import Client
 
     _say(

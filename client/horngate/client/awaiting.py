@@ -9,6 +9,7 @@ from typing import Any, Concatenate, ParamSpec, Self, TypeVar
 
 import grpc
 import grpc.aio
+
 from horngate.client import operations
 from horngate.client.channel import open_async
 from horngate.client.session import DEFAULT_RETRY, Retry, Session

@@ -7,6 +7,7 @@ from functools import partial, wraps
 from typing import Concatenate, ParamSpec, Self, TypeVar
 
 import grpc
+
 from horngate.client import operations
 from horngate.client.channel import open_blocking
 from horngate.client.session import DEFAULT_RETRY, Retry, Session

@@ -4,6 +4,7 @@ from itertools import count
 from typing import TypeVar
 
 from google.protobuf.message import DecodeError, Message
+
 from horngate.client.session import Session
 from horngate.client.steps import Call, Deadline, Operation, Pause
 from horngate.contract.errors import DeadlineExceeded, InternalError, Unavailable

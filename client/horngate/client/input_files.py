@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import Any, cast
 
 import numpy as np
+
 from horngate.client.tensors import Array, Inputs
 from horngate.contract.errors import InvalidRequest
 

@@ -4,6 +4,7 @@ from collections.abc import Sequence
 from typing import Any, TypeVar, overload
 
 from google.protobuf.message import Message
+
 from horngate.client.calls import ask, oip_path, once, parse
 from horngate.client.descriptions import ModelDescription, ModelStatus
 from horngate.client.predictions import Prediction, run

@@ -8,6 +8,7 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 
 import numpy as np
+
 from horngate.client.blocking import Client
 from horngate.client.input_files import read_inputs
 from horngate.client.tensors import Array, Inputs

@@ -5,11 +5,12 @@ from itertools import zip_longest
 from typing import Any, TypeAlias
 
 import numpy as np
+from numpy.typing import ArrayLike
+
 from horngate.contract.errors import InternalError, InvalidRequest
 from horngate.contract.tensors import TensorSpec, numpy_dtype, shape_text
 from horngate.oip.codec import Buffer, decode_contents, decode_tensor
 from horngate.oip.messages import ModelInferResponse
-from numpy.typing import ArrayLike
 
 Array: TypeAlias = np.ndarray[Any, np.dtype[Any]]
 Inputs: TypeAlias = ArrayLike | Mapping[str, ArrayLike]

@@ -11,6 +11,7 @@ from collections.abc import Iterator, Sequence
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
+
 from horngate.contract.errors import InvalidRequest
 from horngate.contract.tensors import DATATYPES, datatype_of, numpy_dtype
 

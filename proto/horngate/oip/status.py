@@ -1,6 +1,7 @@
 """The error tree as gRPC status codes, and back."""
 
 import grpc
+
 from horngate.contract.errors import (
     DeadlineExceeded,
     HorngateError,

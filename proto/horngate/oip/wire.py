@@ -11,6 +11,7 @@ from collections.abc import Iterable
 from typing import NamedTuple
 
 from google.protobuf.message import DecodeError
+
 from horngate.contract.errors import InternalError, InvalidRequest
 from horngate.oip.messages import ModelInferRequest, ModelInferResponse
 

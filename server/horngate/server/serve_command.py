@@ -112,6 +112,7 @@ async def _serve(settings: ServerSettings, directory: Path, ready_file: Path | N
 
     configure_metrics(directory / "metrics")
     import setproctitle
+
     from horngate.server.logs import configure_logs
     from horngate.server.supervisor.http import MetricsServer
     from horngate.server.supervisor.screen import Screen

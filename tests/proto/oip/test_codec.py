@@ -1,12 +1,13 @@
 import numpy as np
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+from hypothesis.extra import numpy as hnp
+
 from horngate.contract.errors import InvalidRequest
 from horngate.contract.tensors import DATATYPES, datatype_of, numpy_dtype
 from horngate.oip.codec import decode_contents, decode_tensor, encode_tensor
 from horngate.oip.messages import InferTensorContents
-from hypothesis import given
-from hypothesis import strategies as st
-from hypothesis.extra import numpy as hnp
 
 FIXED_SIZE = sorted(DATATYPES - {"BYTES"})
 SHAPES = hnp.array_shapes(min_dims=0, max_dims=4, min_side=0, max_side=4)

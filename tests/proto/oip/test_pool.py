@@ -1,5 +1,6 @@
 from google.protobuf import descriptor_pool
 from grpc_health.v1 import health_pb2
+
 from horngate.oip import grpc_service_pb2, model_config_pb2
 from horngate.oip.messages import POOL, SERVICE, TYPE_FP32, DataType, ModelConfig
 from horngate.oip.pool import add_file

@@ -1,5 +1,6 @@
 import grpc
 import pytest
+
 from horngate.contract import errors
 from horngate.oip.status import code_of, error_from
 

@@ -1,10 +1,11 @@
 import pytest
 from google.protobuf.message import DecodeError
+from hypothesis import given
+from hypothesis import strategies as st
+
 from horngate.contract.errors import InternalError, InvalidRequest
 from horngate.oip import wire
 from horngate.oip.messages import InferParameter, ModelInferRequest, ModelInferResponse
-from hypothesis import given
-from hypothesis import strategies as st
 
 
 @pytest.fixture(autouse=True, scope="module")

@@ -1,10 +1,11 @@
+from hypothesis import given
+from hypothesis import strategies as st
+
 from horngate.contract.models import LayerSpec, ModelSpec
 from horngate.contract.tensors import DATATYPES, TensorSpec
 from horngate.v1 import horngate_pb2 as pb
 from horngate.v1.describe import SERVICE, read_spec, write_spec
 from horngate.v1.pool import POOL
-from hypothesis import given
-from hypothesis import strategies as st
 
 NAMES = st.text(max_size=8)
 SHAPES = st.lists(st.none() | st.integers(0, 2**40), max_size=4).map(tuple)

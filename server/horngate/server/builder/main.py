@@ -16,6 +16,7 @@ from typing import Any
 
 import numpy as np
 import setproctitle
+
 from horngate.contract.errors import HorngateError, LoadError
 from horngate.contract.models import ModelSpec
 from horngate.server.agreement import tolerance, worst_error
@@ -90,6 +91,7 @@ def _private_copy(order: BuildOrder, folder: Path) -> Path:
 def _write_graph(model: Any, folder: Path) -> tuple[dict[str, str], str | None]:
     """Write the graph; where each tensor is in it, or why there is none."""
     import onnx
+
     from horngate.zoo.convert import Refused, convert
 
     try:

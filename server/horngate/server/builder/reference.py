@@ -5,6 +5,7 @@ from collections.abc import Iterator, Sequence
 from typing import Any
 
 import numpy as np
+
 from horngate.contract.errors import LoadError
 from horngate.contract.models import ModelSpec
 from horngate.contract.tensors import TensorSpec, numpy_dtype

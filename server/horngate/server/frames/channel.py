@@ -15,6 +15,7 @@ from collections import deque
 from typing import TYPE_CHECKING, Any
 
 import msgpack
+
 from horngate.server.frames.arena import Arena, ArenaReader
 
 if TYPE_CHECKING:

@@ -7,6 +7,7 @@ from collections.abc import Callable, Mapping
 from typing import Any
 
 from google.protobuf.message import DecodeError
+
 from horngate.contract.errors import (
     HorngateError,
     InternalError,

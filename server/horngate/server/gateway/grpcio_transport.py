@@ -9,6 +9,7 @@ from typing import Any
 import grpc
 from grpc_health.v1 import health, health_pb2, health_pb2_grpc
 from grpc_reflection.v1alpha import reflection
+
 from horngate.contract.errors import HorngateError
 from horngate.oip import messages as oip
 from horngate.oip.pool import POOL, add_file

@@ -11,6 +11,7 @@ from pathlib import Path
 from typing import Any, Protocol
 
 import setproctitle
+
 from horngate.server.frames.channel import Channel
 from horngate.server.gateway.core import Gateway
 from horngate.server.logs import configure_logs, logger

@@ -12,12 +12,13 @@ from pathlib import Path
 from typing import Any
 
 import grpc
+from pygrpc_native import EVENT_CALL, NativeGrpcFront
+
 from horngate.contract.errors import HorngateError
 from horngate.oip.status import code_of
 from horngate.server.gateway.core import METHODS, Gateway
 from horngate.server.gateway.grpcio_transport import GrpcioTransport
 from horngate.server.gateway.infer import Call
-from pygrpc_native import EVENT_CALL, NativeGrpcFront
 
 MAX_EVENTS = 256
 POLL_MS = 200

@@ -6,8 +6,9 @@ from socketserver import ThreadingMixIn
 from typing import Any
 from wsgiref.simple_server import WSGIRequestHandler, WSGIServer, make_server
 
-from horngate.server.metrics import registry
 from prometheus_client import make_wsgi_app
+
+from horngate.server.metrics import registry
 
 StartResponse = Callable[..., Any]
 _TEXT = [("Content-Type", "text/plain; charset=utf-8")]

@@ -5,13 +5,14 @@ import sys
 from collections.abc import Iterable
 from pathlib import Path
 
+from rich.console import Console
+from rich.live import Live
+from rich.table import Table
+
 from horngate.server.artifact import write_text_whole
 from horngate.server.supervisor.instances import Instance
 from horngate.server.supervisor.reconcile import State
 from horngate.server.supervisor.supervisor import Supervisor
-from rich.console import Console
-from rich.live import Live
-from rich.table import Table
 
 _MARKS = {State.READY: "[green]ready[/]", State.FAILED: "[red]failed[/]"}
 PLAIN_WIDTH = 120

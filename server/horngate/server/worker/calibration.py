@@ -17,6 +17,7 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
+
 from horngate.contract.errors import LoadError
 from horngate.server import memory
 from horngate.server.agreement import tolerance, worst_error

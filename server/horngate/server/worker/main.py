@@ -20,6 +20,7 @@ from typing import Any
 
 import numpy as np
 import setproctitle
+
 from horngate.contract.errors import (
     DeadlineExceeded,
     HorngateError,

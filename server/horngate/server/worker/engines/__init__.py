@@ -5,6 +5,7 @@ from dataclasses import dataclass
 from typing import Any, Protocol
 
 import numpy as np
+
 from horngate.server.artifact import Artifact
 
 Array = np.ndarray[Any, np.dtype[Any]]

@@ -6,6 +6,7 @@ from collections.abc import Sequence
 from pathlib import Path
 
 import onnx
+
 from horngate.server.artifact import Artifact
 from horngate.zoo.cut import cut
 

@@ -4,6 +4,7 @@ from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
 import numpy as np
+
 from horngate.server.artifact import KERAS, Artifact
 from horngate.server.backend import settle_backend
 from horngate.server.worker.engines import Array

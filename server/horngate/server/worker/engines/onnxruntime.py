@@ -3,6 +3,7 @@
 from collections.abc import Mapping, Sequence
 
 import onnxruntime
+
 from horngate.server.artifact import Artifact
 from horngate.server.worker.engines import Array
 from horngate.server.worker.engines.graphs import program_path

@@ -4,6 +4,7 @@ from collections.abc import Mapping, Sequence
 from typing import Any
 
 import openvino
+
 from horngate.server.artifact import Artifact
 from horngate.server.worker.engines import Array
 from horngate.server.worker.engines.graphs import program_path

@@ -1,0 +1,51 @@
+"""The processes of a running server, found by their titles."""
+
+import os
+import time
+from collections.abc import Callable
+from pathlib import Path
+from typing import TypeVar
+
+PATIENCE_S = 30.0
+T = TypeVar("T")
+
+
+def titles(supervisor_pid: int) -> dict[int, str]:
+    """The supervisor and its children: pid and title."""
+    found = {}
+    for entry in Path("/proc").iterdir():
+        if entry.name.isdigit():
+            try:
+                parent = int((entry / "stat").read_text().rsplit(")", 1)[1].split()[1])
+                title = (entry / "cmdline").read_bytes().split(b"\0")[0].decode()
+            except OSError:
+                continue
+            if supervisor_pid in (parent, int(entry.name)):
+                found[int(entry.name)] = title
+    return found
+
+
+def pid_of(supervisor_pid: int, title: str) -> int:
+    """The child of that title, once it is there."""
+    return until(lambda: next((pid for pid, name in titles(supervisor_pid).items() if title in name), 0))
+
+
+def maps(pid: int) -> str:
+    """What a process has mapped: which libraries it has loaded."""
+    return Path(f"/proc/{pid}/maps").read_text()
+
+
+def is_alive(pid: int) -> bool:
+    """Whether the process is there."""
+    return os.path.exists(f"/proc/{pid}")
+
+
+def until(probe: Callable[[], T]) -> T:
+    """The first true answer of `probe`, asked again and again; TimeoutError if there is none."""
+    deadline = time.monotonic() + PATIENCE_S
+    while time.monotonic() < deadline:
+        answer = probe()
+        if answer:
+            return answer
+        time.sleep(0.02)
+    raise TimeoutError(f"no answer in {PATIENCE_S} s")

@@ -1,0 +1,91 @@
+"""A worker that is killed under load costs nobody an answer."""
+
+import os
+import signal
+import threading
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+
+import tritonclient.grpc as triton
+from horngate.client import Client
+from tests.integration.conftest import Start
+from tests.integration.models import inputs_for
+from tests.integration.processes import pid_of, until
+from tests.integration.test_metrics import sample
+
+CALLERS = 8
+KILLS = 3
+
+
+@pytest.mark.parametrize("transport", ["native", "grpcio"])
+def test_a_worker_killed_under_load_comes_back_and_no_client_sees_an_error(
+    saved_models: tuple[Path, dict[str, Any]], start: Start, transport: str
+) -> None:
+    folder, models = saved_models
+    server = start(folder, "--transport", transport)
+    inputs = inputs_for(models["dense"], rows=3, seed=1)[0]
+    truth = models["dense"].predict(inputs, verbose=0)
+    stop = threading.Event()
+    answered = [0] * CALLERS
+    faults: list[Exception] = []
+
+    def call(caller: int) -> None:
+        # A client that never retries: the server itself must answer.
+        client = triton.InferenceServerClient(server.grpc)
+        tensor = triton.InferInput("input_layer", list(inputs.shape), "FP32")
+        tensor.set_data_from_numpy(inputs)
+        while not stop.is_set():
+            try:
+                answer = client.infer("dense", [tensor], client_timeout=30).as_numpy("probabilities")
+                np.testing.assert_allclose(answer, truth, atol=1e-6)
+            except Exception as fault:
+                faults.append(fault)
+                break
+            answered[caller] += 1
+        client.close()
+
+    callers = [threading.Thread(target=call, args=(caller,)) for caller in range(CALLERS)]
+    for caller in callers:
+        caller.start()
+    for _ in range(KILLS):
+        before = sum(answered)
+        until(lambda before=before: sum(answered) > before + 100)
+        worker = pid_of(server.pid, "worker onnx")
+        os.kill(worker, signal.SIGKILL)
+        until(lambda worker=worker: pid_of(server.pid, "worker onnx") != worker)
+    before = sum(answered)
+    until(lambda: sum(answered) > before + 100)
+    stop.set()
+    for caller in callers:
+        caller.join()
+    assert faults == []
+    assert sample(server, "horngate_worker_restarts_total", device="onnx") == KILLS
+
+
+def test_a_gateway_that_dies_is_replaced_and_the_sdk_retries(
+    saved_models: tuple[Path, dict[str, Any]], start: Start
+) -> None:
+    folder, models = saved_models
+    server = start(folder)
+    inputs = inputs_for(models["dense"], rows=3, seed=1)[0]
+    with Client(server.grpc) as client:
+        truth = client.predict("dense", inputs)
+        gateway = pid_of(server.pid, "gateway 1")
+        os.kill(gateway, signal.SIGKILL)
+        np.testing.assert_array_equal(client.predict("dense", inputs, timeout=30), truth)
+
+
+def test_no_process_outlives_a_killed_supervisor(
+    saved_models: tuple[Path, dict[str, Any]], tmp_path: Path, cache: Path
+) -> None:
+    from horngate.cli.serving import serving
+    from tests.integration.processes import is_alive, titles
+
+    with serving(saved_models[0], workspace=tmp_path, arguments=("--cache", str(cache))) as server:
+        family = titles(server.pid)
+        os.kill(server.pid, signal.SIGKILL)
+        until(lambda: not any(is_alive(pid) for pid in family if pid != server.pid))
+    assert server.exit_code == -signal.SIGKILL
