@@ -8,8 +8,8 @@ from typing import Any
 
 import numpy as np
 import pytest
-
 import tritonclient.grpc as triton
+
 from horngate.client import Client
 from tests.integration.conftest import Start
 from tests.integration.models import inputs_for

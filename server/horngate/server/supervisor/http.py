@@ -11,7 +11,7 @@ from prometheus_client import make_wsgi_app
 from horngate.server.metrics import registry
 
 StartResponse = Callable[..., Any]
-_TEXT = [("Content-Type", "text/plain; charset=utf-8")]
+_TEXT = (("Content-Type", "text/plain; charset=utf-8"),)
 
 
 class MetricsServer:
@@ -35,13 +35,13 @@ class MetricsServer:
             answer: Iterable[bytes] = self._metrics(environ, start)
             return answer
         if path == "/healthz/live":
-            start("200 OK", _TEXT)
+            start("200 OK", list(_TEXT))
             return [b"live\n"]
         if path == "/healthz/ready":
             ready = self._ready()
-            start("200 OK" if ready else "503 Service Unavailable", _TEXT)
+            start("200 OK" if ready else "503 Service Unavailable", list(_TEXT))
             return [b"ready\n" if ready else b"not ready\n"]
-        start("404 Not Found", _TEXT)
+        start("404 Not Found", list(_TEXT))
         return [b"there is /metrics, /healthz/live and /healthz/ready\n"]
 
 
