@@ -56,12 +56,18 @@ class Calibration:
         return max(1, min(MAX_CAP, int(available_bytes * BUDGET_SHARE / self.bytes_per_row)))
 
 
-def candidates(engine: str, *, graph: bool) -> list[EngineChoice]:
-    """The engines to compare. One thread is a candidate because tiny networks lose to their own pool."""
+def candidates(artifact: Artifact, engine: str) -> list[EngineChoice]:
+    """The engines to compare; `engine` names one, or "auto".
+
+    One thread is a candidate because tiny networks lose to their own pool. OpenVINO is none for embeddings:
+    it answers an index out of range with zeros, where Keras and ONNX Runtime refuse.
+    """
     cores = available_cores()
-    if engine == "keras" or not graph:
+    if engine == "keras" or artifact.refused is not None:
         return [EngineChoice(engine="keras", threads=cores)]
     names = ["onnxruntime", "openvino"] if engine == "auto" else [engine]
+    if engine == "auto" and any(layer.class_name == "Embedding" for layer in artifact.spec.layers):
+        names.remove("openvino")
     counts = sorted({1, cores}, reverse=True)
     return [EngineChoice(engine=name, threads=threads) for threads in counts for name in names]
 

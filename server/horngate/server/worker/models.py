@@ -50,9 +50,8 @@ class ServedModel:
     def load(self) -> None:
         """Calibrate and make the program of the model's own outputs. LoadError if no engine serves it."""
         begin = time.monotonic()
-        graph = self.artifact.refused is None
         before = memory.resident_bytes()
-        self.calibration = calibrate(self.artifact, candidates(self.order.engine, graph=graph))
+        self.calibration = calibrate(self.artifact, candidates(self.artifact, self.order.engine))
         memory.trim()
         self.programs[self.outputs] = self.compile(self.outputs)
         self.memory_bytes = max(0, memory.resident_bytes() - before)

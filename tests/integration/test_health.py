@@ -1,0 +1,60 @@
+"""grpc.health.v1 and reflection, from grpcio's own stubs, on both transports."""
+
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import grpc
+import pytest
+from google.protobuf.descriptor_pool import DescriptorPool
+from grpc_health.v1 import health_pb2, health_pb2_grpc
+from grpc_reflection.v1alpha.proto_reflection_descriptor_database import ProtoReflectionDescriptorDatabase
+
+from horngate.cli.serving import serving
+
+SERVING = health_pb2.HealthCheckResponse.SERVING
+
+
+@pytest.fixture(scope="module", params=["native", "grpcio"])
+def channel(
+    request: pytest.FixtureRequest,
+    saved_models: tuple[Path, dict[str, Any]],
+    cache: Path,
+    tmp_path_factory: pytest.TempPathFactory,
+) -> Iterator[grpc.Channel]:
+    workspace = tmp_path_factory.mktemp("health")
+    arguments = ("--cache", str(cache), "--transport", request.param)
+    with (
+        serving(saved_models[0], workspace=workspace, arguments=arguments) as server,
+        grpc.insecure_channel(server.grpc) as connected,
+    ):
+        yield connected
+
+
+def test_check_by_model(channel: grpc.Channel) -> None:
+    stub = health_pb2_grpc.HealthStub(channel)
+    for service in ("", "dense", "nested"):
+        assert stub.Check(health_pb2.HealthCheckRequest(service=service), timeout=10).status == SERVING
+    with pytest.raises(grpc.RpcError) as caught:
+        stub.Check(health_pb2.HealthCheckRequest(service="nobody"), timeout=10)
+    assert caught.value.code() is grpc.StatusCode.NOT_FOUND
+
+
+def test_watch_tells_the_present_state_first(channel: grpc.Channel) -> None:
+    watch = health_pb2_grpc.HealthStub(channel).Watch(
+        health_pb2.HealthCheckRequest(service="dense"), timeout=10
+    )
+    assert next(watch).status == SERVING
+    watch.cancel()
+
+
+def test_reflection_describes_every_service(channel: grpc.Channel) -> None:
+    database = ProtoReflectionDescriptorDatabase(channel)
+    assert {
+        "inference.GRPCInferenceService",
+        "horngate.v1.Horngate",
+        "grpc.health.v1.Health",
+    } <= set(database.get_services())
+    pool = DescriptorPool(database)
+    service = pool.FindServiceByName("inference.GRPCInferenceService")
+    assert service.methods_by_name["ModelInfer"].input_type.fields_by_name["raw_input_contents"].number == 7
