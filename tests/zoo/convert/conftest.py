@@ -3,10 +3,6 @@
 Tests get what they need as fixtures: `agree` converts a model and asserts that both engines answer as Keras.
 """
 
-import os
-
-os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
-
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import Any
@@ -168,10 +164,3 @@ def answers() -> Callable[..., None]:
                 assert_close(one, right, f"{engine}, '{spec.name}'")
 
     return check
-
-
-def pytest_configure(config: pytest.Config) -> None:
-    """Keras 3.15's variables do not know the `copy` of numpy 2's array protocol yet."""
-    config.addinivalue_line(
-        "filterwarnings", "ignore:__array__ implementation doesn't accept:DeprecationWarning"
-    )

@@ -1,0 +1,69 @@
+"""Files opened by what they are, and what is told about those that cannot be."""
+
+import shutil
+
+import keras
+import numpy as np
+import pytest
+
+from horngate.contract.errors import LoadError
+from horngate.zoo.files import load
+
+
+def same_answers(model, other):
+    x = [np.full((3, 4), 0.5, "f4"), np.full((3, 4), -0.5, "f4")]
+    return np.array_equal(model(x, training=False), other(x, training=False))
+
+
+@pytest.mark.parametrize("name", ["small.h5", "small.keras"])
+def test_a_model_comes_back(name, saved, small):
+    model = load(saved / name)
+    assert same_answers(model, small)
+    assert not model.compiled
+
+
+@pytest.mark.parametrize(
+    ("name", "disguise"), [("small.h5", "small.keras"), ("small.keras", "small.h5"), ("small.h5", "model")]
+)
+def test_the_content_decides_the_format(name, disguise, saved, small, tmp_path):
+    shutil.copy(saved / name, tmp_path / disguise)
+    assert same_answers(load(tmp_path / disguise), small)
+
+
+@pytest.mark.parametrize("name", ["small.h5", "small.keras"])
+def test_a_truncated_file(name, saved, tmp_path):
+    whole = (saved / name).read_bytes()
+    (tmp_path / name).write_bytes(whole[: len(whole) // 2])
+    with pytest.raises(LoadError, match=f"'{name}' is a damaged .*copy it again"):
+        load(tmp_path / name)
+
+
+def test_a_damaged_archive(saved, tmp_path):
+    content = bytearray((saved / "small.keras").read_bytes())
+    content[len(content) // 2] ^= 255
+    (tmp_path / "small.keras").write_bytes(content)
+    with pytest.raises(LoadError, match="wrong checksum"):
+        load(tmp_path / "small.keras")
+
+
+def test_weights_alone(saved):
+    with pytest.raises(LoadError, match=r"weights without an architecture.*save the whole model"):
+        load(saved / "small.weights.h5")
+
+
+def test_another_file(tmp_path):
+    (tmp_path / "notes.h5").write_text("notes")
+    with pytest.raises(LoadError, match=r"'notes.h5' starts with b'notes'; expected a Keras model"):
+        load(tmp_path / "notes.h5")
+
+
+def test_no_file(tmp_path):
+    with pytest.raises(LoadError, match=r"'none.h5' cannot be opened: No such file"):
+        load(tmp_path / "none.h5")
+
+
+def test_code_in_a_file_is_not_run(tmp_path):
+    inputs = keras.Input((2,))
+    keras.Model(inputs, keras.layers.Lambda(lambda x: x + 1)(inputs)).save(tmp_path / "code.keras")
+    with pytest.raises(LoadError, match=r"'code.keras' could not be opened by Keras .*lambda"):
+        load(tmp_path / "code.keras")
