@@ -9,8 +9,9 @@ For each network (random weights) the server is started on it, then, on the same
 3. the reference again: machines drift, and the mean of both is what the server is compared with.
 
 h2load takes CPU that the engine could have had, so two ratios are given: `raw`, and `fair`: to the reference
-on the share of the cores' time that h2load left over. One call of a real client comes first, and the
-server's own counter must show no error after. CPU a request is that of all the server's processes.
+on the share of the cores' time that h2load left over. `others` is what neither server nor h2load used of it:
+where that is not near 0, the machine was not ours and the row says little. One call of a real client comes
+first, and the server's own counter must show no error after. CPU a request is that of all its processes.
 """
 
 import argparse
@@ -27,14 +28,15 @@ import grpc
 import numpy as np
 from engine_alone import Rate, Settings, in_fresh_process
 from h2load import load
+from processes import machine_cpu_s, tree_cpu_s, wait_until_quiet
+from table import table
+
 from horngate.cli.serving import Serving, serving
 from horngate.oip.codec import encode_tensor
 from horngate.oip.messages import SERVICE, ModelInferRequest
 from horngate.oip.wire import assemble_infer_request
 from horngate.server.artifact import Artifact
 from horngate.server.settings import available_cores
-from processes import tree_cpu_s
-from table import table
 
 OUT = Path(__file__).parent / "out" / "overhead"
 BATCHES = {"mlp": (1, 64, 256, 1024)}
@@ -49,6 +51,7 @@ class Result:
     model: str
     alone: str
     alone_rows_per_s: float
+    alone_cpu_us: float
     concurrency: int
     requests_per_s: float
     p50_ms: float
@@ -56,6 +59,7 @@ class Result:
     raw_ratio: float
     fair_ratio: float
     load_cpu_share: float
+    others_cpu_share: float
     gateway_cpu_us: float
     worker_cpu_us: float
     server_cpu_us: float
@@ -70,6 +74,7 @@ class Run:
     p50_ms: float
     p99_ms: float
     load_cpu_share: float
+    others_cpu_share: float
     cpu_us: dict[str, float]
 
 
@@ -80,13 +85,14 @@ def measure(model: str, options: argparse.Namespace) -> Iterator[Result]:
         [folder] = {path.parent for path in (workspace / "cache").rglob("spec.json")}
         message = _request(model, Artifact(folder))
         _call(server.grpc, message)
+        wait_until_quiet(options.wait)
         alone = _alone(folder, BATCHES.get(model, IMAGE_BATCHES), options.seconds / 5)
         runs = [_drive(server, message, concurrency, options) for concurrency in options.concurrency]
+        wait_until_quiet(options.wait)
         again = _again(folder, alone, options.seconds)
         _check_counter(server)
-    reference = (alone.rows_per_s + again.rows_per_s) / 2
     for run in runs:
-        yield _compared(model, alone, reference, run)
+        yield _compared(model, (alone, again), run)
 
 
 def _models(model: str, workspace: Path) -> Path:
@@ -98,7 +104,7 @@ def _models(model: str, workspace: Path) -> Path:
 
 
 def _zoo(model: str) -> list[str]:
-    return [] if model == "mlp" else ["--zoo", model]
+    return [] if model == "mlp" else ["--zoo", model, "--zoo-weights", "none"]
 
 
 def _request(model: str, artifact: Artifact) -> bytes:
@@ -132,25 +138,32 @@ def _again(folder: Path, rate: Rate, seconds: float) -> Rate:
 def _drive(server: Serving, message: bytes, concurrency: int, options: argparse.Namespace) -> Run:
     connections = min(CONNECTIONS, concurrency)
     shape = {"connections": connections, "streams": concurrency // connections}
+    wait_until_quiet(options.wait)
     load(server.grpc, message, seconds=1, **shape)
-    before = tree_cpu_s(server.pid)
+    before, busy_before = tree_cpu_s(server.pid), machine_cpu_s()
     run = load(server.grpc, message, seconds=options.seconds, **shape)
-    after = tree_cpu_s(server.pid)
+    after, busy_after = tree_cpu_s(server.pid), machine_cpu_s()
+    used = {kind: after[kind] - before.get(kind, 0.0) for kind in after}
+    others_s = max(0.0, busy_after - busy_before - sum(used.values()) - run.cpu_s)
+    cores_s = run.seconds * available_cores()
     return Run(
         concurrency=concurrency,
         requests_per_s=run.requests_per_s,
         p50_ms=run.p50_ms,
         p99_ms=run.p99_ms,
-        load_cpu_share=run.cpu_s / run.seconds / available_cores(),
-        cpu_us={kind: (after[kind] - before.get(kind, 0)) / run.requests * 1e6 for kind in after},
+        load_cpu_share=run.cpu_s / cores_s,
+        others_cpu_share=others_s / cores_s,
+        cpu_us={kind: seconds / run.requests * 1e6 for kind, seconds in used.items()},
     )
 
 
-def _compared(model: str, alone: Rate, reference: float, run: Run) -> Result:
+def _compared(model: str, alone: tuple[Rate, Rate], run: Run) -> Result:
+    reference = sum(rate.rows_per_s for rate in alone) / 2
     return Result(
         model=model,
-        alone=str(alone),
+        alone=str(alone[0]),
         alone_rows_per_s=reference,
+        alone_cpu_us=sum(rate.cpu_us for rate in alone) / 2,
         concurrency=run.concurrency,
         requests_per_s=run.requests_per_s,
         p50_ms=run.p50_ms,
@@ -158,6 +171,7 @@ def _compared(model: str, alone: Rate, reference: float, run: Run) -> Result:
         raw_ratio=run.requests_per_s / reference,
         fair_ratio=run.requests_per_s / (reference * (1 - run.load_cpu_share)),
         load_cpu_share=run.load_cpu_share,
+        others_cpu_share=run.others_cpu_share,
         gateway_cpu_us=run.cpu_us.get("gateway", 0.0),
         worker_cpu_us=run.cpu_us.get("worker", 0.0),
         server_cpu_us=sum(run.cpu_us.values()),
@@ -183,24 +197,15 @@ def _row(result: Result) -> list[str]:
         f"{result.raw_ratio:.2f}",
         f"{result.fair_ratio:.2f}",
         f"{result.load_cpu_share:.0%}",
+        f"{result.others_cpu_share:.0%}",
         f"{result.gateway_cpu_us:,.0f}",
         f"{result.worker_cpu_us:,.0f}",
         f"{result.server_cpu_us:,.0f}",
     ]
 
 
-COLUMNS = [
-    "served",
-    "rows/s",
-    "p50 ms",
-    "p99 ms",
-    "raw",
-    "fair",
-    "h2load",
-    "gateway µs",
-    "worker µs",
-    "server µs",
-]
+CPU_COLUMNS = ["gateway µs", "worker µs", "server µs"]
+COLUMNS = ["served", "rows/s", "p50 ms", "p99 ms", "raw", "fair", "h2load", "others", *CPU_COLUMNS]
 
 
 def main() -> None:
@@ -210,6 +215,9 @@ def main() -> None:
     parser.add_argument("--models", nargs="+", default=["mlp", "mobilenet_v2", "resnet50"])
     parser.add_argument("--concurrency", nargs="+", type=int, default=[1, 8, 32, 128])
     parser.add_argument("--seconds", type=float, default=5.0, help="of load for each cell")
+    parser.add_argument(
+        "--wait", type=float, default=0.0, help="seconds, at most, to wait for an idle machine"
+    )
     parser.add_argument("--json", action="store_true", help="one JSON object a cell instead of the tables")
     options = parser.parse_args()
     for model in options.models:
@@ -217,7 +225,9 @@ def main() -> None:
         if options.json:
             print("\n".join(json.dumps(asdict(result)) for result in results), flush=True)
             continue
-        print(f"{model}: alone {results[0].alone_rows_per_s:,.0f} rows/s ({results[0].alone})\n")
+        first = results[0]
+        cost = f"{first.alone_rows_per_s:,.0f} rows/s, {first.alone_cpu_us:,.0f} µs of CPU a row"
+        print(f"{model}: the engine alone {cost} ({first.alone})\n")
         print(table(COLUMNS, map(_row, results)), end="\n\n", flush=True)
 
 

@@ -1,6 +1,7 @@
 """CPU time of running processes, from /proc (Linux)."""
 
 import os
+import time
 from collections import defaultdict
 from pathlib import Path
 
@@ -31,6 +32,23 @@ def tree_cpu_s(root: int) -> dict[str, float]:
     for pid, cpu_s in tree(root).items():
         by_kind[_kind(pid)] += cpu_s
     return by_kind
+
+
+def machine_cpu_s() -> float:
+    """Seconds that the machine's cores have been busy, for whomever."""
+    first, *_ = Path("/proc/stat").read_text().splitlines()
+    user, nice, system, _idle, _iowait, *interrupts_and_steal = map(int, first.split()[1:9])
+    return (user + nice + system + sum(interrupts_and_steal)) / _TICKS_PER_S
+
+
+def wait_until_quiet(limit_s: float, busy_share: float = 0.08) -> None:
+    """Wait, `limit_s` at most, for a second in which the machine is as good as idle."""
+    cores, end = os.cpu_count() or 1, time.monotonic() + limit_s
+    while time.monotonic() < end:
+        before, start = machine_cpu_s(), time.monotonic()
+        time.sleep(1.0)
+        if machine_cpu_s() - before < busy_share * cores * (time.monotonic() - start):
+            return
 
 
 def _processes() -> list[tuple[int, int, float]]:

@@ -18,9 +18,10 @@ from dataclasses import asdict, dataclass
 from http.client import HTTPConnection
 from pathlib import Path
 
-from horngate.cli.serving import serving
 from processes import tree
 from table import table
+
+from horngate.cli.serving import serving
 
 OUT = Path(__file__).parent / "out" / "start"
 
@@ -39,7 +40,7 @@ class Start:
 def start(cache: str, models: Path, zoo: list[str]) -> Start:
     """Start, look, stop."""
     begin = time.monotonic()
-    arguments = ["--zoo", ",".join(zoo)] if zoo else []
+    arguments = ["--zoo", ",".join(zoo), "--zoo-weights", "none"] if zoo else []
     with serving(models, workspace=OUT, arguments=arguments) as server:
         ready_s = time.monotonic() - begin
         pids = list(tree(server.pid))
