@@ -96,6 +96,9 @@ def entries(instances: Iterable[Instance], problems: Mapping[str, str]) -> list[
     for instance in instances:
         chosen.setdefault(instance.source.key, []).append(instance)
     table = [_entry(*_by_weight(chosen[key])) for key in sorted(chosen)]
+    for item in table:
+        if item["name"] in problems:
+            item["reason"] = f"serving as configured before: {problems[item['name']]}"
     listed = {item["name"] for item in table}
     for name, problem in problems.items():
         if name not in listed:

@@ -99,9 +99,12 @@ def wanted(found: Scan, failed: Iterable[str] = ()) -> dict[Key, Source]:
 def settle(found: Scan, looked: Scan, kept: Scan, now_s: float) -> Scan:
     """`found` without the files that somebody seems to be writing; what was kept of those before stays.
 
-    A file rests when it is as it was at the last look (`looked`), or has been for SETTLE_S seconds.
+    A file rests when it is as it was at the last look (`looked`), or has been for SETTLE_S seconds. A model
+    whose configuration cannot be read stays as it was.
     """
-    resting: dict[str, dict[int, Source]] = {}
+    resting: dict[str, dict[int, Source]] = {
+        name: dict(kept.versions[name]) for name in found.problems if name in kept.versions
+    }
     for name, versions in found.versions.items():
         for version, source in versions.items():
             rests = _rests(source, looked, now_s)

@@ -75,6 +75,7 @@ class Supervisor:
 
     async def run(self) -> None:
         """Serve until `stop`. LoadError if the server cannot start at all."""
+        self._publish()
         self._fleet.start_gateways()
         while not self._stopped.is_set() and self._fleet.fault is None:
             self._look()
