@@ -39,7 +39,7 @@ class Source:
     @property
     def identity(self) -> str:
         """What makes this source this one; equal identities need no new build."""
-        return repr((self.path, self.stamp, self.config))
+        return repr((self.key, self.path, self.stamp, self.config))
 
     @property
     def what(self) -> str:

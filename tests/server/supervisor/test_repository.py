@@ -1,0 +1,99 @@
+"""What a folder asks for."""
+
+from pathlib import Path
+
+import pytest
+
+from horngate.server.settings import ModelConfig
+from horngate.server.supervisor.repository import SETTLE_S, Scan, scan, settle, wanted
+
+
+def put(path: Path, content: str = "x") -> Path:
+    path.parent.mkdir(parents=True, exist_ok=True)
+    path.write_text(content)
+    return path
+
+
+def versions(found: Scan) -> dict[str, list[int]]:
+    return {name: sorted(each) for name, each in found.versions.items()}
+
+
+def test_files_and_version_folders(tmp_path: Path) -> None:
+    for name in ("flat.h5", "old.hdf5", "new.keras", "deep/1/model.h5", "deep/10/model.keras"):
+        put(tmp_path / name)
+    for name in (
+        ".hidden.h5",
+        "notes.txt",
+        "deep/x/model.h5",
+        "deep/0/model.h5",
+        "deep/3/other.h5",
+        "empty/README",
+    ):
+        put(tmp_path / name)
+    assert versions(scan(tmp_path)) == {"flat": [1], "old": [1], "new": [1], "deep": [1, 10]}
+
+
+def test_zoo_models_need_no_file(tmp_path: Path) -> None:
+    put(tmp_path / "net" / "model.toml", 'source = "zoo:ResNet50"\nweights = "none"\n')
+    found = scan(tmp_path, {"mobilenet_v2": ModelConfig(source="zoo:mobilenet_v2")})
+    assert versions(found) == {"mobilenet_v2": [1], "net": [1]}
+    assert found.versions["net"][1].what == "zoo:ResNet50 (random weights)"
+
+
+@pytest.mark.parametrize(
+    ("text", "told"),
+    [
+        ("engine = 3", "model.toml: engine is 3, which is a int"),
+        (
+            'engine = "fast"',
+            "model.toml: engine is 'fast'; expected one of auto, onnxruntime, openvino, keras",
+        ),
+        ("speed = 1", "model.toml: unknown key 'speed'; expected one of source, weights"),
+        ("versions = [1, 0]", "model.toml: versions is [1, 0]; expected whole numbers above 0"),
+        ("max_rows = 0", "model.toml: max_rows is 0; expected 1 or more"),
+        ("engine = ", "model.toml: Invalid value"),
+    ],
+)
+def test_a_bad_configuration_is_a_problem_of_its_model_alone(tmp_path: Path, text: str, told: str) -> None:
+    put(tmp_path / "good.h5")
+    put(tmp_path / "bad" / "1" / "model.h5")
+    put(tmp_path / "bad" / "model.toml", text)
+    found = scan(tmp_path)
+    assert versions(found) == {"good": [1]}
+    assert told in found.problems["bad"]
+
+
+def test_latest_passes_over_versions_that_fail_but_still_shows_them(tmp_path: Path) -> None:
+    for version in (1, 2, 3):
+        put(tmp_path / "m" / str(version) / "model.h5")
+    found = scan(tmp_path)
+    identity = {version: found.versions["m"][version].identity for version in (1, 2, 3)}
+    assert set(wanted(found)) == {("m", 3)}
+    assert set(wanted(found, [identity[3]])) == {("m", 2), ("m", 3)}
+    assert set(wanted(found, [identity[3], identity[2]])) == {("m", 1), ("m", 3)}
+    assert set(wanted(found, identity.values())) == {("m", 3)}
+
+
+def test_policies(tmp_path: Path) -> None:
+    for version in (1, 2, 3):
+        put(tmp_path / "m" / str(version) / "model.h5")
+    config = tmp_path / "m" / "model.toml"
+    put(config, 'versions = "all"')
+    assert set(wanted(scan(tmp_path))) == {("m", 1), ("m", 2), ("m", 3)}
+    put(config, "versions = [2, 7]")
+    assert set(wanted(scan(tmp_path))) == {("m", 2)}
+
+
+def test_a_file_settles_when_it_rests(tmp_path: Path) -> None:
+    file = put(tmp_path / "m.h5")
+    written_s = file.stat().st_mtime
+    found = scan(tmp_path)
+    assert versions(settle(found, Scan(), Scan(), written_s + 0.1)) == {}
+    assert versions(settle(found, found, Scan(), written_s + 0.1)) == {"m": [1]}
+    assert versions(settle(found, Scan(), Scan(), written_s + SETTLE_S + 0.1)) == {"m": [1]}
+    put(file, "longer")
+    grown = scan(tmp_path)
+    kept = settle(grown, found, found, grown.versions["m"][1].stamp[1] / 1e9)
+    assert kept.versions["m"][1] == found.versions["m"][1], (
+        "what rested before stays until the new file rests"
+    )
