@@ -21,7 +21,7 @@ from horngate.contract.errors import HorngateError, LoadError
 from horngate.contract.models import ModelSpec
 from horngate.server.agreement import tolerance, worst_error
 from horngate.server.artifact import FORMAT, GRAPH, KERAS, REFERENCE, SPEC, WEIGHTS, write_text_whole
-from horngate.server.backend import settle_backend
+from horngate.server.backend import import_keras
 from horngate.server.builder.order import BuildOrder
 from horngate.server.builder.reference import Array, KerasModel, edge_inputs, reference
 
@@ -31,6 +31,7 @@ CPU_LIMIT_S = 1800
 def build(order: BuildOrder, folder: Path) -> None:
     """Fill a folder with the artifact's files. LoadError says what is wrong with the source."""
     _progress("importing Keras")
+    import_keras()
     model = _load(order, folder)
     from horngate.zoo.describe import describe
 
@@ -182,7 +183,6 @@ def main() -> None:
     os.dup2(2, 1)
     order = BuildOrder(**json.load(sys.stdin))
     setproctitle.setproctitle(f"horngate: builder {order.name}")
-    settle_backend()
     _limit(order)
     print(json.dumps(_run(order)), file=_REPORT, flush=True)
     # Nothing is left to clean up, and TensorFlow takes a second to leave.

@@ -6,7 +6,7 @@ from typing import Any
 import numpy as np
 
 from horngate.server.artifact import KERAS, Artifact
-from horngate.server.backend import settle_backend
+from horngate.server.backend import import_keras
 from horngate.server.worker.engines import Array
 
 
@@ -17,7 +17,7 @@ class Keras:
 
     def load(self, artifact: Artifact, outputs: Sequence[str], threads: int) -> "KerasProgram":
         """A compiled call of the sub-model that computes the outputs."""
-        settle_backend()
+        import_keras()
         from horngate.zoo.files import load
         from horngate.zoo.submodel import submodel
 
