@@ -47,3 +47,30 @@ def test_normalizations(name, agree):
 
 def test_a_unit_vector_of_zeros(agree):
     agree(normalized((4,), layers.UnitNormalization()), feed=lambda random, one: np.zeros(one.shape, "f4"))
+
+
+def grouped(shape, before=(), **settings):
+    return normalized(shape, *before, layers.GroupNormalization(**settings))
+
+
+GROUPS = {
+    "two": lambda: grouped((5, 4, 6), groups=2),
+    "one for each channel": lambda: grouped((5, 6), groups=-1),
+    "channels first": lambda: grouped((6, 5, 4), groups=3, axis=1),
+    "a vector": lambda: grouped((6,), groups=3, scale=False),
+    "after a convolution": lambda: grouped((6, 5, 3), [layers.Conv2D(4, 2)], groups=2, epsilon=0.1),
+    "free sizes": lambda: grouped((None, 6), groups=3, center=False),
+}
+
+
+@pytest.mark.parametrize("name", GROUPS)
+def test_groups(name, agree):
+    agree(GROUPS[name]())
+
+
+def test_root_mean_squares(agree):
+    agree(normalized((4, 5), layers.RMSNormalization()))
+
+
+def test_spectral(agree):
+    agree(normalized((4, 5), layers.SpectralNormalization(layers.Dense(3))))

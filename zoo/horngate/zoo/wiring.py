@@ -56,6 +56,11 @@ def wiring_of(model: Any) -> Wiring:
     return _wire(graph_of(model), prefix="", taken=set())
 
 
+def wiring_of_function(function: Any) -> Wiring:
+    """The wiring of a `keras.Function`."""
+    return _wire(function, prefix="", taken=set())
+
+
 def graph_of(model: Any) -> Any:
     """The functional graph behind a model. LoadError if it has none, or one that its `call` bypasses."""
     if isinstance(model, keras.Sequential) and type(model).call is keras.Sequential.call:

@@ -8,12 +8,15 @@ import keras
 
 from horngate.zoo.convert.graph import Graph, Value
 from horngate.zoo.convert.masking import inherited_mask, with_mask_arguments
-from horngate.zoo.convert.registry import Refused, converter_of
+from horngate.zoo.convert.registry import Converter, Refused, converter_of
 from horngate.zoo.wiring import Call, Wiring, graph_of, is_model_with_graph, wiring_of
 
 
-def run_wiring(graph: Graph, wiring: Wiring, fed: list[Value], named: dict[str, Value]) -> list[Value]:
-    """Convert every call in turn. The value of each output is entered in `named` under its public name."""
+def run_wiring(graph: Graph, wiring: Wiring, fed: list[Value], named: dict[str, Value] | None) -> list[Value]:
+    """Convert every call in turn. The value of each output is entered in `named` under its public name.
+
+    Without `named` the calls have no public names, and their nodes are named after the layer around them.
+    """
     known = {id(tensor): value for tensor, value in zip(wiring.inputs, fed, strict=True)}
     for call in wiring.calls:
         if id(call.outputs[0]) in known:
@@ -21,14 +24,16 @@ def run_wiring(graph: Graph, wiring: Wiring, fed: list[Value], named: dict[str, 
         else:
             results = _run_call(graph, call, known, named)
         for name, tensor, value in zip(call.names, call.outputs, results, strict=True):
-            known[id(tensor)] = named[name] = _as_declared(value, tensor, name)
+            known[id(tensor)] = _as_declared(value, tensor, name, public=named is not None)
+            if named is not None:
+                named[name] = known[id(tensor)]
     return [known[id(tensor)] for tensor in wiring.outputs]
 
 
 def call_inside(graph: Graph, layer: Any, x: Value) -> Value:
     """Call a wrapper's inner layer, or inner model, whose own layers have no public names."""
     if is_model_with_graph(layer):
-        results = run_wiring(graph, wiring_of(layer), _entering(graph, layer, x), {})
+        results = run_wiring(graph, wiring_of(layer), _entering(graph, layer, x), None)
     else:
         results = call_layer(graph, layer, (x,), {})
     if len(results) != 1:
@@ -39,9 +44,7 @@ def call_inside(graph: Graph, layer: Any, x: Value) -> Value:
 
 def call_layer(graph: Graph, layer: Any, arguments: Any, keywords: dict[str, Any]) -> list[Value]:
     """Convert one call of a layer or of an operation of `keras.ops`. The outputs are flat."""
-    converter = converter_of(layer)
-    if converter is None:
-        raise Refused("no converter is registered for it; register one with @converts")
+    converter = converter_of(layer) or _of_user_code(layer)
     if not isinstance(layer, keras.Layer):
         return list(keras.tree.flatten(converter(graph, layer, *arguments, **keywords)))
     arguments, keywords = _autocast(graph, layer, arguments, keywords)
@@ -55,13 +58,25 @@ def call_layer(graph: Graph, layer: Any, arguments: Any, keywords: dict[str, Any
     return inherited_mask(graph, layer, arguments, outputs, mask)
 
 
-def _run_call(graph: Graph, call: Call, known: dict[int, Value], named: dict[str, Value]) -> list[Value]:
+def _of_user_code(layer: Any) -> Converter:
+    """Layers of others' are traced; Keras's own are not, because some of theirs depend on the backend."""
+    from horngate.zoo.convert.tracing import traced_layer  # which itself calls layers
+
+    if isinstance(layer, keras.Layer) and not type(layer).__module__.startswith("keras.src.layers"):
+        return traced_layer
+    raise Refused("no converter is registered for it; register one with @converts")
+
+
+def _run_call(
+    graph: Graph, call: Call, known: dict[int, Value], named: dict[str, Value] | None
+) -> list[Value]:
     def fill(leaf: Any) -> Any:
         return known[id(leaf)] if isinstance(leaf, keras.KerasTensor) else leaf
 
     arguments = keras.tree.map_structure(fill, call.arguments)
     keywords = keras.tree.map_structure(fill, call.keywords)
-    graph.scope = call.names[0]
+    if named is not None:
+        graph.scope = call.names[0]
     if call.inner is not None:
         return run_wiring(graph, call.inner, _entering(graph, call.operation, arguments[0]), named)
     try:
@@ -103,13 +118,17 @@ def _matters(layer: Any, name: str, value: Any) -> bool:
     return name != "training" and value is not None and (parameter is None or value is not parameter.default)
 
 
-def _as_declared(value: Value, tensor: Any, name: str) -> Value:
-    """The value with the shape that Keras declares. Refused where rank or dtype disagree: we are wrong."""
+def _as_declared(value: Value, tensor: Any, name: str, *, public: bool) -> Value:
+    """The value with the sizes that Keras declares. Refused where they disagree: one of us is wrong.
+
+    Keras declares wrong sizes for some operations inside of layers (attention); those are not public.
+    """
     fits = value.rank == len(tensor.shape) and value.dtype == tensor.dtype
-    sizes = zip(value.shape[1:], tensor.shape[1:], strict=False)
-    if not fits or any(None not in pair and pair[0] != pair[1] for pair in sizes):
+    sizes = list(zip(value.shape[1:], tensor.shape[1:], strict=False))
+    if not fits or (public and any(None not in pair and pair[0] != pair[1] for pair in sizes)):
         raise Refused(
             f"layer '{name}': converted to {value.dtype} of shape {value.shape}; "
             f"Keras declares {tensor.dtype} of shape {tensor.shape}"
         )
-    return replace(value, shape=(None, *tensor.shape[1:]) if tensor.shape else ())
+    known = (declared if ours is None else ours for ours, declared in sizes)
+    return replace(value, shape=(None, *known) if tensor.shape else ())

@@ -10,6 +10,7 @@ from horngate.contract.errors import LoadError
 from horngate.zoo.convert.calling import run_wiring
 from horngate.zoo.convert.graph import IR_VERSION, OPSET, Graph, Value, onnx_dtype
 from horngate.zoo.convert.registry import Refused
+from horngate.zoo.convert.tracing import traced
 from horngate.zoo.cut import axis_name
 from horngate.zoo.wiring import input_names, output_names, wiring_of
 
@@ -36,7 +37,7 @@ def convert(model: Any) -> Converted:
         wiring = wiring_of(model)
     except LoadError as error:
         raise Refused(str(error)) from error
-    graph = Graph()
+    graph = Graph(traced)
     names = output_names(model, wiring)
     graph.reserve([*names, *(name for call in wiring.every_call() for name in call.names)])
     inputs = zip(input_names(wiring), wiring.inputs, strict=True)

@@ -1,7 +1,7 @@
 """An ONNX graph under construction, and the values in it."""
 
 import hashlib
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
 from typing import Any
 
@@ -75,7 +75,9 @@ class Value:
 class Graph:
     """Nodes and initializers as they are written. One conversion owns it; no threads share it."""
 
-    def __init__(self) -> None:
+    def __init__(self, trace: Callable[..., Any]) -> None:
+        """`trace(graph, function, x)` converts the functions that no converter is registered for."""
+        self._trace = trace
         # Every name in `_names` is used by exactly one input, node output or initializer.
         self._names: set[str] = set()
         self.nodes: list[onnx.NodeProto] = []
@@ -141,10 +143,19 @@ class Graph:
             self._constants[key] = made
         return self._constants[key]
 
-    def weight(self, variable: Any, name: str, *, dtype: str, axes: Sequence[int] | None = None) -> Value:
-        """A layer's weight as an initializer, cast as Keras casts it at use; `axes` transpose it."""
+    def weight(
+        self,
+        variable: Any,
+        name: str,
+        *,
+        dtype: str,
+        axes: Sequence[int] | None = None,
+        shape: Shape | None = None,
+    ) -> Value:
+        """A layer's weight as an initializer, cast as Keras casts it at use, turned or reshaped if asked."""
         array = as_numpy(variable).astype(numpy_of(dtype))
-        return self.constant(array if axes is None else array.transpose(axes), name=name)
+        array = array if axes is None else array.transpose(axes)
+        return self.constant(array if shape is None else array.reshape(shape), name=name)
 
     def ints(self, *numbers: int) -> Value:
         """A vector of int64, the form in which ONNX takes axes, shapes and the like."""
@@ -177,10 +188,7 @@ class Graph:
                 activated: Value = converter(self, function, x)
                 return activated
         converter = function_converter(function)
-        if converter is None:
-            name = getattr(function, "__name__", str(function))
-            raise Refused(f"activation {name} has no converter; register one with @converts({name})")
-        result: Value = converter(self, x, **settings)
+        result: Value = converter(self, x, **settings) if converter else self._trace(self, function, x)
         return result
 
     def _transpose(self, x: Value, axes: tuple[int, ...]) -> Value:

@@ -3,6 +3,8 @@
 from horngate.zoo.convert.layers import (
     activation_layers,
     activations,
+    attention,
+    compositions,
     convolution,
     dense,
     embedding,
@@ -21,6 +23,8 @@ from horngate.zoo.convert.layers import (
 __all__ = [
     "activation_layers",
     "activations",
+    "attention",
+    "compositions",
     "convolution",
     "dense",
     "embedding",

@@ -61,6 +61,28 @@ def layer_normalization(graph: Graph, layer: Any, x: Value) -> Value:
     )
 
 
+@converts(keras.layers.GroupNormalization)
+def group(graph: Graph, layer: Any, x: Value) -> Value:
+    """Mean and variance of each group of channels in each row, then a scale and offset for each channel."""
+    axis = layer.axis % x.rank
+    if axis not in (1, x.rank - 1):
+        raise Refused(f"its channels are axis {axis} of {x.rank}")
+    x = graph.channels_second(x) if axis == x.rank - 1 else graph.plain(x)
+    channels = x.shape[axis]
+    grouped = graph.op("Reshape", x, graph.ints(0, layer.groups, -1), shape=(x.shape[0], layer.groups, None))
+    one, zero = (graph.constant(np.full(layer.groups, number), dtype=x.dtype) for number in (1, 0))
+    normal = graph.op("InstanceNormalization", grouped, one, zero, epsilon=float(layer.epsilon))
+    y = graph.op("Reshape", normal, graph.op("Shape", x, dtype="int64"), shape=x.shape, moved=x.moved)
+    across = (channels, *(1,) * (x.rank - 2))
+    if layer.scale:
+        y = graph.op("Mul", y, graph.weight(layer.gamma, "gamma", dtype=x.dtype, shape=across))
+    return (
+        graph.op("Add", y, graph.weight(layer.beta, "beta", dtype=x.dtype, shape=across))
+        if layer.center
+        else y
+    )
+
+
 @converts(keras.layers.UnitNormalization)
 def unit(graph: Graph, layer: Any, x: Value) -> Value:
     """Each vector divided by its length."""

@@ -21,7 +21,13 @@ def flatten(graph: Graph, layer: Any, x: Value) -> Value:
 @converts(keras.layers.Reshape)
 def reshape(graph: Graph, layer: Any, x: Value) -> Value:
     """Another shape for each row."""
-    return reshape_rows(graph, graph.plain(x), tuple(layer.target_shape))
+    target = tuple(layer.target_shape)
+    if x.rank == 2 and len(target) > 1 and set(target[:-1]) == {1} and target[-1] > 0:
+        # A vector as one pixel, as squeeze-and-excitation has it: the channels can go second at once.
+        return graph.op(
+            "Reshape", x, graph.ints(0, target[-1], *target[:-1]), shape=(x.shape[0], *target), moved=True
+        )
+    return reshape_rows(graph, graph.plain(x), target)
 
 
 @converts(keras.layers.Permute)

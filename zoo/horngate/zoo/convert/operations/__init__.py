@@ -1,6 +1,7 @@
 """The converters of `keras.ops`: operations on tensors, operators and slices in functional models."""
 
 from horngate.zoo.convert.operations import (
+    attention,
     comparing,
     contracting,
     elementwise,
@@ -12,6 +13,7 @@ from horngate.zoo.convert.operations import (
 )
 
 __all__ = [
+    "attention",
     "comparing",
     "contracting",
     "elementwise",

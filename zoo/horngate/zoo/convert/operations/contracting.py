@@ -1,8 +1,8 @@
 """Products of matrices and of tensors."""
 
-import re
 from typing import Any
 
+from horngate.zoo.convert.contraction import contract, spelled_out
 from horngate.zoo.convert.graph import Graph, Value
 from horngate.zoo.convert.operations.operands import promoted
 from horngate.zoo.convert.registry import Refused, converts_operation
@@ -32,23 +32,6 @@ def dot(graph: Graph, operation: Any, x1: Any, x2: Any) -> Value:
 
 @converts_operation("Einsum")
 def einsum(graph: Graph, operation: Any, *operands: Any) -> Value:
-    """Einstein's summation; letters before the dots are spelled out."""
+    """Einstein's summation."""
     values = [graph.plain(one) for one in promoted(graph, *operands)]
-    return contract(graph, operation.subscripts, values)
-
-
-def contract(graph: Graph, equation: str, values: list[Value]) -> Value:
-    """An Einsum node. The first operand's first axis must be kept first: it is the rows."""
-    equation = equation.replace(" ", "")
-    if "..." in equation or "->" not in equation:
-        raise Refused(f"the equation {equation} does not name every axis")
-    terms, result = equation.split("->")
-    letters = [letter for term in terms.split(",") for letter in term]
-    sizes = [size for value in values for size in value.shape]
-    if not re.fullmatch(r"[A-Za-z,]+", terms) or len(letters) != len(sizes):
-        raise Refused(f"the equation {equation} does not fit its operands")
-    known = dict(zip(letters, sizes, strict=True))
-    shape = tuple(known[letter] for letter in result)
-    return graph.op(
-        "Einsum", *values, shape=shape, equation=equation.lower() if equation.islower() else equation
-    )
+    return contract(graph, spelled_out(operation.subscripts, values[0].rank), values)
