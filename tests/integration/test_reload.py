@@ -11,7 +11,7 @@ import keras
 import numpy as np
 import pytest
 
-from horngate.client import Client, LoadError, NotFound
+from horngate.client import Client, LoadError, NotFound, Unavailable
 from tests.integration.conftest import Start
 from tests.integration.processes import until
 from tests.integration.test_metrics import sample
@@ -96,6 +96,15 @@ def test_an_overwritten_file_is_swapped_in_and_a_bad_one_is_not(start: Start, fo
         save(path, 4.0)
         until(lambda: answer(client) == 4.0)
     assert seen <= {1.0, 3.0, 4.0}
+
+
+def test_a_model_that_is_still_loading_says_so(start: Start, folder: Path) -> None:
+    with Client(start(folder).grpc) as client:
+        save(folder / "coming" / "1" / "model.h5", 5.0)
+        until(lambda: [one.state for one in client.models() if one.name == "coming"] == ["LOADING"])
+        with pytest.raises(Unavailable, match=r"'coming' version 1 is LOADING \(.*\); ask again in a moment"):
+            client.describe("coming", timeout=0.3)
+        assert answer(client) == 1.0
 
 
 def test_a_bad_newest_version_leaves_the_older_one_serving_also_after_a_restart(

@@ -62,7 +62,7 @@ def test_a_worker_killed_under_load_comes_back_and_no_client_sees_an_error(
     for caller in callers:
         caller.join()
     assert faults == []
-    assert sample(server, "horngate_worker_restarts_total", device="onnx") == KILLS
+    assert sample(server, "horngate_worker_restarts_total", worker="onnx") == KILLS
 
 
 def test_a_gateway_that_dies_is_replaced_and_the_sdk_retries(

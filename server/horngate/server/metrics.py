@@ -105,10 +105,8 @@ class SupervisorMetrics:
         self.load_failures = Counter(
             "horngate_model_load_failures", "Versions that could not be served.", ("model", "version")
         )
-        self.restarts = Counter(
-            "horngate_process_restarts", "Processes that ended by themselves, restarted.", ("kind",)
-        )
-        self.worker_restarts = Counter("horngate_worker_restarts", "Workers restarted.", ("device",))
+        self.worker_restarts = Counter("horngate_worker_restarts", "Workers restarted.", ("worker",))
+        self.gateway_restarts = Counter("horngate_gateway_restarts", "Gateways restarted.", ("gateway",))
 
 
 def registry() -> "CollectorRegistry":

@@ -155,12 +155,13 @@ class Fleet:
 
     def _ended(self, child: Child, status: int, *, is_worker: bool) -> None:
         logger().error("process ended by itself; another takes its place", name=child.name, status=status)
-        self._metrics.restarts.labels("worker" if is_worker else "gateway").inc()
         self._routed.pop(child.name, None)
         if is_worker:
             self._metrics.worker_restarts.labels(child.name).inc()
             self._listening.pop(child.name, None)
             self._owner.worker_ended(child.name)
+        else:
+            self._metrics.gateway_restarts.labels(child.name).inc()
 
     async def _gone(self, children: dict[str, Child], patience_s: float) -> None:
         until_s = time.monotonic() + patience_s

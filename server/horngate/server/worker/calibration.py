@@ -38,12 +38,16 @@ TINY_ROWS_PER_S = 2000.0
 
 @dataclass(frozen=True, kw_only=True)
 class Calibration:
-    """What was found. `curve` is rows a second by batch size; `error` the worst difference from Keras."""
+    """What was found. `curve` is rows a second by batch size; `error` the worst difference from Keras.
+
+    `compared` tells each candidate's mean rows a second, or why it was not taken.
+    """
 
     choice: EngineChoice
     curve: dict[int, float]
     bytes_per_row: int
     error: float
+    compared: dict[str, str]
 
     @property
     def dispatch_rows(self) -> int:
@@ -85,14 +89,20 @@ def calibrate(artifact: Artifact, choices: Sequence[EngineChoice]) -> Calibratio
         if choice.threads > 1 or len(choices) == 1 or _is_tiny(found):
             found.append(_compare(artifact, choice, outputs, reference))
     if not any(candidate.agrees for candidate in found):
-        raise LoadError("; ".join(candidate.verdict for candidate in found))
+        raise LoadError("; ".join(f"{candidate.choice}: {candidate.verdict}" for candidate in found))
     best = max((candidate for candidate in found if candidate.agrees), key=lambda candidate: candidate.score)
     memory.trim()
     resident = memory.resident_bytes()
     program = engine_named(best.choice.engine).load(artifact, outputs, best.choice.threads)
     bytes_per_row = _bytes_per_row(program, reference, artifact, resident)
     curve = dict(_curve(program, reference, CURVE_ROWS))
-    result = Calibration(choice=best.choice, curve=curve, bytes_per_row=bytes_per_row, error=best.error)
+    result = Calibration(
+        choice=best.choice,
+        curve=curve,
+        bytes_per_row=bytes_per_row,
+        error=best.error,
+        compared={str(candidate.choice): candidate.verdict for candidate in found},
+    )
     write_text_whole(path, json.dumps(asdict(result)))
     return result
 
@@ -135,7 +145,9 @@ class _Candidate:
 
     @property
     def verdict(self) -> str:
-        return f"{self.choice}: {self.fault or f'differs from Keras by {self.error:.1e} of the scale'}"
+        if self.agrees:
+            return f"{self.score:.0f} rows/s"
+        return self.fault or f"differs from Keras by {self.error:.1e} of the output's scale"
 
 
 def _is_tiny(found: Sequence[_Candidate]) -> bool:
@@ -228,6 +240,7 @@ def _read(path: Path) -> Calibration | None:
             curve={int(rows): rate for rows, rate in data["curve"].items()},
             bytes_per_row=data["bytes_per_row"],
             error=data["error"],
+            compared=data["compared"],
         )
     except (OSError, ValueError, KeyError, TypeError):
         return None

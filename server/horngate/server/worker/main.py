@@ -81,8 +81,7 @@ class GatewayLink:
 class Worker:
     """The main thread's state. Nothing here is touched by another thread but `_outcomes` and `_batches`."""
 
-    def __init__(self, device: str, listener: socket.socket, control: Channel) -> None:
-        self._device = device
+    def __init__(self, listener: socket.socket, control: Channel) -> None:
         self._listener = listener
         self._control = control
         self._metrics = WorkerMetrics()
@@ -102,6 +101,8 @@ class Worker:
         self._outcomes: deque[Any] = deque()
         self._loader = Background(self._deliver)
         self._stopping = False
+        self._measured_s = 0.0
+        self._measured_empty = False
 
     def run(self) -> None:
         """Serve until told to stop, or until the supervisor is gone."""
@@ -115,6 +116,7 @@ class Worker:
                 key.data()
             self._dispatch()
             self._flush()
+            self._measure_queue()
 
     # Control
 
@@ -157,7 +159,7 @@ class Worker:
         labels = (model.order.name, str(model.order.version))
         self._metrics.cap.labels(*labels).set(model.cap)
         self._metrics.dispatch.labels(*labels).set(model.dispatch_rows)
-        self._metrics.memory.labels(*labels, self._device).set(model.memory_bytes)
+        self._metrics.memory.labels(*labels, DEVICE).set(model.memory_bytes)
         self._tell("loaded", handle, model.report() | {"device": DEVICE})
 
     def _unload_idle(self) -> None:
@@ -170,7 +172,7 @@ class Worker:
             model = self._models.pop(handle, None)
             self._forget_queues(handle)
             if model is not None:
-                self._metrics.memory.labels(model.order.name, str(model.order.version), self._device).set(0)
+                self._metrics.memory.labels(model.order.name, str(model.order.version), DEVICE).set(0)
             self._tell("gone", handle)
 
     def _forget_queues(self, handle: str) -> None:
@@ -395,9 +397,14 @@ class Worker:
             key = self._selector.get_key(link.channel)
             if key.events != events:
                 self._selector.modify(link.channel, events, key.data)
-        self._metrics.queued_rows.labels(self._device).set(
-            sum(work.rows for queue in self._queues.values() for work in queue)
-        )
+
+    def _measure_queue(self) -> None:
+        now_s = time.monotonic()
+        empty = not any(self._queues.values())
+        if now_s - self._measured_s > TICK_S or empty != self._measured_empty:
+            self._measured_s, self._measured_empty = now_s, empty
+            rows = sum(work.rows for queue in self._queues.values() for work in queue)
+            self._metrics.queued_rows.labels(DEVICE).set(rows)
 
 
 def _inputs(channel: Channel, model: ServedModel, tensors: list[Any]) -> list[Array]:
@@ -432,19 +439,19 @@ def _explained(fault: Exception, model: ServedModel) -> HorngateError:
 
 
 def main() -> None:
-    """`python -m horngate.server.worker.main DEVICE SOCKET_PATH CONTROL_FD`"""
-    device, path, control_fd = sys.argv[1], Path(sys.argv[2]), int(sys.argv[3])
+    """`python -m horngate.server.worker.main FAMILY SOCKET_PATH CONTROL_FD`"""
+    family, path, control_fd = sys.argv[1], Path(sys.argv[2]), int(sys.argv[3])
     signal.signal(signal.SIGINT, signal.SIG_IGN)
     signal.signal(signal.SIGTERM, signal.SIG_IGN)
-    setproctitle.setproctitle(f"horngate: worker {device}")
-    configure_logs(f"worker {device}")
+    setproctitle.setproctitle(f"horngate: worker {family}")
+    configure_logs(f"worker {family}")
     # The runner waits for the GIL whenever a batch is done: five milliseconds would be the default.
     sys.setswitchinterval(0.0005)
     path.unlink(missing_ok=True)
     listener = socket.socket(socket.AF_UNIX)
     listener.bind(str(path))
     listener.listen()
-    Worker(device, listener, Channel(socket.socket(fileno=control_fd))).run()
+    Worker(listener, Channel(socket.socket(fileno=control_fd))).run()
     logger().info("worker stopped")
     # Engines' own threads and destructors have nothing left to do; some of them hang at interpreter exit.
     sys.stderr.flush()

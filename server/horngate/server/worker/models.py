@@ -50,9 +50,9 @@ class ServedModel:
     def load(self) -> None:
         """Calibrate and make the program of the model's own outputs. LoadError if no engine serves it."""
         begin = time.monotonic()
-        before = memory.resident_bytes()
         self.calibration = calibrate(self.artifact, candidates(self.artifact, self.order.engine))
         memory.trim()
+        before = memory.resident_bytes()
         self.programs[self.outputs] = self.compile(self.outputs)
         self.memory_bytes = max(0, memory.resident_bytes() - before)
         cap = self.calibration.cap(memory.available_bytes())
@@ -88,6 +88,7 @@ class ServedModel:
             "load_s": self.load_s,
             "memory_bytes": self.memory_bytes,
             "error": self.calibration.error,
+            "compared": self.calibration.compared,
         }
 
 
