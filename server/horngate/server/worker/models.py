@@ -85,9 +85,9 @@ class ServedModel:
             "engine": str(self.calibration.choice),
             "cap": self.cap,
             "dispatch_rows": self.dispatch_rows,
-            "load_s": self.load_s,
+            "load_s": round(self.load_s, 3),
             "memory_bytes": self.memory_bytes,
-            "error": self.calibration.error,
+            "error": float(f"{self.calibration.error:.1e}"),
             "compared": self.calibration.compared,
         }
 
