@@ -1,13 +1,16 @@
 """The tiny network of the benchmarks, 784-128-10 with random weights: `python bench/mlp.py FILE.h5`."""
 
+import logging
 import sys
 from pathlib import Path
+
+from horngate.server.backend import import_keras
 
 
 def main(path: Path) -> None:
     """Write the file. Imports Keras, so benchmarks run it as a process of its own."""
-    import keras
-
+    keras = import_keras()
+    logging.getLogger("absl").setLevel(logging.ERROR)  # Keras advises against HDF5
     keras.utils.set_random_seed(0)
     layers = [
         keras.Input((784,), name="pixels"),

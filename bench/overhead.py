@@ -28,7 +28,7 @@ import grpc
 import numpy as np
 from engine_alone import Rate, Settings, in_fresh_process
 from h2load import load
-from processes import machine_cpu_s, tree_cpu_s, wait_until_quiet
+from processes import machine_cpu_s, tree_cpu_s, wait_until_idle, wait_until_quiet
 from table import table
 
 from horngate.cli.serving import Serving, serving
@@ -138,8 +138,10 @@ def _again(folder: Path, rate: Rate, seconds: float) -> Rate:
 def _drive(server: Serving, message: bytes, concurrency: int, options: argparse.Namespace) -> Run:
     connections = min(CONNECTIONS, concurrency)
     shape = {"connections": connections, "streams": concurrency // connections}
-    wait_until_quiet(options.wait)
     load(server.grpc, message, seconds=1, **shape)
+    # h2load walks away from what is under way at its end, and the server may still compute that.
+    wait_until_idle(server.pid)
+    wait_until_quiet(options.wait)
     before, busy_before = tree_cpu_s(server.pid), machine_cpu_s()
     run = load(server.grpc, message, seconds=options.seconds, **shape)
     after, busy_after = tree_cpu_s(server.pid), machine_cpu_s()

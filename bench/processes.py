@@ -41,6 +41,14 @@ def machine_cpu_s() -> float:
     return (user + nice + system + sum(interrupts_and_steal)) / _TICKS_PER_S
 
 
+def wait_until_idle(root: int, limit_s: float = 30.0) -> None:
+    """Wait, `limit_s` at most, until the process and its descendants do nothing for a moment."""
+    used, end = -1.0, time.monotonic() + limit_s
+    while (now := sum(tree(root).values())) - used > 0.02 and time.monotonic() < end:
+        used = now
+        time.sleep(0.3)
+
+
 def wait_until_quiet(limit_s: float, busy_share: float = 0.08) -> None:
     """Wait, `limit_s` at most, for a second in which the machine is as good as idle."""
     cores, end = os.cpu_count() or 1, time.monotonic() + limit_s

@@ -3,17 +3,20 @@
     python bench/start.py [--zoo mobilenet_v2 resnet50] [--json]
 
 The folder holds the tiny MLP, the zoo adds image networks with random weights. A start lasts from exec until
-the ready file is there, that is until every model answers. `builders` counts the builder runs of the
-server's own metric, and `TensorFlow` says whether any of its running processes has TensorFlow mapped.
+the ready file is there, that is until every model answers. `built` and `cached` are the server's own count of
+builder runs and of artifacts found. In the last start neither TensorFlow nor Keras can be imported.
 """
 
 import argparse
 import json
+import os
 import re
 import shutil
 import subprocess
 import sys
 import time
+from collections.abc import Iterator
+from contextlib import contextmanager
 from dataclasses import asdict, dataclass
 from http.client import HTTPConnection
 from pathlib import Path
@@ -32,35 +35,51 @@ class Start:
 
     cache: str
     ready_s: float
-    builders: int
-    tensorflow: bool
-    resident_mb: float
+    built: int
+    cached: int
+    memory_mb: float
 
 
 def start(cache: str, models: Path, zoo: list[str]) -> Start:
-    """Start, look, stop."""
+    """Start, look, stop. Memory is proportional set size, over all processes."""
     begin = time.monotonic()
     arguments = ["--zoo", ",".join(zoo), "--zoo-weights", "none"] if zoo else []
     with serving(models, workspace=OUT, arguments=arguments) as server:
         ready_s = time.monotonic() - begin
-        pids = list(tree(server.pid))
+        outcomes = _builds(server.http)
         return Start(
             cache=cache,
             ready_s=ready_s,
-            builders=_builders(server.http),
-            tensorflow=any("libtensorflow" in Path(f"/proc/{pid}/maps").read_text() for pid in pids),
-            resident_mb=sum(map(_proportional_mb, pids)),
+            built=outcomes.get("built", 0),
+            cached=outcomes.get("cached", 0),
+            memory_mb=sum(map(_proportional_mb, tree(server.pid))),
         )
 
 
-def _builders(address: str) -> int:
+@contextmanager
+def without_keras() -> Iterator[None]:
+    """Processes started inside cannot import TensorFlow or Keras: modules that refuse come first in their path."""
+    folder = OUT / "refusing"
+    folder.mkdir(parents=True, exist_ok=True)
+    for name in ("tensorflow", "keras"):
+        (folder / f"{name}.py").write_text("raise ImportError('a warm start must not need me')\n")
+    before = os.environ.get("PYTHONPATH")
+    os.environ["PYTHONPATH"] = str(folder)
+    try:
+        yield
+    finally:
+        del os.environ["PYTHONPATH"]
+        if before is not None:
+            os.environ["PYTHONPATH"] = before
+
+
+def _builds(address: str) -> dict[str, int]:
     connection = HTTPConnection(address, timeout=10)
     connection.request("GET", "/metrics")
     metrics = connection.getresponse().read().decode()
     connection.close()
-    return sum(
-        int(float(count)) for count in re.findall(r"^horngate_builds_total\{.*\} (\S+)", metrics, re.M)
-    )
+    counts = re.findall(r'^horngate_builds_total\{outcome="(\w+)"\} (\S+)', metrics, re.M)
+    return {outcome: int(float(count)) for outcome, count in counts}
 
 
 def _proportional_mb(pid: int) -> float:
@@ -79,20 +98,16 @@ def main() -> None:
     shutil.rmtree(OUT, ignore_errors=True)
     models = OUT / "models"
     subprocess.run([sys.executable, Path(__file__).with_name("mlp.py"), models / "mlp.h5"], check=True)
-    starts = [start(cache, models, options.zoo) for cache in ("empty", "filled", "filled")]
+    starts = [start(cache, models, options.zoo) for cache in ("empty", "filled")]
+    with without_keras():
+        starts.append(start("filled, no Keras to import", models, options.zoo))
     if options.json:
         return print("\n".join(json.dumps(asdict(each)) for each in starts))
     rows = [
-        [
-            each.cache,
-            f"{each.ready_s:.2f}",
-            each.builders,
-            "yes" if each.tensorflow else "no",
-            f"{each.resident_mb:,.0f}",
-        ]
+        [each.cache, f"{each.ready_s:.2f}", each.built, each.cached, f"{each.memory_mb:,.0f}"]
         for each in starts
     ]
-    print(table(["cache", "ready after s", "builders", "TensorFlow", "memory MB"], rows))
+    print(table(["cache", "ready after s", "built", "cached", "memory MB"], rows))
 
 
 if __name__ == "__main__":

@@ -9,9 +9,6 @@ import pytest
 
 from horngate.training import EpochEnd, Recipe, fit
 
-pytestmark = pytest.mark.filterwarnings(
-    "ignore:__array__ implementation doesn't accept a copy keyword:DeprecationWarning"  # Keras 3.15, on save
-)
 RECIPE = Recipe(epochs=3, batch_size=16, validation_split=0.25, seed=11)
 
 

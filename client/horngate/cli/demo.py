@@ -1,13 +1,11 @@
 """`horngate demo`: train a small network, serve it, ask it, offline and in under a minute."""
 
 import argparse
-import os
 import signal
 import tempfile
 import time
-from collections.abc import Iterator, Sequence
+from collections.abc import Sequence
 from concurrent.futures import ThreadPoolExecutor
-from contextlib import contextmanager
 from http.client import HTTPConnection
 from pathlib import Path
 from typing import Any
@@ -58,24 +56,12 @@ def _say(line: str) -> None:
     print(line, flush=True)
 
 
-@contextmanager
-def _without_notices() -> Iterator[None]:
-    """TensorFlow's native code writes notices to standard error on import, whatever its log level: drop them."""
-    kept = os.dup(2)
-    with open(os.devnull, "wb") as nowhere:
-        os.dup2(nowhere.fileno(), 2)
-    try:
-        yield
-    finally:
-        os.dup2(kept, 2)
-        os.close(kept)
-
-
 def _train(folder: Path) -> tuple[Array, Array, Array]:
     """Train and publish; the test images, their digits, and Keras's own answers for them."""
     _say("1. Training a small convolutional network on scikit-learn's digits (1,437 images of 8 by 8)")
-    import keras
+    from horngate.server.backend import import_keras
 
+    keras = import_keras()
     from horngate.training import EpochEnd, Recipe, fit, publish
 
     def tell(event: EpochEnd) -> None:
