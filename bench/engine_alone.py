@@ -9,6 +9,7 @@ second. It uses the server's own graphs, but none of its queues and processes. P
 import argparse
 import itertools
 import json
+import os
 import subprocess
 import sys
 import time
@@ -99,6 +100,7 @@ def main() -> None:
     parser.add_argument("--rows", nargs="+", type=int, default=[1, 8, 32])
     parser.add_argument("--seconds", type=float, default=1.0, help="for each setting")
     options = vars(parser.parse_args())
+    os.environ.setdefault("ORT_DISABLE_TELEMETRY", "1")  # ONNX Runtime would otherwise report to its maker
     for rate in measure(options.pop("artifact"), Settings(**options)):
         print(json.dumps(asdict(rate)), flush=True)
 

@@ -153,7 +153,7 @@ def _get(address: str, path: str) -> str:
 
 
 def _selected(lines: Sequence[str]) -> list[str]:
-    return [line for line in lines if line.startswith(SHOWN_METRICS)]
+    return [line for name in SHOWN_METRICS for line in lines if line.startswith(f"{name}{{")]
 
 
 def _say_what_next(server: Serving, example: Path | None) -> None:
