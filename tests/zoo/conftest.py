@@ -22,7 +22,7 @@ def pytest_configure(config: pytest.Config) -> None:
 @pytest.fixture(scope="session")
 def small() -> Any:
     """Two inputs, a nested model, a recurrent layer; compiled, one step trained."""
-    keras.utils.clear_session()
+    keras.utils.clear_session(free_memory=False)
     keras.utils.set_random_seed(5)
     a, b = keras.Input((4,), name="a"), keras.Input((4,), name="b")
     inner = keras.Sequential([keras.Input((4,)), keras.layers.Dense(3, name="first")], name="inner")

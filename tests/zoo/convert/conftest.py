@@ -113,7 +113,7 @@ def assert_close(got: Array, wanted: Array, what: str, tolerance: float = 1e-5) 
         assert (got == wanted).all(), f"{what}: {got} is not {wanted}"
         return
     assert np.isfinite(wanted).all(), f"{what}: Keras's own answer is not finite"
-    scale = max(float(np.abs(wanted).max(initial=0)), 1e-6)
+    scale = max(float(np.abs(wanted).max(initial=0)), 1e-2)  # below, engines' tanh and exp are off by 1e-7
     worst = float(np.abs(got.astype("f8") - wanted.astype("f8")).max(initial=0))
     assert worst <= tolerance * scale, f"{what}: off by {worst:.3g} where the scale is {scale:.3g}"
 
@@ -147,7 +147,7 @@ def agree() -> Callable[..., Case]:
 
 @pytest.fixture(autouse=True)
 def _same_weights_every_time() -> None:
-    keras.utils.clear_session()
+    keras.utils.clear_session(free_memory=False)
     keras.utils.set_random_seed(7)
 
 

@@ -28,7 +28,7 @@ def build(name: str, weights: str | Path | None = None) -> Any:
     LoadError for an unknown name, or weights that are not there or do not fit.
     """
     constructor = _constructors()[_known(name)]
-    keras.utils.clear_session()
+    keras.utils.clear_session(free_memory=False)
     keras.utils.set_random_seed(SEED)
     if weights is None or weights == "none":
         return constructor(weights=None)

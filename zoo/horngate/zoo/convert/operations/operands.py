@@ -28,7 +28,8 @@ def as_value(graph: Graph, operand: Any, dtype: str | None = None) -> Value:
         return graph.constant(np.asarray(operand), dtype=dtype or result_dtype(operand))
     if operand is None or isinstance(operand, str):
         raise Refused(f"an operand is {operand!r}; expected a tensor or a number")
-    return graph.constant(as_numpy(operand), dtype=dtype or keras.backend.standardize_dtype(operand.dtype))
+    array = np.asarray(operand) if isinstance(operand, list | tuple) else as_numpy(operand)
+    return graph.constant(array, dtype=dtype or keras.backend.standardize_dtype(array.dtype))
 
 
 def result_dtype(*operands: Any) -> str:
