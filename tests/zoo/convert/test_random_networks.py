@@ -8,13 +8,14 @@ from typing import Any
 
 import keras
 import pytest
-from hypothesis import HealthCheck, given, settings
+from hypothesis import HealthCheck, Phase, given, settings
 from hypothesis import strategies as st
 from keras import layers
 
 COUNT = int(os.environ.get("HORNGATE_RANDOM_NETWORKS", "25"))
 ACTIVATIONS = ["relu", "tanh", "sigmoid", "elu", "gelu", "silu", "softplus", "hard_sigmoid", None]
 EXAMPLES = settings(
+    phases=set(Phase) - ({Phase.shrink} if COUNT == 25 else set()),
     max_examples=COUNT,
     deadline=None,
     derandomize=COUNT == 25,

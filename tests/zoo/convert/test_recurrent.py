@@ -123,6 +123,22 @@ def test_both_directions(mode, sequences, agree):
     agree(model_of(layer))
 
 
+def test_both_directions_from_the_end(agree):
+    ahead = layers.GRU(3, return_sequences=True, go_backwards=True)
+    agree(model_of(layers.Bidirectional(ahead, backward_layer=layers.GRU(3, return_sequences=True))))
+
+
+@kinds
+@pytest.mark.parametrize("mask", [False, True])
+def test_stacks_of_both_directions(kind, mask, agree):
+    inputs = keras.Input((6,), dtype="int32")
+    x = layers.Embedding(9, 4, mask_zero=mask)(inputs)
+    x = KINDS[kind](3, return_sequences=True)(x)
+    x = layers.Bidirectional(KINDS[kind](3, return_sequences=True), merge_mode="sum")(x)
+    x = KINDS[kind](3, return_sequences=True, go_backwards=True)(x)
+    agree(keras.Model(inputs, layers.Bidirectional(KINDS[kind](2))(x)), feed=masked_words)
+
+
 def test_both_directions_with_states(agree):
     x = keras.Input((6, 4))
     states = [keras.Input((3,)) for _ in range(4)]

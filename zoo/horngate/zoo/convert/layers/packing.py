@@ -14,7 +14,7 @@ _START, _END = 2**31 - 1, -(2**31)
 class Pack:
     """How one mask (rows, steps) packs its sequences.
 
-    `order` (rows, steps) has the steps that count, in order, then the others, for which `tail` is true.
+    `order` (rows, steps) has the steps that count, as they run, then the others, for which `tail` is true.
     `source` (rows, steps) is the packed step whose output Keras has at each step: the last one that counted;
     `seen` says whether there was one. `final` (rows, 1) is the last packed step that counts; `any_step`
     (rows, 1) says whether one does.
@@ -29,17 +29,17 @@ class Pack:
     any_step: Value
 
 
-def pack(graph: Graph, mask: Value) -> Pack:
-    """Work out the packing of a boolean mask."""
+def pack(graph: Graph, mask: Value, *, backwards: bool) -> Pack:
+    """Work out the packing of a boolean mask, for a layer that runs over the steps forwards or backwards."""
     zero, one = (graph.constant(np.asarray(number), dtype="int32") for number in (0, 1))
     along = graph.constant(np.asarray(1, np.int64))
     ones = graph.cast(mask, "int32")
-    counted = graph.op("CumSum", ones, along)
+    counted = graph.op("CumSum", ones, along, reverse=int(backwards))
     place = graph.op("CumSum", graph.op("Add", graph.op("Mul", ones, zero), one), along)
-    total = graph.op("ReduceMax", counted, graph.ints(1), shape=(mask.shape[0], 1))
+    total = graph.op("ReduceSum", ones, graph.ints(1), shape=(mask.shape[0], 1))
     return Pack(
         mask=mask,
-        order=_order(graph, ones, place),
+        order=_order(graph, ones, place, backwards),
         tail=graph.op("Greater", place, total, dtype="bool"),
         source=_from_zero(graph, counted),
         seen=graph.op("Greater", counted, zero, dtype="bool"),
@@ -48,11 +48,11 @@ def pack(graph: Graph, mask: Value) -> Pack:
     )
 
 
-def _order(graph: Graph, ones: Value, place: Value) -> Value:
-    """The steps sorted: those that count rank above all others, earlier ones above later ones."""
+def _order(graph: Graph, ones: Value, place: Value, backwards: bool) -> Value:
+    """The steps sorted: those that count rank above all others, those that run earlier above later ones."""
     shape = graph.op("Shape", ones, dtype="int64", shape=(1,), start=1, end=2)
     above = graph.op("Mul", ones, graph.cast(shape, "int32"))
-    rank = graph.cast(graph.op("Sub", above, place), "float32")
+    rank = graph.cast(graph.op("Add" if backwards else "Sub", above, place), "float32")
     _, order = graph.ops("TopK", [rank, shape], outputs=2, axis=1, largest=1, sorted=1, dtype="int64")
     return order
 
@@ -83,10 +83,10 @@ def final_output(graph: Graph, pack: Pack, outputs: Value) -> Value:
     return graph.op("Squeeze", last, graph.ints(1), shape=(outputs.shape[0], outputs.shape[2]))
 
 
-def last_step(graph: Graph, x: Value) -> Value:
-    """The last of the steps of (rows, steps, features)."""
-    last = graph.constant(np.asarray(-1, np.int64))
-    return graph.op("Gather", x, last, shape=(x.shape[0], *x.shape[2:]), axis=1)
+def one_step(graph: Graph, x: Value, place: int) -> Value:
+    """One of the steps of (rows, steps, features)."""
+    which = graph.constant(np.asarray(place, np.int64))
+    return graph.op("Gather", x, which, shape=(x.shape[0], *x.shape[2:]), axis=1)
 
 
 def flip(graph: Graph, x: Value) -> Value:

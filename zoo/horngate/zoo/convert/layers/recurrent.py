@@ -1,8 +1,9 @@
 """Recurrent layers, as ONNX's LSTM, GRU and RNN operators.
 
 ONNX has the steps first and its gates in an order of its own. Its operators take no mask with holes, so a
-masked sequence is packed: the steps that count move to the front in order, the operator runs over them and
-then over the others, and each step of the output is read back from the last step that counted.
+masked sequence is packed: the steps that count move to the front in order (a backward layer's from the end),
+the operator runs over them and then over the others, and each step of the output is read back from the last
+step that counted.
 """
 
 from collections.abc import Sequence
@@ -50,7 +51,7 @@ class Cell:
 
 @dataclass(frozen=True, kw_only=True)
 class Ran:
-    """What a recurrent layer computed: all steps in the order of running, the last output, the states."""
+    """What a recurrent layer computed: the output of each step at that step, the last one, the states."""
 
     outputs: Value
     last: Value
@@ -67,7 +68,9 @@ def recurrent(
 ) -> Value | tuple[Value, ...]:
     """The last output or all of them, and the states if the layer returns them."""
     ran = run(graph, layer, x, initial_state, mask)
-    output = ran.outputs if layer.return_sequences else ran.last
+    output = ran.last
+    if layer.return_sequences:
+        output = packing.flip(graph, ran.outputs) if layer.go_backwards else ran.outputs
     return (output, *ran.states) if layer.return_state else output
 
 
@@ -84,7 +87,7 @@ def run(
     initial_state: Sequence[Value] | Value | None,
     mask: Value | None,
 ) -> Ran:
-    """Run a recurrent layer over the steps of `x`, in Keras's order: backwards ones from the end."""
+    """Run a recurrent layer over the steps of `x`, from the end if it goes backwards."""
     if layer.stateful:
         raise Refused("it is stateful: its states outlive a call")
     cell = cell_of(layer.cell)
@@ -94,25 +97,18 @@ def run(
     if isinstance(initial_state, Value):
         initial_state = [initial_state]
     states = [graph.cast(state, x.dtype) for state in initial_state] if initial_state else []
-    if layer.go_backwards:
-        x = packing.flip(graph, x)
-        mask = packing.flip(graph, mask) if mask is not None else None
     if mask is None:
-        return _run_all(graph, cell, x, states)
+        outputs, finals = _node(graph, cell, x, states, backwards=layer.go_backwards)
+        return Ran(outputs=outputs, last=finals[0], states=finals)
     return _run_masked(graph, layer, cell, x, states, mask)
 
 
-def _run_all(graph: Graph, cell: Cell, x: Value, states: Sequence[Value]) -> Ran:
-    outputs, finals = _node(graph, cell, x, states)
-    return Ran(outputs=outputs, last=finals[0], states=finals)
-
-
 def _run_masked(graph: Graph, layer: Any, cell: Cell, x: Value, states: Sequence[Value], mask: Value) -> Ran:
-    pack = packing.pack(graph, mask)
+    pack = packing.pack(graph, mask, backwards=layer.go_backwards)
     x = packing.packed(graph, pack, x)
     if layer.return_state and cell.kind == "LSTM":
         cell, x = _holding(graph, cell, x, pack)
-    packed, finals = _node(graph, cell, x, states)
+    packed, finals = _node(graph, cell, x, states, backwards=False)
     outputs = packing.unpacked(graph, pack, packed, zeros=layer.zero_output_for_mask)
     empty = [graph.constant(np.asarray(0), dtype=x.dtype)] * len(finals)
     ends = (packing.final_output(graph, pack, packed), *finals[1:])
@@ -120,7 +116,8 @@ def _run_masked(graph: Graph, layer: Any, cell: Cell, x: Value, states: Sequence
         graph.op("Where", pack.any_step, end, start, shape=end.shape, dtype=x.dtype)
         for end, start in zip(ends, states or empty, strict=True)
     )
-    return Ran(outputs=outputs, last=packing.last_step(graph, outputs), states=kept)
+    last = packing.one_step(graph, outputs, 0 if layer.go_backwards else -1)
+    return Ran(outputs=outputs, last=last, states=kept)
 
 
 def _holding(graph: Graph, cell: Cell, x: Value, pack: packing.Pack) -> tuple[Cell, Value]:
@@ -136,7 +133,9 @@ def _holding(graph: Graph, cell: Cell, x: Value, pack: packing.Pack) -> tuple[Ce
     return replace(cell, kernel=np.concatenate([cell.kernel, shut], axis=1)), wider
 
 
-def _node(graph: Graph, cell: Cell, x: Value, states: Sequence[Value]) -> tuple[Value, tuple[Value, ...]]:
+def _node(
+    graph: Graph, cell: Cell, x: Value, states: Sequence[Value], *, backwards: bool
+) -> tuple[Value, tuple[Value, ...]]:
     """The operator itself: all outputs (rows, steps, units) and the final states (rows, units)."""
     rows, steps, _ = x.shape
     stacked = [graph.op("Unsqueeze", state, graph.ints(0), shape=(1, rows, cell.units)) for state in states]
@@ -148,11 +147,13 @@ def _node(graph: Graph, cell: Cell, x: Value, states: Sequence[Value]) -> tuple[
         [by_step, *weights, None, *stacked],
         outputs=1 + cell.states,
         hidden_size=cell.units,
+        direction="reverse" if backwards else "forward",
         **_activation_attributes(cell.activations),
         **cell.attributes,
     )
-    outputs = graph.op("Squeeze", results[0], graph.ints(1))
-    outputs = graph.op("Transpose", outputs, perm=[1, 0, 2], shape=(rows, steps, cell.units))
+    # In the other order, OpenVINO mixes up rows and steps where two recurrent layers meet.
+    outputs = graph.op("Transpose", results[0], perm=[2, 0, 1, 3], shape=(rows, steps, 1, cell.units))
+    outputs = graph.op("Squeeze", outputs, graph.ints(2), shape=(rows, steps, cell.units))
     finals = [graph.op("Squeeze", one, graph.ints(0), shape=(rows, cell.units)) for one in results[1:]]
     return outputs, tuple(finals)
 

@@ -22,13 +22,15 @@ def bidirectional(
     initial_state: Sequence[Value] | None = None,
     mask: Value | None = None,
 ) -> Value | tuple[Value, ...]:
-    """Two runs over the steps, merged; the backward outputs turned round again."""
+    """Two runs over the steps, merged step by step."""
     half = len(initial_state) // 2 if initial_state else 0
     ahead_state = initial_state[:half] if initial_state else None
     back_state = initial_state[half:] if initial_state else None
     ahead = run(graph, layer.forward_layer, x, ahead_state, mask)
     back = run(graph, layer.backward_layer, x, back_state, mask)
-    merged = _merge(graph, layer, _output(layer.forward_layer, ahead), _backward(graph, layer, back))
+    merged = _merge(graph, layer, _output(layer.forward_layer, ahead), _output(layer.backward_layer, back))
+    if layer.return_sequences and layer.forward_layer.go_backwards:
+        merged = tuple(packing.flip(graph, one) for one in merged)
     states = (*ahead.states, *back.states) if layer.return_state else ()
     outputs = (*merged, *states)
     return outputs if len(outputs) > 1 else outputs[0]
@@ -65,11 +67,6 @@ def _known(sizes: Sequence[int | None]) -> list[int]:
 
 def _output(layer: Any, ran: Ran) -> Value:
     return ran.outputs if layer.return_sequences else ran.last
-
-
-def _backward(graph: Graph, layer: Any, ran: Ran) -> Value:
-    y = _output(layer.backward_layer, ran)
-    return packing.flip(graph, y) if layer.return_sequences else y
 
 
 def _merge(graph: Graph, layer: Any, ahead: Value, back: Value) -> tuple[Value, ...]:
