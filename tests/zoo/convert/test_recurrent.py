@@ -6,6 +6,8 @@ import keras
 import pytest
 from keras import layers
 
+from horngate.zoo.convert import Refused, convert
+
 KINDS: dict[str, Any] = {
     "LSTM": layers.LSTM,
     "GRU": layers.GRU,
@@ -191,3 +193,19 @@ def test_masks_of_merged_steps(agree):
     joined = layers.GRU(3)(layers.Concatenate()(both))
     longer = layers.GRU(3)(layers.Concatenate(axis=1)(both))
     agree(keras.Model([x, y], [added, joined, longer]), feed=masked_steps)
+
+
+@pytest.mark.parametrize("mask", [False, True])
+@pytest.mark.parametrize("backwards", [False, True])
+def test_stacked_cells(mask, backwards, agree):
+    inputs = keras.Input((6, 4))
+    cells = [layers.LSTMCell(3), layers.GRUCell(5)]
+    layer = layers.RNN(cells, return_sequences=True, return_state=True, go_backwards=backwards)
+    outputs = keras.tree.flatten(layer(layers.Masking()(inputs) if mask else inputs))
+    agree(keras.Model(inputs, outputs), feed=masked_steps)
+
+
+def test_a_stateful_layer_is_refused():
+    inputs = keras.Input(batch_shape=(2, 3, 4))
+    with pytest.raises(Refused, match=r"layer 'lstm' \(LSTM\): it is stateful"):
+        convert(keras.Model(inputs, layers.LSTM(2, stateful=True, name="lstm")(inputs)))

@@ -82,7 +82,13 @@ def _run_call(
     try:
         return call_layer(graph, call.operation, arguments, keywords)
     except Refused as reason:
-        raise Refused(f"layer '{call.names[0]}' ({type(call.operation).__name__}): {reason}") from reason
+        raise Refused(f"{_which(call)}: {reason}") from reason
+    except Exception as error:  # a model that one converter chokes on still has another engine
+        raise Refused(f"{_which(call)}: its converter failed: {type(error).__name__}: {error}") from error
+
+
+def _which(call: Call) -> str:
+    return f"layer '{call.names[0]}' ({type(call.operation).__name__})"
 
 
 def _entering(graph: Graph, model: Any, given: Any) -> list[Value]:

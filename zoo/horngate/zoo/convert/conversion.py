@@ -8,7 +8,7 @@ from onnx import helper
 
 from horngate.contract.errors import LoadError
 from horngate.zoo.convert.calling import run_wiring
-from horngate.zoo.convert.graph import IR_VERSION, OPSET, Graph, Value, onnx_dtype
+from horngate.zoo.convert.graph import IR_VERSION, ML_OPSET, OPSET, Graph, Value, onnx_dtype
 from horngate.zoo.convert.registry import Refused
 from horngate.zoo.convert.tracing import traced
 from horngate.zoo.cut import axis_name
@@ -66,9 +66,12 @@ def _proto(name: str, graph: Graph, outputs: dict[str, Value]) -> onnx.ModelProt
         if value.name != public:
             proto.node.append(helper.make_node("Identity", [value.name], [public], name=f"{public}/output"))
         proto.output.append(_declared(public, value))
+    opsets = [helper.make_opsetid("", OPSET)]
+    if any(node.domain == "ai.onnx.ml" for node in graph.nodes):
+        opsets.append(helper.make_opsetid("ai.onnx.ml", ML_OPSET))
     return helper.make_model(
         proto,
-        opset_imports=[helper.make_opsetid("", OPSET)],
+        opset_imports=opsets,
         ir_version=IR_VERSION,
         producer_name="horngate",
     )

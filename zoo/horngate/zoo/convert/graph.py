@@ -19,6 +19,9 @@ from horngate.zoo.cut import axis_name
 OPSET = 20
 """The newest opset that ONNX Runtime and OpenVINO both run whole (Gelu is its newest operator used)."""
 
+ML_OPSET = 3
+"""The opset of `ai.onnx.ml`, which lookups in vocabularies need."""
+
 IR_VERSION = 9
 """The intermediate representation that goes with the opset."""
 

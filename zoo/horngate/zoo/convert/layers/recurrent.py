@@ -90,17 +90,26 @@ def run(
     """Run a recurrent layer over the steps of `x`, from the end if it goes backwards."""
     if layer.stateful:
         raise Refused("it is stateful: its states outlive a call")
-    cell = cell_of(layer.cell)
     x = graph.cast(graph.plain(x), layer.compute_dtype)
     if x.rank != 3:
         raise Refused(f"its steps have rank {x.rank - 1}; expected rows of features")
-    if isinstance(initial_state, Value):
-        initial_state = [initial_state]
-    states = [graph.cast(state, x.dtype) for state in initial_state] if initial_state else []
-    if mask is None:
-        outputs, finals = _node(graph, cell, x, states, backwards=layer.go_backwards)
-        return Ran(outputs=outputs, last=finals[0], states=finals)
-    return _run_masked(graph, layer, cell, x, states, mask)
+    given = [] if initial_state is None else keras.tree.flatten(initial_state)
+    states = [graph.cast(state, x.dtype) for state in given]
+    stacked = isinstance(layer.cell, keras.layers.StackedRNNCells)
+    runs: list[Ran] = []
+    for cell in map(cell_of, layer.cell.cells if stacked else [layer.cell]):
+        own, states = states[: cell.states], states[cell.states :]
+        runs.append(_run_cell(graph, layer, cell, runs[-1].outputs if runs else x, own, mask))
+    return replace(runs[-1], states=tuple(state for one in runs for state in one.states))
+
+
+def _run_cell(
+    graph: Graph, layer: Any, cell: Cell, x: Value, states: Sequence[Value], mask: Value | None
+) -> Ran:
+    if mask is not None:
+        return _run_masked(graph, layer, cell, x, states, mask)
+    outputs, finals = _node(graph, cell, x, states, backwards=layer.go_backwards)
+    return Ran(outputs=outputs, last=finals[0], states=finals)
 
 
 def _run_masked(graph: Graph, layer: Any, cell: Cell, x: Value, states: Sequence[Value], mask: Value) -> Ran:
