@@ -4,14 +4,12 @@ from dataclasses import dataclass
 from typing import Any
 
 import onnx
-from onnx import helper
 
 from horngate.contract.errors import LoadError
 from horngate.zoo.convert.calling import run_wiring
-from horngate.zoo.convert.graph import IR_VERSION, ML_OPSET, OPSET, Graph, Value, onnx_dtype
+from horngate.zoo.convert.graph import Graph, Value
 from horngate.zoo.convert.registry import Refused
 from horngate.zoo.convert.tracing import traced
-from horngate.zoo.cut import axis_name
 from horngate.zoo.wiring import input_names, output_names, wiring_of
 
 
@@ -37,7 +35,7 @@ def convert(model: Any) -> Converted:
         wiring = wiring_of(model)
     except LoadError as error:
         raise Refused(str(error)) from error
-    graph = Graph(traced)
+    graph = Graph(model.name, traced)
     names = output_names(model, wiring)
     graph.reserve([*names, *(name for call in wiring.every_call() for name in call.names)])
     inputs = zip(input_names(wiring), wiring.inputs, strict=True)
@@ -48,35 +46,12 @@ def convert(model: Any) -> Converted:
     public = {name: _public(graph, value) for name, value in named.items()}
     outputs = {name: _public(graph, value) for name, value in zip(names, results, strict=True)}
     tensors = {name: value.name for name, value in (public | outputs).items()}
-    return Converted(proto=_proto(model.name, graph, outputs), tensors=tensors)
+    for name, value in outputs.items():
+        graph.output(name, value)
+    return Converted(proto=graph.model, tensors=tensors)
 
 
 def _public(graph: Graph, value: Value) -> Value:
     """The value as a request gets it: Keras's axes, and a dtype that the protocol carries."""
     value = graph.plain(value)
     return graph.cast(value, "float32") if value.dtype == "bfloat16" else value
-
-
-def _proto(name: str, graph: Graph, outputs: dict[str, Value]) -> onnx.ModelProto:
-    proto = onnx.GraphProto(name=name)
-    proto.input.extend(graph.inputs)
-    proto.initializer.extend(graph.initializers)
-    proto.node.extend(graph.nodes)
-    for public, value in outputs.items():
-        if value.name != public:
-            proto.node.append(helper.make_node("Identity", [value.name], [public], name=f"{public}/output"))
-        proto.output.append(_declared(public, value))
-    opsets = [helper.make_opsetid("", OPSET)]
-    if any(node.domain == "ai.onnx.ml" for node in graph.nodes):
-        opsets.append(helper.make_opsetid("ai.onnx.ml", ML_OPSET))
-    return helper.make_model(
-        proto,
-        opset_imports=opsets,
-        ir_version=IR_VERSION,
-        producer_name="horngate",
-    )
-
-
-def _declared(name: str, value: Value) -> onnx.ValueInfoProto:
-    axes = [axis_name(name, axis, size) for axis, size in enumerate(value.shape)]
-    return helper.make_tensor_value_info(name, onnx_dtype(value.dtype), axes)

@@ -76,16 +76,16 @@ class Value:
 
 
 class Graph:
-    """Nodes and initializers as they are written. One conversion owns it; no threads share it."""
+    """An ONNX model as it is written, in place. One conversion owns it; no threads share it."""
 
-    def __init__(self, trace: Callable[..., Any]) -> None:
+    def __init__(self, name: str, trace: Callable[..., Any]) -> None:
         """`trace(graph, function, x)` converts the functions that no converter is registered for."""
         self._trace = trace
+        self.model = onnx.ModelProto(ir_version=IR_VERSION, producer_name="horngate")
+        self.model.opset_import.append(helper.make_opsetid("", OPSET))
+        self.model.graph.name = name
         # Every name in `_names` is used by exactly one input, node output or initializer.
         self._names: set[str] = set()
-        self.nodes: list[onnx.NodeProto] = []
-        self.initializers: list[onnx.TensorProto] = []
-        self.inputs: list[onnx.ValueInfoProto] = []
         self._constants: dict[tuple[Any, ...], Value] = {}
         self._transposed: dict[str, Value] = {}
         self._cast: dict[tuple[str, str], Value] = {}
@@ -100,8 +100,16 @@ class Graph:
         """A graph input; its name is used as it is."""
         axes = [axis_name(name, axis, size) for axis, size in enumerate(shape)]
         self._names.add(name)
-        self.inputs.append(helper.make_tensor_value_info(name, onnx_dtype(dtype), axes))
+        self.model.graph.input.append(helper.make_tensor_value_info(name, onnx_dtype(dtype), axes))
         return Value(name=name, shape=shape, dtype=dtype)
+
+    def output(self, name: str, value: Value) -> None:
+        """Declare a graph output; its name is used as it is."""
+        if value.name != name:
+            node = helper.make_node("Identity", [value.name], [name], name=f"{name}/output")
+            self.model.graph.node.append(node)
+        axes = [axis_name(name, axis, size) for axis, size in enumerate(value.shape)]
+        self.model.graph.output.append(helper.make_tensor_value_info(name, onnx_dtype(value.dtype), axes))
 
     def op(self, kind: str, *inputs: Value | None, **details: Any) -> Value:
         """One node with one output; `ops` tells the details."""
@@ -122,7 +130,10 @@ class Graph:
         """One node. What is not given about its outputs is as in the first input; masks do not pass on."""
         names = [self._fresh(kind) for _ in range(outputs)]
         read = ["" if value is None else value.name for value in inputs]
-        self.nodes.append(helper.make_node(kind, read, names, name=names[0], domain=domain, **attributes))
+        node = helper.make_node(kind, read, names, name=names[0], domain=domain, **attributes)
+        self.model.graph.node.append(node)
+        if domain and domain not in {one.domain for one in self.model.opset_import}:
+            self.model.opset_import.append(helper.make_opsetid(domain, ML_OPSET))
         first = next(value for value in inputs if value is not None)
         made = Value(
             name=names[0],
@@ -139,9 +150,8 @@ class Graph:
         key = (array.dtype.str, array.dtype.name, array.shape, hashlib.blake2b(raw, digest_size=16).digest())
         if key not in self._constants:
             made = Value(name=self._fresh(name), shape=array.shape, dtype=array.dtype.name)
-            element = onnx_dtype(made.dtype)
-            self.initializers.append(
-                onnx.TensorProto(name=made.name, data_type=element, dims=array.shape, raw_data=raw)
+            self.model.graph.initializer.add(
+                name=made.name, data_type=onnx_dtype(made.dtype), dims=array.shape, raw_data=raw
             )
             self._constants[key] = made
         return self._constants[key]
@@ -156,7 +166,7 @@ class Graph:
         shape: Shape | None = None,
     ) -> Value:
         """A layer's weight as an initializer, cast as Keras casts it at use, turned or reshaped if asked."""
-        array = as_numpy(variable).astype(numpy_of(dtype))
+        array = as_numpy(variable).astype(numpy_of(dtype), copy=False)
         array = array if axes is None else array.transpose(axes)
         return self.constant(array if shape is None else array.reshape(shape), name=name)
 
