@@ -176,3 +176,11 @@ def test_global_poolings_of_a_convolution(name, agree):
     rank = int(name[-2])
     convolution = getattr(layers, f"Conv{rank}D")(4, 2)
     agree(stack((5, 4, 3, 2)[: rank + 1], convolution, getattr(layers, name)(keepdims=rank == 2)))
+
+
+@pytest.mark.parametrize("kind", ["Average", "Max"])
+@pytest.mark.parametrize("data_format", ["channels_last", "channels_first"])
+@pytest.mark.parametrize("rank", [1, 2, 3])
+def test_adaptive_poolings(kind, data_format, rank, agree):
+    layer = getattr(layers, f"Adaptive{kind}Pooling{rank}D")((3, 2, 4)[:rank], data_format=data_format)
+    agree(stack((7, 8, 4, 5)[: rank + 1], layer))

@@ -30,6 +30,8 @@ CASES = {
     ),
     "layer": lambda: normalized((4, 5), layers.LayerNormalization()),
     "layer, two axes": lambda: normalized((4, 5), layers.LayerNormalization(axis=[1, 2])),
+    "layer, an axis between": lambda: normalized((4, 5, 3), layers.LayerNormalization(axis=2)),
+    "layer, axes apart": lambda: normalized((4, 5, 3), layers.LayerNormalization(axis=[1, 3])),
     "layer, no scale": lambda: normalized((5,), layers.LayerNormalization(scale=False)),
     "layer, another epsilon": lambda: normalized((5,), layers.LayerNormalization(epsilon=0.1, center=False)),
     "layer after a convolution": lambda: normalized(

@@ -38,6 +38,7 @@ UNARY = {
     "prod": lambda x: ops.prod(x, axis=2),
     "var": lambda x: ops.var(x, axis=1),
     "std": lambda x: ops.std(x, axis=-1),
+    "moments": lambda x: ops.moments(x, axes=[1]),
     "logsumexp": lambda x: ops.logsumexp(x, axis=2),
     "any": lambda x: ops.any(x > 1, axis=1),
     "all": lambda x: ops.all(x > -1, axis=1),

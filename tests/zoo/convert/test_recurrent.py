@@ -209,3 +209,18 @@ def test_a_stateful_layer_is_refused():
     inputs = keras.Input(batch_shape=(2, 3, 4))
     with pytest.raises(Refused, match=r"layer 'lstm' \(LSTM\): it is stateful"):
         convert(keras.Model(inputs, layers.LSTM(2, stateful=True, name="lstm")(inputs)))
+
+
+@pytest.mark.parametrize("rank", [1, 2])
+@pytest.mark.parametrize("backwards", [False, True])
+@pytest.mark.parametrize("sequences", [False, True])
+def test_convolutional(rank, backwards, sequences, agree):
+    layer = getattr(layers, f"ConvLSTM{rank}D")(
+        2, 3, padding="same", return_sequences=sequences, go_backwards=backwards, return_state=True
+    )
+    inputs = keras.Input((*(4, 6, 5, 3)[: rank + 1], 3))
+    agree(keras.Model(inputs, layer(inputs)))
+
+
+def test_convolutional_with_strides(agree):
+    agree(model_of(layers.ConvLSTM2D(2, 3, strides=2, activation="relu"), shape=(3, 9, 8, 2)))

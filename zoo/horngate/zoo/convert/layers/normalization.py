@@ -47,18 +47,25 @@ def layer_normalization(graph: Graph, layer: Any, x: Value) -> Value:
     x = graph.plain(x)
     axes = sorted(axis % x.rank for axis in np.atleast_1d(layer.axis).tolist())
     sizes = [x.shape[axis] for axis in axes]
-    if axes != list(range(x.rank - len(axes), x.rank)):
-        raise Refused(f"it normalizes axes {axes} of {x.rank}; only last axes have an ONNX operator")
+    if None in sizes:
+        raise Refused(f"it normalizes free axes: {axes} of shape {x.shape}")
     gamma = _numpy(layer.gamma) if layer.scale else np.ones(sizes)
     beta = _numpy(layer.beta) if layer.center else np.zeros(sizes)
-    return graph.op(
-        "LayerNormalization",
-        x,
-        graph.constant(gamma.reshape(sizes), dtype=x.dtype, name="gamma"),
-        graph.constant(beta.reshape(sizes), dtype=x.dtype, name="beta"),
-        axis=axes[0],
-        epsilon=float(layer.epsilon),
-    )
+    across = [size if axis in axes else 1 for axis, size in enumerate(x.shape)]
+    trailing = axes == list(range(x.rank - len(axes), x.rank))
+    scale = graph.constant(gamma.reshape(sizes if trailing else across), dtype=x.dtype, name="gamma")
+    offset = graph.constant(beta.reshape(sizes if trailing else across), dtype=x.dtype, name="beta")
+    epsilon = float(layer.epsilon)
+    if trailing:
+        return graph.op("LayerNormalization", x, scale, offset, axis=axes[0], epsilon=epsilon)
+    return graph.op("Add", graph.op("Mul", _standardized(graph, x, axes, epsilon), scale), offset)
+
+
+def _standardized(graph: Graph, x: Value, axes: list[int], epsilon: float) -> Value:
+    shape = tuple(1 if axis in axes else size for axis, size in enumerate(x.shape))
+    centred = graph.op("Sub", x, graph.op("ReduceMean", x, graph.ints(*axes), shape=shape))
+    variance = graph.op("ReduceMean", graph.op("Mul", centred, centred), graph.ints(*axes), shape=shape)
+    return graph.op("Div", centred, graph.op("Sqrt", graph.op("Add", variance, scalar(graph, epsilon, x))))
 
 
 @converts(keras.layers.GroupNormalization)

@@ -48,6 +48,16 @@ def activation(graph: Graph, operation: Any, x: Value) -> Value:
     return graph.activate(function, x, **{name: getattr(operation, name) for name in settings})
 
 
+@converts_operation("Moments")
+def moments(graph: Graph, operation: Any, x: Value) -> list[Value]:
+    """The mean and the variance about it."""
+    mean = reduce(graph, "ReduceMean", x, operation.axes, keepdims=operation.keepdims)
+    across = reduce(graph, "ReduceMean", x, operation.axes, keepdims=True)
+    centred = graph.op("Sub", graph.plain(x), across)
+    square = graph.op("Mul", centred, centred)
+    return [mean, reduce(graph, "ReduceMean", square, operation.axes, keepdims=operation.keepdims)]
+
+
 @converts_operation("Normalize")
 def normalize(graph: Graph, operation: Any, x: Value) -> Value:
     """Each vector divided by its length."""
