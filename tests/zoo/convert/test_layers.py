@@ -184,3 +184,10 @@ def test_global_poolings_of_a_convolution(name, agree):
 def test_adaptive_poolings(kind, data_format, rank, agree):
     layer = getattr(layers, f"Adaptive{kind}Pooling{rank}D")((3, 2, 4)[:rank], data_format=data_format)
     agree(stack((7, 8, 4, 5)[: rank + 1], layer))
+
+
+@pytest.mark.parametrize("tied", [True, False])
+def test_an_embedding_and_its_reverse(tied, agree):
+    inputs = keras.Input((5,), dtype="int32")
+    layer = layers.ReversibleEmbedding(9, 4, tie_weights=tied, logit_soft_cap=2.0)
+    agree(keras.Model(inputs, layer(layers.Dense(4)(layer(inputs)), reverse=True)))

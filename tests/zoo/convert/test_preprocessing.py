@@ -61,3 +61,25 @@ def test_words_into_a_network(agree):
         layers.StringLookup(vocabulary=["b", "a"], mask_token="")(x)
     )
     agree(keras.Model(x, layers.GRU(2)(steps)), feed=words, engines=["onnxruntime"])
+
+
+RANDOM = {
+    **dict.fromkeys(["AugMix", "CutMix", "MixUp", "RandAugment", "RandomElasticTransform"], ()),
+    **dict.fromkeys(["RandomErasing", "RandomFlip", "RandomGaussianBlur", "RandomInvert"], ()),
+    **dict.fromkeys(["RandomPerspective", "Solarization"], ()),
+    **dict.fromkeys(["RandomBrightness", "RandomColorDegeneration", "RandomContrast"], (0.3,)),
+    **dict.fromkeys(["RandomGrayscale", "RandomHue", "RandomRotation", "RandomSaturation"], (0.3,)),
+    **dict.fromkeys(["RandomSharpness", "RandomShear", "RandomZoom"], (0.3,)),
+    "RandomColorJitter": ((0, 255), 0.3, 0.3, 0.3, 0.3),
+    "RandomPosterization": (4,),
+    "RandomTranslation": (0.3, 0.3),
+}
+
+
+@pytest.mark.parametrize("name", RANDOM)
+def test_random_layers_leave_images_alone(name, agree):
+    agree(model_of(getattr(layers, name)(*RANDOM[name]), (8, 8, 3)))
+
+
+def test_random_layers_make_floats_of_bytes(agree):
+    agree(model_of(layers.RandomFlip(), (8, 8, 3), "uint8"))

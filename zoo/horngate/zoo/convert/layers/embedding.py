@@ -18,6 +18,31 @@ def embedding(graph: Graph, layer: Any, x: Value) -> Value:
     return graph.op("Gather", table, indices, shape=(*x.shape, layer.output_dim), axis=0)
 
 
+@converts(keras.layers.ReversibleEmbedding)
+def reversible_embedding(graph: Graph, layer: Any, x: Value, reverse: bool = False) -> Value:
+    """An embedding, or the products of a vector with every row of its table."""
+    if not reverse:
+        return embedding(graph, layer, x)
+    dtype = layer.reverse_dtype or layer.compute_dtype
+    table = layer.embeddings if layer.tie_weights else layer.reverse_embeddings
+    axes = (1, 0) if layer.tie_weights else None
+    kernel = graph.weight(table, "reverse_embeddings", dtype=dtype, axes=axes)
+    shape = (*x.shape[:-1], layer.input_dim)
+    logits = graph.op("MatMul", graph.cast(graph.plain(x), dtype), kernel, shape=shape)
+    if layer.logit_soft_cap is None:
+        return logits
+    cap = scalar(graph, layer.logit_soft_cap, logits)
+    return graph.op("Mul", graph.op("Tanh", graph.op("Div", logits, cap)), cap)
+
+
+@masks(keras.layers.ReversibleEmbedding)
+def reversible_embedding_mask(graph: Graph, layer: Any, inputs: Value, mask: Any) -> Value | None:
+    """Zeros are padding; vectors have none."""
+    if inputs.dtype.startswith("float"):
+        return None
+    return embedding_mask(graph, layer, inputs, mask)
+
+
 @masks(keras.layers.Embedding)
 def embedding_mask(graph: Graph, layer: Any, inputs: Value, mask: Any) -> Value | None:
     """Zeros are padding."""

@@ -8,6 +8,11 @@ from horngate.zoo.convert.graph import Graph, Value
 from horngate.zoo.convert.registry import converts
 
 _RANDOM_IMAGE_LAYERS = [
+    keras.layers.AugMix,
+    keras.layers.CutMix,
+    keras.layers.MixUp,
+    keras.layers.RandAugment,
+    keras.layers.Solarization,
     keras.layers.RandomBrightness,
     keras.layers.RandomColorDegeneration,
     keras.layers.RandomColorJitter,
@@ -40,8 +45,13 @@ _RANDOM_IMAGE_LAYERS = [
     keras.layers.SpatialDropout1D,
     keras.layers.SpatialDropout2D,
     keras.layers.SpatialDropout3D,
-    *_RANDOM_IMAGE_LAYERS,
 )
 def identity(graph: Graph, layer: Any, x: Value) -> Value:
     """The input itself."""
     return x
+
+
+@converts(*_RANDOM_IMAGE_LAYERS)
+def unchanged_image(graph: Graph, layer: Any, x: Value) -> Value:
+    """The image itself, in the layer's dtype."""
+    return graph.cast(x, layer.compute_dtype)
