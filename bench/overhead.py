@@ -81,6 +81,7 @@ class Run:
 def measure(model: str, options: argparse.Namespace) -> Iterator[Result]:
     """One network from start to end."""
     workspace = OUT / model
+    wait_until_quiet(options.wait)  # the server compares engines when it loads the model for the first time
     with serving(_models(model, workspace), workspace=workspace, arguments=_zoo(model)) as server:
         [folder] = {path.parent for path in (workspace / "cache").rglob("spec.json")}
         message = _request(model, Artifact(folder))
