@@ -103,3 +103,22 @@ def test_a_layer_without_a_converter_says_so():
     x = keras.Input((5,), dtype="int32")
     with pytest.raises(Refused, match=r"layer 'hash' \(Hashing\): no converter is registered for it"):
         convert(keras.Model(x, layers.Hashing(3, name="hash")(x)))
+
+
+class Breaking(layers.Layer):
+    """A layer whose converter is wrong."""
+
+    def call(self, x):
+        return x
+
+
+@converts(Breaking)
+def breaking(graph: Graph, layer: Breaking, x: Value) -> Value:
+    return x.nothing
+
+
+def test_a_converter_that_fails_is_named():
+    with pytest.raises(
+        Refused, match=r"layer 'it' \(Breaking\): its converter failed: AttributeError: .*nothing"
+    ):
+        convert(model_of(Breaking(name="it")))

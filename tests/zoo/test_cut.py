@@ -9,7 +9,8 @@ import pytest
 from keras import layers
 
 from horngate.contract.tensors import TensorSpec
-from horngate.zoo.convert import convert, cut
+from horngate.zoo.convert import convert
+from horngate.zoo.cut import cut
 from horngate.zoo.describe import describe
 
 
