@@ -133,6 +133,17 @@ def test_after_a_convolution(agree):
     agree(keras.Model(x, [ops.relu(y) * 2 + y, y[:, :, ::2], ops.mean(y, axis=(1, 2)), y + np.ones(4, "f4")]))
 
 
+def test_images(agree):
+    x = keras.Input((6, 5, 4))
+    outputs = [
+        ops.image.resize(x, (9, 4)),
+        ops.image.resize(x, (3, 7), interpolation="nearest"),
+        ops.max_pool(x, 2),
+        ops.average_pool(x, (2, 3), strides=1, padding="same"),
+    ]
+    agree(keras.Model(x, outputs))
+
+
 def test_a_swish_gate(agree):
     x = keras.Input((6, 5, 4))
     gate = layers.Conv2D(4, 1, activation="sigmoid")(ops.mean(x, axis=(1, 2), keepdims=True))

@@ -21,6 +21,11 @@ _WAYS: dict[str, dict[str, str]] = {
 @converts(keras.layers.Resizing)
 def resizing(graph: Graph, layer: Any, x: Value) -> Value:
     """A fixed size, whatever the input's."""
+    return resized(graph, layer, x, (layer.height, layer.width))
+
+
+def resized(graph: Graph, layer: Any, x: Value, size: tuple[int, int]) -> Value:
+    """An image of this height and width, in the way that a layer or operation is set to."""
     if layer.interpolation not in _WAYS or layer.antialias:
         raise Refused(f"{layer.interpolation} interpolation, antialias={layer.antialias}")
     if layer.crop_to_aspect_ratio or layer.pad_to_aspect_ratio:
@@ -30,7 +35,6 @@ def resizing(graph: Graph, layer: Any, x: Value) -> Value:
     last = layer.data_format == "channels_last"
     x = graph.channels_second(x) if last else graph.plain(x)
     rows, channels = x.shape[0], x.shape[-1] if last else x.shape[1]
-    size = (layer.height, layer.width)
     shape = (rows, *size, channels) if last else (rows, channels, *size)
     sizes = graph.op("Shape", x, shape=(2,), dtype="int64", start=0, end=2)
     sizes = graph.op("Concat", sizes, graph.ints(*size), shape=(4,), axis=0)

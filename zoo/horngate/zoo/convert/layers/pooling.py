@@ -21,13 +21,13 @@ _GLOBAL_MAX = (
 @converts(*_AVERAGE)
 def average(graph: Graph, layer: Any, x: Value) -> Value:
     """The mean of a window; padding does not count."""
-    return _slide(graph, layer, x, "AveragePool", count_include_pad=0)
+    return slide(graph, layer, x, "AveragePool", count_include_pad=0)
 
 
 @converts(*_MAX)
 def maximum(graph: Graph, layer: Any, x: Value) -> Value:
     """The largest of a window."""
-    return _slide(graph, layer, x, "MaxPool")
+    return slide(graph, layer, x, "MaxPool")
 
 
 @converts(*_GLOBAL_AVERAGE)
@@ -62,7 +62,8 @@ def no_mask(graph: Graph, layer: Any, inputs: Any, mask: Any) -> None:
     return
 
 
-def _slide(graph: Graph, layer: Any, x: Value, kind: str, **attributes: Any) -> Value:
+def slide(graph: Graph, layer: Any, x: Value, kind: str, **attributes: Any) -> Value:
+    """A Pool node with the window that a layer, or what has its settings, says."""
     last = layer.data_format == "channels_last"
     x = graph.channels_second(x) if last else graph.plain(x)
     once = [1] * len(layer.pool_size)
