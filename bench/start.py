@@ -25,6 +25,7 @@ from processes import tree
 from table import table
 
 from horngate.cli.serving import serving
+from horngate.client import Client
 
 OUT = Path(__file__).parent / "out" / "start"
 
@@ -46,6 +47,7 @@ def start(cache: str, models: Path, zoo: list[str]) -> Start:
     arguments = ["--zoo", ",".join(zoo), "--zoo-weights", "none"] if zoo else []
     with serving(models, workspace=OUT, arguments=arguments) as server:
         ready_s = time.monotonic() - begin
+        _check_all_ready(server.grpc, 1 + len(zoo))
         outcomes = _builds(server.http)
         return Start(
             cache=cache,
@@ -64,13 +66,18 @@ def without_keras() -> Iterator[None]:
     for name in ("tensorflow", "keras"):
         (folder / f"{name}.py").write_text("raise ImportError('a warm start must not need me')\n")
     before = os.environ.get("PYTHONPATH")
-    os.environ["PYTHONPATH"] = str(folder)
+    os.environ["PYTHONPATH"] = os.pathsep.join(filter(None, (str(folder), before)))
     try:
         yield
     finally:
-        del os.environ["PYTHONPATH"]
-        if before is not None:
-            os.environ["PYTHONPATH"] = before
+        os.environ["PYTHONPATH"] = before or ""
+
+
+def _check_all_ready(address: str, expected: int) -> None:
+    with Client(address) as client:
+        models = client.models()
+    if [model.state for model in models] != ["READY"] * expected:
+        raise RuntimeError(f"received {models}; expected {expected} models, all READY")
 
 
 def _builds(address: str) -> dict[str, int]:
