@@ -111,6 +111,28 @@ def test_states_given_to_masked_steps(agree):
     agree(keras.Model([x, h, c], outputs), feed=feed)
 
 
+def test_masks_that_the_graph_does_not_hold(agree):
+    """Keras records a mask in the graph only for a call without keywords; here every layer hands it on."""
+    quiet = {"training": False}
+    words = keras.Input((6,), dtype="int32")
+    x = layers.Embedding(9, 4, mask_zero=True)(words)
+    x = layers.GRU(4, return_sequences=True)(x, **quiet)
+    x = layers.Add()([layers.Dropout(0.5)(x, **quiet), layers.Dense(4)(x)])
+    x = layers.Bidirectional(layers.GRU(4, return_sequences=True), merge_mode="sum")(x, **quiet)
+    agree(keras.Model(words, layers.GRU(4)(x, **quiet)), feed=masked_words)
+
+
+def test_given_states_make_keras_forget_the_mask(agree):
+    words, state = keras.Input((6,), dtype="int32"), keras.Input((4,))
+    x = layers.Embedding(9, 4, mask_zero=True)(words)
+
+    def feed(random, one):
+        is_words = one.datatype == "INT32"
+        return masked_words(random, one) if is_words else random.normal(size=one.shape).astype("f4")
+
+    agree(keras.Model([words, state], layers.GRU(4)(x, initial_state=state)), feed=feed)
+
+
 def test_a_decoder_starts_from_the_encoder(agree):
     source, target = keras.Input((6,), dtype="int32"), keras.Input((4,), dtype="int32")
     _, *states = layers.LSTM(5, return_state=True)(layers.Embedding(9, 4, mask_zero=True)(source))
