@@ -5,6 +5,7 @@
     model.keras      the normalised Keras file, for the keras engine
     reference.npz    inputs `x0, x1, …` and Keras's own outputs `y0, y1, …` for them
     calibration-*.json   written later by a worker: which engine is fastest on that machine, at which sizes
+    program-*.onnx       written later by a worker: the part of the graph that a set of outputs needs
 
 The folder is named by a hash of the source and of what shaped it, and appears whole: a builder fills a folder
 beside it and renames.
@@ -15,6 +16,7 @@ import json
 import os
 import threading
 import uuid
+from collections.abc import Sequence
 from contextlib import suppress
 from dataclasses import dataclass, field
 from functools import cached_property
@@ -24,7 +26,7 @@ from typing import Any
 
 from horngate.contract.models import ModelSpec
 
-FORMAT = 1
+FORMAT = 2
 SPEC = "spec.json"
 GRAPH = "graph.onnx"
 WEIGHTS = "weights.bin"
@@ -67,6 +69,29 @@ class Artifact:
         """The ONNX graph's path."""
         return self.folder / GRAPH
 
+    @property
+    def is_whole(self) -> bool:
+        """Whether every file that the builder wrote is there in its full size."""
+        try:
+            sizes: dict[str, int] = self.manifest["files"]
+            return all((self.folder / name).stat().st_size == size for name, size in sizes.items())
+        except (OSError, ValueError, KeyError, TypeError, AttributeError):
+            return False
+
+
+def program_file(artifact: Artifact, outputs: Sequence[str]) -> Path:
+    """Where the part of the graph for these outputs is kept."""
+    digest = hashlib.sha256("\0".join(outputs).encode()).hexdigest()[:16]
+    return artifact.folder / f"program-{digest}.onnx"
+
+
+def forget_derived(artifact: Artifact) -> None:
+    """Remove what workers wrote beside the builder's files; it is made again when it is needed."""
+    for pattern in ("program-*.onnx", "calibration-*.json"):
+        for path in artifact.folder.glob(pattern):
+            with suppress(OSError):
+                path.unlink()
+
 
 def artifact_key(source_sha256: str, options: dict[str, Any]) -> str:
     """The folder name for a source and everything else that shapes what is built from it."""
@@ -75,11 +100,11 @@ def artifact_key(source_sha256: str, options: dict[str, Any]) -> str:
     return hashlib.sha256(text.encode()).hexdigest()[:32]
 
 
-def write_text_whole(path: Path, text: str) -> None:
+def write_whole(path: Path, content: bytes) -> None:
     """Write a file so that a reader finds the old content or the new, never a part."""
     temporary = path.with_name(f".{path.name}.{uuid.uuid4().hex}")
-    with temporary.open("w") as file:
-        file.write(text)
+    with temporary.open("wb") as file:
+        file.write(content)
         file.flush()
         os.fsync(file.fileno())
     temporary.replace(path)
@@ -98,7 +123,8 @@ class SourceHashes:
 
     def __post_init__(self) -> None:
         with suppress(OSError, ValueError):
-            self._known = json.loads(self.file.read_text())
+            known = json.loads(self.file.read_text())
+            self._known = known if isinstance(known, dict) else {}
 
     def sha256(self, path: Path) -> str:
         """The hash of the file's content. OSError if it cannot be read."""
@@ -111,6 +137,8 @@ class SourceHashes:
             digest = hashlib.file_digest(file, "sha256").hexdigest()
         with self._lock:
             self._known[str(path)] = [*stamp, digest]
-            self.file.parent.mkdir(parents=True, exist_ok=True)
-            write_text_whole(self.file, json.dumps(self._known))
+            # A cache that cannot be written costs time, not service.
+            with suppress(OSError):
+                self.file.parent.mkdir(parents=True, exist_ok=True)
+                write_whole(self.file, json.dumps(self._known).encode())
         return digest

@@ -10,6 +10,7 @@ import os
 import resource
 import shutil
 import sys
+import tempfile
 from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
@@ -20,7 +21,7 @@ import setproctitle
 from horngate.contract.errors import HorngateError, LoadError
 from horngate.contract.models import ModelSpec
 from horngate.server.agreement import tolerance, worst_error
-from horngate.server.artifact import FORMAT, GRAPH, KERAS, REFERENCE, SPEC, WEIGHTS, write_text_whole
+from horngate.server.artifact import FORMAT, GRAPH, KERAS, REFERENCE, SPEC, WEIGHTS, Artifact, write_whole
 from horngate.server.backend import import_keras
 from horngate.server.builder.order import BuildOrder
 from horngate.server.builder.reference import Array, KerasModel, edge_inputs, reference
@@ -53,14 +54,16 @@ def build(order: BuildOrder, folder: Path) -> None:
     named = {f"x{i}": _storable(array) for i, array in enumerate(inputs)}
     named |= {f"y{i}": _storable(array) for i, array in enumerate(outputs)}
     np.savez(folder / REFERENCE, allow_pickle=False, **named)
+    files = {path.name: path.stat().st_size for path in folder.iterdir()}
     manifest = {
         "format": FORMAT,
+        "files": files,
         "source": {"path": order.path, "sha256": order.sha256, "zoo": order.zoo, "weights": order.weights},
         "model": spec.to_json(),
         "tensors": tensors,
         "refused": refused,
     }
-    write_text_whole(folder / SPEC, json.dumps(manifest))
+    write_whole(folder / SPEC, json.dumps(manifest).encode())
 
 
 def _load(order: BuildOrder, folder: Path) -> Any:
@@ -153,12 +156,11 @@ def _limit(order: BuildOrder) -> None:
 
 def _run(order: BuildOrder) -> dict[str, Any]:
     target = Path(order.target)
-    folder = target.with_name(f".{target.name}.{os.getpid()}")
-    folder.mkdir(parents=True)
+    target.parent.mkdir(parents=True, exist_ok=True)
+    folder = Path(tempfile.mkdtemp(prefix=f".{target.name}.", dir=target.parent))
     try:
         build(order, folder)
-        if not target.exists():
-            folder.replace(target)
+        _put_in_place(folder, target)
     except HorngateError as error:
         return {"error": str(error)}
     except MemoryError:
@@ -170,6 +172,17 @@ def _run(order: BuildOrder) -> dict[str, Any]:
     finally:
         shutil.rmtree(folder, ignore_errors=True)
     return {"done": True}
+
+
+def _put_in_place(folder: Path, target: Path) -> None:
+    """Let the artifact appear whole. Another builder's, if it came first and is whole, is as good."""
+    if target.exists() and not Artifact(target).is_whole:
+        shutil.rmtree(target)
+    try:
+        folder.replace(target)
+    except OSError:
+        if not Artifact(target).is_whole:
+            raise
 
 
 _REPORT = sys.stdout

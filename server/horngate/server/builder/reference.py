@@ -47,10 +47,22 @@ def reference(keras_model: KerasModel, model: Any, spec: ModelSpec) -> tuple[lis
     for free_size in _sizes(spec):
         inputs = reference_inputs(model, spec, free_size)
         try:
-            return inputs, keras_model(inputs)
+            outputs = keras_model(inputs)
         except Exception as error:
             fault = fault or error
+            continue
+        _check_rows(spec, outputs)
+        return inputs, outputs
     raise LoadError(f"Keras loads the model but cannot run it: {fault}") from fault
+
+
+def _check_rows(spec: ModelSpec, outputs: Sequence[Array]) -> None:
+    for tensor, output in zip(spec.outputs, outputs, strict=True):
+        if output.ndim == 0 or output.shape[0] != ROWS:
+            raise LoadError(
+                f"output '{tensor.name}' has shape {output.shape} for {ROWS} rows; only outputs with one entry a "
+                "row can be dealt out to the requests of a batch"
+            )
 
 
 def edge_inputs(inputs: Sequence[Array]) -> Iterator[list[Array]]:

@@ -98,7 +98,9 @@ class Gateway:
 
     def cancel(self, call: Call) -> None:
         """The caller is gone."""
-        self._links.cancel(call)
+        if not call.answered:
+            self._links.cancel(call)
+            self._metrics.requests.labels(call.entry.name, call.entry.version, "CANCELLED").inc()
 
     async def sweep(self) -> None:
         """Look after deadlines for as long as the gateway lives."""

@@ -6,7 +6,7 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
-from horngate.contract.errors import HorngateError, InvalidRequest, Unsupported
+from horngate.contract.errors import HorngateError, InvalidRequest, ResourceExhausted, Unsupported
 from horngate.contract.tensors import TensorSpec, numpy_dtype, shape_text
 from horngate.oip.codec import decode_contents, decode_tensor, encode_tensor
 from horngate.oip.messages import ModelInferRequest, ModelInferResponse
@@ -17,6 +17,7 @@ Raw = bytes | memoryview
 Respond = Callable[[bytes | HorngateError], None]
 """Called once, with the reply's bytes or the error."""
 
+MAX_ANSWER_BYTES = (1 << 31) - 1
 _SEQUENCE = ("sequence_id", "sequence_start", "sequence_end")
 
 
@@ -48,12 +49,14 @@ def read_call(entry: Entry, parsed: ParsedRequest, deadline_s: float | None, res
     message = parsed.message
     _refuse_unsupported(entry, message)
     tensors = _tensors(entry, message, parsed.raws)
+    rows = tensors[0][0][0]
+    outputs = _outputs(entry, message, rows)
     return Call(
         entry=entry,
         id=message.id,
         asked_version=message.model_version,
-        outputs=tuple(output.name for output in message.outputs if entry.output(output.name)),
-        rows=tensors[0][0][0],
+        outputs=outputs,
+        rows=rows,
         tensors=tensors,
         deadline_s=deadline_s,
         arrived_s=time.monotonic(),
@@ -70,6 +73,26 @@ def write_answer(call: Call, shapes: Sequence[list[int]], raws: Sequence[Raw]) -
     for name, shape in zip(names, shapes, strict=True):
         response.outputs.add(name=name, datatype=requestable[name].datatype, shape=shape)
     return assemble_infer_response(response, raws)
+
+
+def _outputs(entry: Entry, message: ModelInferRequest, rows: int) -> tuple[str, ...]:
+    """The outputs asked for, by name; empty for the model's own."""
+    names = tuple(output.name for output in message.outputs)
+    if len(set(names)) < len(names):
+        raise InvalidRequest(f"model '{entry.name}': an output is asked for twice; expected each name once")
+    asked = [entry.output(name) for name in names] or list(entry.spec.outputs)
+    needed = rows * sum(_row_bytes(spec) for spec in asked)
+    if needed > MAX_ANSWER_BYTES:
+        raise ResourceExhausted(
+            f"model '{entry.name}': {rows} rows make an answer of {needed} bytes; "
+            f"a message holds {MAX_ANSWER_BYTES}: send fewer rows at a time"
+        )
+    return names
+
+
+def _row_bytes(spec: TensorSpec) -> int:
+    """The least bytes that a row of an output takes; a free axis counts as one."""
+    return math.prod(size or 1 for size in spec.shape[1:]) * numpy_dtype(spec.datatype).itemsize
 
 
 def _tensors(entry: Entry, message: ModelInferRequest, raws: list[Raw]) -> list[tuple[list[int], Raw]]:
@@ -123,9 +146,12 @@ def _tensor(entry: Entry, spec: TensorSpec, tensor: Any, raw: Raw | None) -> tup
 
 
 def _fits(shape: list[int], spec: TensorSpec) -> bool:
-    return len(shape) == len(spec.shape) and all(
-        received >= 0 and expected in (None, received)
-        for received, expected in zip(shape, spec.shape, strict=True)
+    """Whether a shape is one that the spec allows. Rows may be any; a free axis holds at least one element."""
+    if len(shape) != len(spec.shape) or shape[0] < 0:
+        return False
+    return all(
+        received >= 1 if expected is None else received == expected
+        for received, expected in zip(shape[1:], spec.shape[1:], strict=True)
     )
 
 

@@ -40,12 +40,13 @@ class WorkerLink:
         self.running: set[int] = set()
         self.rows = 0
         self._on_frames = on_frames
-        self._arena = Arena(ARENA_BYTES)
         sock = socket.socket(socket.AF_UNIX)
         sock.connect(address.path)
+        self._arena = Arena(ARENA_BYTES)
         self._channel = Channel(sock, self._arena)
         self._outgoing: list[Any] = []
         self._release: list[int] = []
+        self._cancelled: list[int] = []
         self._scheduled = False
         self._loop = asyncio.get_running_loop()
         self._loop.add_reader(self._channel.fileno(), self._readable)
@@ -58,6 +59,11 @@ class WorkerLink:
         tensors = [[shape, payload] for (shape, _), payload in zip(call.tensors, call.payloads, strict=True)]
         handle, alone = call.entry.handle, call.deaths > 0
         self._outgoing.append([call.number, handle, call.outputs, call.rows, call.deadline_s, alone, tensors])
+        self._schedule()
+
+    def cancel(self, number: int) -> None:
+        """Tell the worker that nobody waits; its reply still comes, and gives the memory back."""
+        self._cancelled.append(number)
         self._schedule()
 
     def take(self, number: int) -> Call | None:
@@ -98,6 +104,9 @@ class WorkerLink:
         if self._release:
             self._channel.send(["release", self._release])
             self._release = []
+        if self._cancelled:
+            self._channel.send(["cancel", self._cancelled])
+            self._cancelled = []
         try:
             done = self._channel.flush()
         except (ChannelClosed, ValueError):
@@ -156,10 +165,13 @@ class Links:
             self._held.append(call)
 
     def cancel(self, call: Call) -> None:
-        """Forget whom to answer; the rows may be computed all the same."""
+        """The caller is gone: rows of the call that have not begun to run never will."""
         call.answered = True
         if call in self._held:
             self._held.remove(call)
+        for link in self._links.values():
+            if link.calls.get(call.number) is call:
+                link.cancel(call.number)
 
     def sweep(self) -> None:
         """Answer calls whose deadline has passed, or that were held too long."""
@@ -168,6 +180,7 @@ class Links:
             for call in link.calls.values():
                 if call.deadline_s is not None and call.deadline_s <= now_s and not call.answered:
                     self._answer(call, DeadlineExceeded(f"no answer after {now_s - call.arrived_s:.3f} s"))
+                    link.cancel(call.number)
         for call in [call for call in self._held if _held_too_long(call, now_s)]:
             self._held.remove(call)
             waited = f"no worker for model '{call.entry.name}' in {now_s - call.arrived_s:.3f} s"
@@ -193,7 +206,7 @@ class Links:
         if error is None:
             self._answer(call, write_answer(call, [shape for shape, _ in outputs], raws))
         elif error[0] == NotFound.__name__:
-            self._resubmit(call)
+            self._try_again(call)
         else:
             self._answer(call, getattr(errors, error[0], InternalError)(error[1]))
 
@@ -210,15 +223,28 @@ class Links:
                     call, InternalError("two workers ended over this request, the second alone with it")
                 )
             else:
-                self._resubmit(call)
+                self._try_again(call)
+
+    def _try_again(self, call: Call) -> None:
+        call.tries += 1
+        if call.tries > MAX_TRIES:
+            ended = f"{call.deaths} workers ended over them"
+            self._answer(call, Unavailable(f"not answered in {MAX_TRIES} tries; {ended}"))
+        else:
+            self._resubmit(call)
 
     def _resubmit(self, call: Call) -> None:
-        """Send a call again, to what serves its model now."""
-        call.tries += 1
+        """Send a call to what serves its model now, if that still takes such a call."""
         try:
-            if call.tries > MAX_TRIES:
-                raise Unavailable(f"not answered in {MAX_TRIES} tries; {call.deaths} workers ended over them")
-            call.entry = self._routes.find_again(call.entry, call.asked_version)
+            entry = self._routes.find_again(call.entry, call.asked_version)
+            if (
+                entry.spec.inputs != call.entry.spec.inputs
+                or not set(call.outputs) <= entry.spec.requestable.keys()
+            ):
+                raise Unavailable(
+                    f"model '{entry.name}' changed meanwhile and takes other requests; ask again"
+                )
+            call.entry = entry
         except HorngateError as error:
             self._answer(call, error)
             return

@@ -5,6 +5,7 @@ watches, reflection) goes to a grpcio server on a Unix socket behind it.
 """
 
 import asyncio
+import os
 import threading
 import time
 from functools import partial
@@ -31,7 +32,7 @@ class NativeTransport:
         self._gateway = gateway
         self._share_port = share_port
         self._fallback = GrpcioTransport(gateway)
-        self._path = directory / "grpcio.sock"
+        self._path = directory / f"grpcio-{os.getpid()}.sock"
         self._calls: dict[int, Call] = {}
         self._unanswered = 0
         self._accepting = True

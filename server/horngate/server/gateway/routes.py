@@ -109,7 +109,7 @@ class Routes:
     def find_again(self, entry: Entry, asked_version: str) -> Entry:
         """What answers a request now that was meant for `entry` before: the same version while it is there."""
         same = self.entries.get(entry.name, {}).get(entry.version)
-        return same if same is not None else self.find_ready(entry.name, asked_version)
+        return same if same is not None and same.ready else self.find_ready(entry.name, asked_version)
 
     @property
     def all_ready(self) -> bool:

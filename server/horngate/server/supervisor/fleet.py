@@ -141,7 +141,12 @@ class Fleet:
         pause_s = 0.0
         while not self._ending and self.fault is None:
             child = children[name]
-            await child.start(on_frame)
+            try:
+                await child.start(on_frame)
+            except OSError as error:
+                logger().error("process could not be started", name=name, error=str(error))
+                await asyncio.sleep(LONGEST_PAUSE_S)
+                continue
             status = await child.wait()
             forget_process(child.pid)
             if self._ending:

@@ -19,7 +19,8 @@ ONNX, KERAS = "onnx", "keras"
 class Instance:
     """Mutable, owned by the supervisor's loop; `state` changes through `move` alone.
 
-    `folder` is the artifact's, once built. `deaths` counts the workers that ended while loading it.
+    `folder` is the artifact's, once built. `being_loaded` says that a worker is at it just now, `deaths` how
+    many ended over that.
     """
 
     handle: str
@@ -30,6 +31,7 @@ class Instance:
     folder: Path | None = None
     family: str = ONNX
     deaths: int = 0
+    being_loaded: bool = False
     begun_s: float = field(default_factory=time.monotonic)
     ready_s: float = 0.0
     retired_at: int | None = None

@@ -17,7 +17,7 @@ class State(Enum):
     BUILDING  a builder is making the artifact, or looks for it in the cache
     BUILT     the artifact is there; no worker has it yet
     LOADING   a worker is loading it; what is no longer wanted is retired when it is ready
-    READY     requests are answered by it
+    READY     requests are answered by it, or wait while a new worker loads it again
     RETIRING  no longer routed to; what it had accepted is being answered
     FAILED    the reason says why; kept while its source is wanted
     GONE      unloaded
@@ -36,7 +36,7 @@ TRANSITIONS: Mapping[State, frozenset[State]] = {
     State.BUILDING: frozenset({State.BUILT, State.FAILED, State.GONE}),
     State.BUILT: frozenset({State.LOADING, State.GONE}),
     State.LOADING: frozenset({State.READY, State.FAILED, State.BUILT}),
-    State.READY: frozenset({State.RETIRING}),
+    State.READY: frozenset({State.RETIRING, State.FAILED}),
     State.RETIRING: frozenset({State.GONE}),
     State.FAILED: frozenset({State.GONE}),
     State.GONE: frozenset(),

@@ -7,7 +7,7 @@ models/resnet50/model.toml     with `source = "zoo:ResNet50"`: version 1, no fil
 """
 
 from collections.abc import Iterable, Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 
 from horngate.contract.errors import LoadError
@@ -16,6 +16,7 @@ from horngate.server.settings import ModelConfig, read_model_config
 SUFFIXES = (".h5", ".hdf5", ".keras")
 CONFIG = "model.toml"
 SETTLE_S = 1.0
+MAX_VERSION = (1 << 63) - 1
 
 Key = tuple[str, int]
 """A model's name and version."""
@@ -66,18 +67,19 @@ def scan(folder: Path | None, zoo: Mapping[str, ModelConfig] | None = None) -> S
     versions: dict[str, dict[int, Source]] = {}
     problems: dict[str, str] = {}
     for name, config in (zoo or {}).items():
-        versions[name] = {1: Source(name=name, version=1, path=None, config=config)}
+        try:
+            versions[name] = {1: _from_zoo(name, config, Path())}
+        except OSError as error:
+            problems[name] = f"weights: {error}"
     for entry in sorted(folder.iterdir()) if folder is not None else []:
         name = entry.stem if entry.suffix in SUFFIXES else entry.name
         if entry.name.startswith("."):
             continue
         try:
-            found = _entry(entry, name)
-        except LoadError as error:
-            problems[name] = str(error)
+            found = _entry(entry, _sendable(name))
+        except (LoadError, OSError) as error:
+            problems[name.encode(errors="backslashreplace").decode()] = str(error)
             continue
-        except FileNotFoundError:
-            continue  # It went away while we looked; the next scan sees the folder as it is then.
         for version, source in found.items():
             versions.setdefault(name, {}).setdefault(version, source)
     return Scan(versions=versions, problems=problems)
@@ -133,10 +135,10 @@ def _folder(folder: Path, name: str) -> dict[int, Source]:
     path = folder / CONFIG
     config = read_model_config(path) if path.exists() else ModelConfig()
     if config.source:
-        return {1: Source(name=name, version=1, path=None, config=config)}
+        return {1: _from_zoo(name, config, folder)}
     found = {}
     for version in folder.iterdir():
-        if version.name.isdigit() and int(version.name) > 0 and version.is_dir():
+        if _is_version(version.name) and version.is_dir():
             files = [version / f"model{suffix}" for suffix in SUFFIXES]
             present = [file for file in files if file.exists()]
             if present:
@@ -144,10 +146,35 @@ def _folder(folder: Path, name: str) -> dict[int, Source]:
     return found
 
 
+def _from_zoo(name: str, config: ModelConfig, folder: Path) -> Source:
+    """A network of the zoo; a weights file, relative to the model's folder, is watched like a model's file."""
+    if config.weights in ("imagenet", "none"):
+        return Source(name=name, version=1, path=None, config=config)
+    weights = folder / config.weights
+    config = replace(config, weights=str(weights.absolute()))
+    return Source(name=name, version=1, path=None, config=config, stamp=_stamp(weights))
+
+
 def _file(path: Path, name: str, version: int, config: ModelConfig) -> Source:
+    return Source(name=name, version=version, path=path, config=config, stamp=_stamp(path))
+
+
+def _stamp(path: Path) -> tuple[int, int, int]:
     status = path.stat()
-    stamp = (status.st_size, status.st_mtime_ns, status.st_ino)
-    return Source(name=name, version=version, path=path, config=config, stamp=stamp)
+    return status.st_size, status.st_mtime_ns, status.st_ino
+
+
+def _is_version(name: str) -> bool:
+    return name.isascii() and name.isdecimal() and 0 < int(name) <= MAX_VERSION
+
+
+def _sendable(name: str) -> str:
+    """The name, if a client can say it."""
+    try:
+        name.encode()
+    except UnicodeEncodeError:
+        raise LoadError("the file's name is not UTF-8; a model is asked for by a name that is") from None
+    return name
 
 
 def _chosen_versions(versions: Mapping[int, Source], bad: frozenset[str]) -> list[int]:

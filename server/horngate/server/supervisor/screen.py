@@ -9,7 +9,7 @@ from rich.console import Console
 from rich.live import Live
 from rich.table import Table
 
-from horngate.server.artifact import write_text_whole
+from horngate.server.artifact import write_whole
 from horngate.server.supervisor.instances import Instance
 from horngate.server.supervisor.reconcile import State
 from horngate.server.supervisor.supervisor import Supervisor
@@ -66,7 +66,7 @@ class Screen:
         self._console.file.flush()
         if self._ready_file is not None:
             addresses = {"grpc": supervisor.grpc_address, "http": self._http}
-            write_text_whole(self._ready_file, json.dumps(addresses))
+            write_whole(self._ready_file, json.dumps(addresses).encode())
 
 
 def print_table(console: Console, instances: Iterable[Instance], grpc: str, http: str) -> None:

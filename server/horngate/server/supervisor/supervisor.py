@@ -12,7 +12,7 @@ from collections.abc import Callable
 from pathlib import Path
 
 from horngate.contract.errors import LoadError
-from horngate.server.artifact import SPEC, SourceHashes, artifact_key
+from horngate.server.artifact import Artifact, SourceHashes, artifact_key
 from horngate.server.builder.order import BuildOrder
 from horngate.server.frames.channel import Frame
 from horngate.server.logs import logger
@@ -39,6 +39,8 @@ class Supervisor:
     ) -> None:
         self.settings = settings
         self.draining = False
+        # Whether every wanted version is served or known to fail, and every gateway knows it.
+        self.ready = False
         # Invariant: an instance is here from its Build until it is GONE.
         self.instances: dict[str, Instance] = {}
         self._on_change = on_change
@@ -53,6 +55,7 @@ class Supervisor:
             name: ModelConfig(source=f"zoo:{name}", weights=settings.zoo_weights) for name in settings.zoo
         }
         self._looked = Scan()
+        self._looked_s = -POLL_S
         self._scan = Scan()
         self._generation = 0
         self._stopped = asyncio.Event()
@@ -63,9 +66,7 @@ class Supervisor:
         """Where the gateways listen, once `ready`."""
         return f"{self.settings.gateway.host}:{self._fleet.grpc_port}"
 
-    @property
-    def ready(self) -> bool:
-        """Whether every wanted version is served or known to fail, and every gateway knows it."""
+    def _is_ready(self) -> bool:
         done = all(
             each.state in (State.READY, State.FAILED, State.RETIRING) for each in self.instances.values()
         )
@@ -80,6 +81,7 @@ class Supervisor:
         while not self._stopped.is_set() and self._fleet.fault is None:
             self._look()
             self._act()
+            self.ready = self._is_ready()
             self._on_change(self)
             await self._next_turn()
         await self._drain()
@@ -102,6 +104,7 @@ class Supervisor:
 
     async def _drain(self) -> None:
         self.draining = True
+        self.ready = False
         for task in self._builds.values():
             task.cancel()
         generation = self._publish()
@@ -114,6 +117,10 @@ class Supervisor:
     # Looking
 
     def _look(self) -> None:
+        now_s = time.monotonic()
+        if now_s - self._looked_s < POLL_S:
+            return  # Two looks at once would take a file that is being written for one that rests.
+        self._looked_s = now_s
         try:
             found = scan(self.settings.models, self._zoo)
         except OSError as error:
@@ -178,6 +185,7 @@ class Supervisor:
 
     def _remove(self, instance: Instance) -> None:
         instance.move(State.GONE)
+        self._builds.pop(instance.handle, None)
         del self.instances[instance.handle]
         self._publish()
 
@@ -196,11 +204,14 @@ class Supervisor:
 
     async def _make_artifact(self, instance: Instance) -> None:
         try:
-            folder = await self._artifact(instance)
+            instance.built(await self._artifact(instance))
         except (LoadError, OSError) as error:
             self._fail(instance, str(error))
             return
-        instance.built(folder)
+        except Exception as fault:
+            logger().exception("building failed inside the supervisor", model=instance.source.name)
+            self._fail(instance, f"{type(fault).__name__}: {fault}")
+            return
         refused = instance.stage if instance.family == KERAS else ""
         if refused:
             logger().warning("served by Keras itself", model=instance.source.name, reason=refused)
@@ -209,10 +220,11 @@ class Supervisor:
     async def _artifact(self, instance: Instance) -> Path:
         """The source's artifact, from the cache or newly built. LoadError says why there is none."""
         source = instance.source
-        sha256 = await asyncio.to_thread(self._hashes.sha256, source.path) if source.path else ""
-        zoo = source.config.source.removeprefix("zoo:")
-        folder = self._cache / artifact_key(sha256, {"zoo": zoo, "weights": source.config.weights})
-        if (folder / SPEC).exists():
+        zoo, weights = source.config.source.removeprefix("zoo:"), source.config.weights
+        file = Path(weights) if zoo and weights not in ("imagenet", "none") else source.path
+        sha256 = await asyncio.to_thread(self._hashes.sha256, file) if file else ""
+        folder = self._cache / artifact_key(sha256, {"zoo": zoo, "weights": weights if zoo else ""})
+        if Artifact(folder).is_whole:
             self._metrics.builds.labels("cached").inc()
             return folder
         async with self._builders:
@@ -255,25 +267,28 @@ class Supervisor:
 
     def worker_started(self, family: str) -> None:
         """Give a worker that is new, or again new, everything that its family serves."""
-        for instance in self.instances.values():
-            if instance.family == family and instance.state is State.READY:
+        for instance in self._of(family):
+            if instance.state is State.READY:
                 self._fleet.tell_worker(family, "load", instance.load_order())
+            elif instance.state is State.RETIRING:
+                self._remove(instance)
         self._changed.set()
 
     def worker_ended(self, family: str) -> None:
         """Whatever was being loaded begins again, unless loading it ends workers."""
-        for instance in list(self.instances.values()):
-            if instance.family != family:
-                continue
+        for instance in self._of(family):
+            instance.deaths += instance.being_loaded
+            instance.being_loaded = False
             if instance.state is State.RETIRING:
                 self._remove(instance)
+            elif instance.deaths >= LOAD_DEATHS and instance.state in (State.LOADING, State.READY):
+                self._fail(instance, f"{instance.deaths} workers ended while they loaded it")
             elif instance.state is State.LOADING:
-                instance.deaths += 1
-                if instance.deaths >= LOAD_DEATHS:
-                    self._fail(instance, f"{instance.deaths} workers ended while they loaded it")
-                else:
-                    instance.move(State.BUILT)
+                instance.move(State.BUILT)
         self._changed.set()
+
+    def _of(self, family: str) -> list[Instance]:
+        return [instance for instance in self.instances.values() if instance.family == family]
 
     def worker_said(self, family: str, frame: Frame) -> None:
         """Take a worker's word on an instance."""
@@ -281,6 +296,7 @@ class Supervisor:
         instance = self.instances.get(handle)
         if instance is None:
             return
+        instance.being_loaded = kind == "loading"
         if kind == "loaded":
             self._loaded(instance, rest[0])
         elif kind == "failed":
@@ -290,16 +306,20 @@ class Supervisor:
 
     def _loaded(self, instance: Instance, report: dict[str, object]) -> None:
         instance.report = report
+        instance.deaths = 0
         if instance.state is State.LOADING:
             instance.move(State.READY)
             logger().info("serving", model=instance.source.name, version=instance.source.version, **report)
         self._publish()
 
     def _load_failed(self, instance: Instance, reason: str) -> None:
-        if instance.state is not State.LOADING:
-            logger().error("could not be loaded again", instance=instance.handle, reason=reason)
+        if instance.state not in (State.LOADING, State.READY):
             return
-        if instance.family != KERAS and instance.source.config.engine == "auto":
+        if (
+            instance.state is State.LOADING
+            and instance.family != KERAS
+            and instance.source.config.engine == "auto"
+        ):
             logger().warning("served by Keras itself", model=instance.source.name, reason=reason)
             instance.family = KERAS
             instance.move(State.BUILT)

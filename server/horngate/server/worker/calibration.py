@@ -10,7 +10,8 @@ import math
 import os
 import platform
 import time
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import suppress
 from dataclasses import asdict, dataclass
 from importlib.metadata import version
 from pathlib import Path
@@ -19,9 +20,10 @@ from typing import Any
 import numpy as np
 
 from horngate.contract.errors import LoadError
+from horngate.contract.tensors import TensorSpec, numpy_dtype
 from horngate.server import memory
 from horngate.server.agreement import tolerance, worst_error
-from horngate.server.artifact import REFERENCE, Artifact, write_text_whole
+from horngate.server.artifact import REFERENCE, Artifact, write_whole
 from horngate.server.settings import available_cores
 from horngate.server.worker.engines import Array, EngineChoice, Program, engine_named
 
@@ -42,13 +44,15 @@ TINY_ROWS_PER_S = 2000.0
 class Calibration:
     """What was found. `curve` is rows a second by batch size; `error` the worst difference from Keras.
 
-    `compared` tells each candidate's mean rows a second, or why it was not taken.
+    `compared` tells each candidate's mean rows a second, or why it was not taken; `row_elements` how many input
+    elements a row had.
     """
 
     choice: EngineChoice
     curve: dict[int, float]
     bytes_per_row: int
     error: float
+    row_elements: int
     compared: dict[str, str]
 
     @property
@@ -81,14 +85,18 @@ def candidates(artifact: Artifact, engine: str) -> list[EngineChoice]:
     return [EngineChoice(engine=name, threads=threads) for threads in counts for name in names]
 
 
-def calibrate(artifact: Artifact, choices: Sequence[EngineChoice]) -> Calibration:
-    """The kept result for this machine, or a new measurement. LoadError if no engine agrees with Keras."""
+def calibrate(artifact: Artifact, choices: Sequence[EngineChoice], keep: Callable[[], bool]) -> Calibration:
+    """The kept result for this machine, or a new measurement, written down if `keep` says so at its end.
+
+    LoadError if no engine agrees with Keras, or if the kept one no longer does.
+    """
     path = artifact.folder / f"calibration-{_fingerprint(choices)}.json"
-    kept = _read(path)
-    if kept is not None:
-        return kept
     outputs = [spec.name for spec in artifact.spec.outputs]
     reference = Reference.read(artifact)
+    kept = _read(path)
+    if kept is not None:
+        _check_again(artifact, kept, outputs, reference)
+        return kept
     found: list[_Candidate] = []
     for choice in choices:
         if choice.threads > 1 or len(choices) == 1 or _is_tiny(found):
@@ -106,10 +114,22 @@ def calibrate(artifact: Artifact, choices: Sequence[EngineChoice]) -> Calibratio
         curve=curve,
         bytes_per_row=bytes_per_row,
         error=best.error,
+        row_elements=sum(array.size // array.shape[0] for array in reference.inputs.values()),
         compared={str(candidate.choice): candidate.verdict for candidate in found},
     )
-    write_text_whole(path, json.dumps(asdict(result)))
+    if keep():
+        with suppress(OSError):  # A cache that cannot be written costs time, not service.
+            write_whole(path, json.dumps(asdict(result)).encode())
     return result
+
+
+def _check_again(
+    artifact: Artifact, kept: Calibration, outputs: Sequence[str], reference: "Reference"
+) -> None:
+    program = engine_named(kept.choice.engine).load(artifact, outputs, kept.choice.threads)
+    error = reference.error(program)
+    if error > tolerance(reference.outputs):
+        raise LoadError(f"{kept.choice}: differs from Keras by {error:.1e} of the output's scale")
 
 
 @dataclass(frozen=True)
@@ -215,8 +235,14 @@ def _bytes_per_row(program: Program, reference: Reference, artifact: Artifact, r
     slope = (peaks[1] - peaks[0]) / 12
     tensors = [*reference.inputs.values(), *reference.outputs]
     own: float = sum(array.nbytes / array.shape[0] for array in tensors)
+    # A layer's output is there with the one before it; a probe that shows less was disturbed.
+    floor = 2 * max((_row_bytes(spec) for layer in artifact.spec.layers for spec in layer.outputs), default=0)
     # A batch exists twice while it is merged, and its outputs twice while they are sent.
-    return math.ceil(MARGIN * max(slope, 0.0) + 2 * own + 1)
+    return math.ceil(MARGIN * max(slope, floor) + 2 * own + 1)
+
+
+def _row_bytes(spec: TensorSpec) -> int:
+    return math.prod(size or 1 for size in spec.shape[1:]) * numpy_dtype(spec.datatype).itemsize
 
 
 def _restored(array: Array) -> Array:
@@ -247,6 +273,7 @@ def _read(path: Path) -> Calibration | None:
             curve={int(rows): rate for rows, rate in data["curve"].items()},
             bytes_per_row=data["bytes_per_row"],
             error=data["error"],
+            row_elements=data["row_elements"],
             compared=data["compared"],
         )
     except (OSError, ValueError, KeyError, TypeError):

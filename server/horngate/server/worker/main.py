@@ -1,8 +1,8 @@
 """The worker's process: requests in from the gateways, batches through the engine, replies out.
 
 Three threads. The main one owns every connection, queue and model, and only moves descriptors; the runner runs
-one batch at a time in the engine, which releases the GIL; the loader calibrates models and makes programs. The
-other two hand their results over through `_outcomes` and wake the main thread.
+batches; the loader calibrates models and makes programs. The other two hand their results over through
+`_outcomes` and wake the main thread.
 """
 
 import os
@@ -10,15 +10,14 @@ import selectors
 import signal
 import socket
 import sys
-import threading
 import time
-from collections import deque
+from collections import Counter, deque
+from collections.abc import Callable
 from contextlib import suppress
+from functools import partial
 from pathlib import Path
-from queue import SimpleQueue
 from typing import Any
 
-import numpy as np
 import setproctitle
 
 from horngate.contract.errors import (
@@ -29,57 +28,24 @@ from horngate.contract.errors import (
     NotFound,
     Unavailable,
 )
-from horngate.oip.codec import decode_tensor, encode_tensor
-from horngate.server.frames.arena import Arena
+from horngate.oip.codec import decode_tensor
 from horngate.server.frames.channel import Channel, ChannelClosed, Frame
 from horngate.server.logs import configure_logs, logger
 from horngate.server.metrics import WorkerMetrics
 from horngate.server.worker.engines import Array, Program
+from horngate.server.worker.link import GatewayLink
 from horngate.server.worker.models import Background, LoadOrder, ServedModel
-from horngate.server.worker.scheduler import QueueKey, plan
+from horngate.server.worker.queues import Queues
+from horngate.server.worker.runner import Runner
 from horngate.server.worker.work import Batch, Share, Work, merge
 
-ARENA_BYTES = 256 << 20
 TICK_S = 0.05
 DEVICE = "cpu"
 BATCHES_AHEAD = 2
 
 
-class GatewayLink:
-    """One gateway's connection, and the replies that its next frame will carry."""
-
-    def __init__(self, sock: socket.socket) -> None:
-        self.arena = Arena(ARENA_BYTES)
-        self.channel = Channel(sock, self.arena)
-        self.replies: list[Any] = []
-        self.open = True
-
-    def reply(self, work: Work, arrays: list[Array]) -> None:
-        """Queue an answer: shapes and raw contents of each output, and what the request's ride was like."""
-        outputs = [[list(array.shape), self.channel.put(_contents(array))] for array in arrays]
-        timings = [work.dispatched_s - work.arrived_s, work.compute_s, work.batch_rows]
-        self.replies.append([work.request, None, outputs, timings])
-
-    def refuse(self, request: int, error: HorngateError) -> None:
-        """Queue an error as the answer."""
-        self.replies.append([request, [type(error).__name__, str(error)], [], []])
-
-    def flush(self) -> bool:
-        """Send what is queued; True when all of it is out."""
-        if self.replies:
-            self.channel.send(["replies", self.replies])
-            self.replies = []
-        return self.channel.flush()
-
-    def close(self) -> None:
-        """Let go of the gateway's memory and ours."""
-        self.open = False
-        self.channel.close()
-        self.arena.close()
-
-
 class Worker:
-    """The main thread's state. Nothing here is touched by another thread but `_outcomes` and `_batches`."""
+    """The main thread's state. Nothing here is touched by another thread but `_outcomes`."""
 
     def __init__(self, listener: socket.socket, control: Channel) -> None:
         self._listener = listener
@@ -87,38 +53,38 @@ class Worker:
         self._metrics = WorkerMetrics()
         self._selector = selectors.DefaultSelector()
         self._wake_fd = os.eventfd(0, os.EFD_NONBLOCK)
-        # Invariant: a request that is not answered is in _arriving while its model loads, then as a Work in one
-        # queue, in _compiling, or in a batch under way.
+        # Invariant: a request without a reply is in _arriving while its model loads, then as a Work in _compiling,
+        # in _queues, or in a batch under way.
         self._arriving: dict[str, list[tuple[GatewayLink, Frame]]] = {}
+        self._compiling: dict[tuple[str, tuple[str, ...]], list[Work]] = {}
+        self._queues = Queues()
+        self._under_way: Counter[str] = Counter()
+        self._alone_under_way = False
         self._models: dict[str, ServedModel] = {}
         self._retiring: set[str] = set()
-        self._queues: dict[QueueKey, deque[Work]] = {}
-        self._limits: dict[QueueKey, int] = {}
-        self._compiling: dict[tuple[str, tuple[str, ...]], list[Work]] = {}
         self._links: set[GatewayLink] = set()
-        self._under_way = 0
-        self._batches: SimpleQueue[Batch] = SimpleQueue()
-        self._outcomes: deque[Any] = deque()
+        self._outcomes: deque[Callable[[], None]] = deque()
+        self._runner = Runner(lambda batches: self._deliver(partial(self._finished, batches)))
         self._loader = Background(self._deliver)
-        self._stopping = False
+        self._batches_run = 0
         self._measured_s = 0.0
-        self._measured_empty = False
+        self._queued_rows = 0
+        self._stopping = False
 
     def run(self) -> None:
         """Serve until told to stop, or until the supervisor is gone."""
-        threading.Thread(target=self._run_batches, name="runner", daemon=True).start()
         self._selector.register(self._listener, selectors.EVENT_READ, self._accept)
         self._selector.register(self._control, selectors.EVENT_READ, self._on_control)
         self._selector.register(self._wake_fd, selectors.EVENT_READ, self._on_wake)
         self._tell("started", os.getpid())
         while not self._stopping:
-            for key, _ in self._selector.select(TICK_S if any(self._queues.values()) else None):
+            for key, _ in self._selector.select(TICK_S if self._queued_rows or self._queues else None):
                 key.data()
             self._dispatch()
             self._flush()
-            self._measure_queue()
+            self._measure()
 
-    # Control
+    # What the supervisor says
 
     def _on_control(self) -> None:
         try:
@@ -141,51 +107,51 @@ class Worker:
             self._control.flush()
 
     def _load(self, order: LoadOrder) -> None:
-        model = ServedModel(order)
         self._arriving[order.handle] = []
-        self._loader.do(model.load, lambda fault: lambda: self._loaded(model, fault))
 
-    def _loaded(self, model: ServedModel, fault: Exception | None) -> None:
-        handle = model.order.handle
-        early = [(link, item) for link, item in self._arriving.pop(handle) if link.open]
-        if fault is not None:
-            self._tell("failed", handle, str(fault) or repr(fault))
+        def load() -> ServedModel:
+            self._deliver(partial(self._tell, "loading", order.handle))
+            return ServedModel.load(order, lambda: self._batches_run)
+
+        self._loader.do(load, partial(self._loaded, order))
+
+    def _loaded(self, order: LoadOrder, result: ServedModel | Exception) -> None:
+        early = [(link, item) for link, item in self._arriving.pop(order.handle) if link.open]
+        if isinstance(result, Exception):
+            self._tell("failed", order.handle, str(result) or repr(result))
+            error = Unavailable(f"model '{order.name}' could not be loaded: {result}")
             for link, item in early:
-                link.refuse(item[0], Unavailable(f"model '{model.order.name}' could not be loaded: {fault}"))
+                link.refuse(item[0], error)
             return
-        self._models[handle] = model
+        self._models[order.handle] = result
+        self._measure_model(result)
+        self._tell("loaded", order.handle, result.report() | {"device": DEVICE})
         for link, item in early:
-            self._enqueue(link, item, time.monotonic())
-        labels = (model.order.name, str(model.order.version))
-        self._metrics.cap.labels(*labels).set(model.cap)
-        self._metrics.dispatch.labels(*labels).set(model.dispatch_rows)
-        self._metrics.memory.labels(*labels, DEVICE).set(model.memory_bytes)
-        self._tell("loaded", handle, model.report() | {"device": DEVICE})
+            self._receive(link, item)
+        self._unload_idle()
 
     def _unload_idle(self) -> None:
-        busy = {work.handle for queue in self._queues.values() for work in queue}
-        busy |= {handle for handle, _ in self._compiling}
-        if self._under_way:
-            return
+        """Let go of retired models that nobody waits for."""
+        busy = self._queues.handles | self._arriving.keys() | {handle for handle, _ in self._compiling}
+        busy |= {handle for handle, count in self._under_way.items() if count}
         for handle in self._retiring - busy:
             self._retiring.discard(handle)
             model = self._models.pop(handle, None)
-            self._forget_queues(handle)
-            if model is not None:
-                self._metrics.memory.labels(model.order.name, str(model.order.version), DEVICE).set(0)
+            if model is not None and not any(other.labels == model.labels for other in self._models.values()):
+                self._metrics.memory.labels(*model.labels, DEVICE).set(0)
             self._tell("gone", handle)
 
-    def _forget_queues(self, handle: str) -> None:
-        for key in [key for key in self._limits if isinstance(key, tuple) and key[0] == handle]:
-            del self._limits[key], self._queues[key]
-
-    # Requests
+    # What the gateways say
 
     def _accept(self) -> None:
         sock, _ = self._listener.accept()
-        link = GatewayLink(sock)
+        try:
+            link = GatewayLink(sock)
+        except OSError:  # It is gone already.
+            sock.close()
+            return
         self._links.add(link)
-        self._selector.register(link.channel, selectors.EVENT_READ, lambda: self._on_gateway(link))
+        self._selector.register(link.channel, selectors.EVENT_READ, partial(self._on_gateway, link))
 
     def _on_gateway(self, link: GatewayLink) -> None:
         try:
@@ -193,190 +159,166 @@ class Worker:
         except ChannelClosed:
             self._drop(link)
             return
-        now_s = time.monotonic()
         for kind, items in frames:
             if kind == "requests":
                 for item in items:
-                    self._enqueue(link, item, now_s)
+                    self._receive(link, item)
             elif kind == "release":
-                for offset in items:
-                    link.arena.free(offset)
+                link.release(items)
+            elif kind == "cancel":
+                for request in items:
+                    self._cancel(link, request)
 
     def _drop(self, link: GatewayLink) -> None:
         self._selector.unregister(link.channel)
         self._links.discard(link)
         link.close()
-        for queue in self._queues.values():
-            for work in [work for work in queue if work.owner is link]:
-                queue.remove(work)
+        for work in list(link.works.values()):
+            self._queues.remove(work)
 
-    def _enqueue(self, link: GatewayLink, item: Frame, now_s: float) -> None:
+    def _cancel(self, link: GatewayLink, request: int) -> None:
+        work = link.works.get(request)
+        if work is not None:
+            self._end(work, DeadlineExceeded("the caller is gone"))
+
+    def _receive(self, link: GatewayLink, item: Frame) -> None:
         request, handle, names, rows, deadline_s, alone, tensors = item
         model = self._models.get(handle)
-        if model is None and handle in self._arriving:
-            self._arriving[handle].append((link, item))
-            return
         if model is None:
-            link.refuse(request, NotFound(f"this worker does not hold {handle}"))
+            if handle in self._arriving:
+                self._arriving[handle].append((link, item))
+            else:
+                link.refuse(request, NotFound(f"this worker does not hold {handle}"))
             return
         try:
             inputs = _inputs(link.channel, model, tensors)
-        except HorngateError as error:
-            link.refuse(request, error)
+        except (HorngateError, ValueError) as error:
+            link.refuse(request, error if isinstance(error, HorngateError) else InternalError(str(error)))
             return
-        work = Work(
+        work = link.works[request] = Work(
             owner=link,
             request=request,
             handle=handle,
-            outputs=tuple(names) if names else model.outputs,
+            outputs=tuple(names) or model.outputs,
             inputs=inputs,
             total_rows=rows,
             rows=rows,
-            arrived_s=now_s,
+            arrived_s=time.monotonic(),
             deadline_s=deadline_s,
             alone=alone,
         )
-        if model.program(work.outputs) is None:
+        program = model.program(work.outputs)
+        if program is None:
             self._compile(model, work)
         else:
-            self._queue(model, work)
+            self._queue(model, work, program)
 
-    def _queue(self, model: ServedModel, work: Work) -> None:
+    def _queue(self, model: ServedModel, work: Work, program: Program) -> None:
         shapes = tuple(array.shape[1:] for array in work.inputs) if model.free_axes else ()
-        key = (work.handle, work.outputs, shapes)
-        queue = self._queues.get(key)
-        if queue is None:
-            queue = self._queues[key] = deque()
-            self._limits[key] = model.dispatch_rows
-        queue.append(work)
+        self._queues.add((work.handle, work.outputs, shapes), work, program, model.limit(shapes))
 
     def _compile(self, model: ServedModel, work: Work) -> None:
+        """Have a program made for outputs that are asked for the first time; the work waits for it."""
         wanted = (work.handle, work.outputs)
         if wanted in self._compiling:
             self._compiling[wanted].append(work)
             return
         self._compiling[wanted] = [work]
-        self._loader.do(
-            lambda: model.compile(work.outputs),
-            lambda result: lambda: self._compiled(model, work.outputs, result),
-        )
+        self._loader.do(partial(model.compile, work.outputs), partial(self._compiled, model, work.outputs))
 
     def _compiled(self, model: ServedModel, outputs: tuple[str, ...], result: Program | Exception) -> None:
         waiting = self._compiling.pop((model.order.handle, outputs))
         if not isinstance(result, Exception):
             model.add(outputs, result)
         for work in waiting:
+            if work.request not in work.owner.works:
+                continue  # It was cancelled meanwhile.
             if isinstance(result, Exception):
-                self._refuse(work, InternalError(f"outputs {', '.join(outputs)}: {result}"))
+                self._end(work, InternalError(f"outputs {', '.join(outputs)}: {result}"))
             else:
-                self._queue(model, work)
+                self._queue(model, work, result)
         self._unload_idle()
 
     # Batches
 
     def _dispatch(self) -> None:
-        while self._under_way < BATCHES_AHEAD:
-            if self._under_way and not self._any_full():
+        """Start batches: at once on an idle device; ahead of time only what waiting could not make larger."""
+        while (ahead := self._under_way.total()) < BATCHES_AHEAD and not self._alone_under_way:
+            if ahead and not self._queues.any_full:
                 return
-            decision = plan(self._queues, self._limits, time.monotonic())
+            decision = self._queues.plan(time.monotonic())
             for work in decision.expired:
-                self._expire(work)
-            # While a batch runs, the next is made ready early only if waiting could not make it larger.
-            if decision.queue is None or (self._under_way and not decision.full):
+                waited_s = time.monotonic() - work.arrived_s
+                self._end(work, DeadlineExceeded(f"the deadline passed after {waited_s:.3f} s in the queue"))
+            if not decision.batch or (ahead and (not decision.full or decision.batch[0][0].alone)):
                 return
-            self._start(decision.queue, decision.batch)
+            self._start(decision.batch)
 
-    def _any_full(self) -> bool:
-        return any(
-            sum(work.rows for work in queue) >= self._limits[key] for key, queue in self._queues.items()
-        )
-
-    def _start(self, key: QueueKey, taken: tuple[tuple[Work, int], ...]) -> None:
-        queue = self._queues[key]
+    def _start(self, taken: tuple[tuple[Work, int], ...]) -> None:
         now_s = time.monotonic()
+        first = taken[0][0]
+        program = self._queues.program(first)
         shares = []
         for work, rows in taken:
             start = work.total_rows - work.rows
             shares.append(Share(work=work, start=start, stop=start + rows))
-            work.rows -= rows
+            work.running_rows += rows
             work.dispatched_s = work.dispatched_s or now_s
-            if work.rows == 0:
-                queue.remove(work)
-        first = taken[0][0]
+            self._queues.take(work, rows)
         if first.alone:
             self._announce(first)
-        model = self._models[first.handle]
-        program = model.programs[first.outputs]
-        batch = Batch(
-            handle=first.handle, program=program, shares=shares, inputs=merge(model.input_names, shares)
-        )
-        self._under_way += 1
-        self._batches.put(batch)
+        inputs = merge(self._models[first.handle].input_names, shares)
+        self._under_way[first.handle] += 1
+        self._runner.run(Batch(handle=first.handle, program=program, shares=shares, inputs=inputs))
 
     def _announce(self, work: Work) -> None:
         # Sent before the batch starts: should it end this process, the gateway knows what it was.
+        self._alone_under_way = True
         work.owner.channel.send(["running", [work.request]])
         with suppress(ChannelClosed):
             work.owner.channel.flush()
 
-    def _run_batches(self) -> None:
-        while True:
-            batch = self._batches.get()
-            _execute(batch)
-            parts = [batch]
-            if batch.fault is not None and len(batch.shares) > 1:
-                parts = batch.alone()
-                for part in parts:
-                    _execute(part)
-            self._deliver(lambda parts=parts: self._finished(parts))
-
-    def _finished(self, parts: list[Batch]) -> None:
-        self._under_way -= 1
-        for batch in parts:
+    def _finished(self, batches: list[Batch]) -> None:
+        self._under_way[batches[0].handle] -= 1
+        self._batches_run += 1
+        self._alone_under_way = self._alone_under_way and not batches[0].is_alone
+        for batch in batches:
             model = self._models[batch.handle]
-            labels = (model.order.name, str(model.order.version))
-            self._metrics.batch_rows.labels(*labels).observe(batch.rows)
-            self._metrics.compute.labels(*labels).observe(batch.compute_s)
-            if batch.fault is not None:
+            self._metrics.batch_rows.labels(*model.labels).observe(batch.rows)
+            self._metrics.compute.labels(*model.labels).observe(batch.compute_s)
+            if batch.fault is None:
+                for share, outputs in zip(batch.shares, batch.split(), strict=True):
+                    self._add_part(share, outputs, batch, model)
+            else:
                 for share in batch.shares:
-                    self._refuse(share.work, _explained(batch.fault, model))
-                continue
-            for work, outputs in batch.split():
-                self._add_part(work, outputs, batch, labels)
+                    share.work.running_rows -= share.rows
+                    self._end(share.work, _explained(batch.fault, model))
         if self._retiring:
             self._unload_idle()
 
-    def _add_part(self, work: Work, outputs: list[Array], batch: Batch, labels: tuple[str, str]) -> None:
+    def _add_part(self, share: Share, outputs: list[Array], batch: Batch, model: ServedModel) -> None:
+        work = share.work
+        work.running_rows -= share.rows
         work.parts.append(outputs)
         work.compute_s += batch.compute_s
         work.batch_rows = max(work.batch_rows, batch.rows)
-        if work.answered or work.done_rows < work.total_rows:
-            return
-        work.answered = True
-        self._metrics.queue.labels(*labels).observe(work.dispatched_s - work.arrived_s)
-        if work.owner.open:
+        if work.error is not None:
+            self._end(work, work.error)
+        elif work.is_done:
+            self._metrics.queue.labels(*model.labels).observe(work.dispatched_s - work.arrived_s)
             work.owner.reply(work, work.results())
 
-    def _expire(self, work: Work) -> None:
-        for queue in self._queues.values():
-            if work in queue:
-                queue.remove(work)
-        waited_s = time.monotonic() - work.arrived_s
-        self._refuse(work, DeadlineExceeded(f"the deadline passed after {waited_s:.3f} s in the queue"))
-
-    def _refuse(self, work: Work, error: HorngateError) -> None:
-        if work.answered:
-            return
-        work.answered = True
-        for queue in self._queues.values():
-            if work in queue:
-                queue.remove(work)
-        if work.owner.open:
-            work.owner.refuse(work.request, error)
+    def _end(self, work: Work, error: HorngateError) -> None:
+        """Answer with an error: at once, or when the rows that run have done so. What waits never runs."""
+        self._queues.remove(work)
+        work.rows = 0
+        work.error = work.error or error
+        if work.is_done and work.owner.open and work.request in work.owner.works:
+            work.owner.refuse(work.request, work.error)
 
     # Between threads
 
-    def _deliver(self, outcome: Any) -> None:
+    def _deliver(self, outcome: Callable[[], None]) -> None:
         self._outcomes.append(outcome)
         os.eventfd_write(self._wake_fd, 1)
 
@@ -398,13 +340,19 @@ class Worker:
             if key.events != events:
                 self._selector.modify(link.channel, events, key.data)
 
-    def _measure_queue(self) -> None:
+    # Metrics
+
+    def _measure(self) -> None:
         now_s = time.monotonic()
-        empty = not any(self._queues.values())
-        if now_s - self._measured_s > TICK_S or empty != self._measured_empty:
-            self._measured_s, self._measured_empty = now_s, empty
-            rows = sum(work.rows for queue in self._queues.values() for work in queue)
-            self._metrics.queued_rows.labels(DEVICE).set(rows)
+        if now_s - self._measured_s >= TICK_S:
+            self._measured_s = now_s
+            self._queued_rows = self._queues.rows
+            self._metrics.queued_rows.labels(DEVICE).set(self._queued_rows)
+
+    def _measure_model(self, model: ServedModel) -> None:
+        self._metrics.cap.labels(*model.labels).set(model.cap)
+        self._metrics.dispatch.labels(*model.labels).set(model.dispatch_rows)
+        self._metrics.memory.labels(*model.labels, DEVICE).set(model.memory_bytes)
 
 
 def _inputs(channel: Channel, model: ServedModel, tensors: list[Any]) -> list[Array]:
@@ -414,26 +362,13 @@ def _inputs(channel: Channel, model: ServedModel, tensors: list[Any]) -> list[Ar
     ]
 
 
-def _contents(array: Array) -> bytes | memoryview:
-    """An array's raw contents, not copied where its own memory holds them."""
-    if array.dtype.kind in "SUO":
-        return encode_tensor(array)
-    return np.ascontiguousarray(array).reshape(-1).view(np.uint8).data
-
-
-def _execute(batch: Batch) -> None:
-    begin = time.perf_counter()
-    try:
-        batch.outputs = batch.program.run(batch.inputs)
-    except Exception as fault:
-        batch.fault = fault
-    batch.compute_s = time.perf_counter() - begin
-
-
 def _explained(fault: Exception, model: ServedModel) -> HorngateError:
     text = f"model '{model.order.name}': {model.calibration.choice.engine} could not run it: {fault}"
     # ONNX Runtime's and TensorFlow's word for values that an operator refuses, such as an index out of range.
-    if type(fault).__name__ in ("InvalidArgument", "InvalidArgumentError"):
+    if isinstance(fault, HorngateError) or type(fault).__name__ in (
+        "InvalidArgument",
+        "InvalidArgumentError",
+    ):
         return InvalidRequest(text)
     return InternalError(text)
 

@@ -1,16 +1,18 @@
 """The models that a worker holds: calibrated, capped, with a program for each set of outputs asked for."""
 
+import math
 import threading
 import time
 from collections import OrderedDict
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 from queue import SimpleQueue
 from typing import Any
 
 from horngate.server import memory
-from horngate.server.artifact import Artifact
+from horngate.server.artifact import Artifact, forget_derived, program_file
 from horngate.server.worker.calibration import Calibration, calibrate, candidates
 from horngate.server.worker.engines import Program, engine_named
 
@@ -30,35 +32,54 @@ class LoadOrder:
 
 
 class ServedModel:
-    """One loaded model. `compile` runs on the loader's thread, the rest on the worker's."""
+    """One loaded model. `load` and `compile` run on the loader's thread, the rest on the worker's main one."""
 
-    def __init__(self, order: LoadOrder) -> None:
+    def __init__(self, order: LoadOrder, artifact: Artifact, calibration: Calibration) -> None:
         self.order = order
-        self.artifact = Artifact(Path(order.folder))
-        self.inputs = self.artifact.spec.inputs
+        self.artifact = artifact
+        self.calibration = calibration
+        self.labels = (order.name, str(order.version))
+        self.inputs = artifact.spec.inputs
         self.input_names = [spec.name for spec in self.inputs]
-        self.outputs = tuple(spec.name for spec in self.artifact.spec.outputs)
+        self.outputs = tuple(spec.name for spec in artifact.spec.outputs)
         self.free_axes = any(None in spec.shape[1:] for spec in self.inputs)
-        self.calibration: Calibration
-        self.cap = 1
-        self.dispatch_rows = 1
+        cap = calibration.cap(memory.available_bytes())
+        self.cap = min(cap, order.max_rows or cap)
+        self.dispatch_rows = min(self.cap, calibration.dispatch_rows)
         self.memory_bytes = 0
         self.load_s = 0.0
         # Invariant: the least recently used program comes first.
-        self.programs: OrderedDict[tuple[str, ...], Program] = OrderedDict()
+        self._programs: OrderedDict[tuple[str, ...], Program] = OrderedDict()
 
-    def load(self) -> None:
-        """Calibrate and make the program of the model's own outputs. LoadError if no engine serves it."""
+    @classmethod
+    def load(cls, order: LoadOrder, batches_run: Callable[[], int]) -> "ServedModel":
+        """Calibrate and make the program of the model's own outputs. LoadError if no engine serves it.
+
+        What is derived from the artifact is made again, once, where it turns out to be unusable.
+        `batches_run` counts: a measurement that others disturbed is used but not kept.
+        """
+        artifact = Artifact(Path(order.folder))
         begin = time.monotonic()
-        self.calibration = calibrate(self.artifact, candidates(self.artifact, self.order.engine))
+        try:
+            model = cls._load(order, artifact, batches_run)
+        except Exception:
+            forget_derived(artifact)
+            model = cls._load(order, artifact, batches_run)
+        model.load_s = time.monotonic() - begin
+        return model
+
+    @classmethod
+    def _load(cls, order: LoadOrder, artifact: Artifact, batches_run: Callable[[], int]) -> "ServedModel":
+        before = batches_run()
+        calibration = calibrate(
+            artifact, candidates(artifact, order.engine), keep=lambda: batches_run() == before
+        )
         memory.trim()
-        before = memory.resident_bytes()
-        self.programs[self.outputs] = self.compile(self.outputs)
-        self.memory_bytes = max(0, memory.resident_bytes() - before)
-        cap = self.calibration.cap(memory.available_bytes())
-        self.cap = min(cap, self.order.max_rows or cap)
-        self.dispatch_rows = min(self.cap, self.calibration.dispatch_rows)
-        self.load_s = time.monotonic() - begin
+        resident = memory.resident_bytes()
+        model = cls(order, artifact, calibration)
+        model.add(model.outputs, model.compile(model.outputs))
+        model.memory_bytes = max(0, memory.resident_bytes() - resident)
+        return model
 
     def compile(self, outputs: tuple[str, ...]) -> Program:
         """The program for a set of outputs, on the engine that calibration chose."""
@@ -67,17 +88,29 @@ class ServedModel:
 
     def program(self, outputs: tuple[str, ...]) -> Program | None:
         """The program for these outputs if it is made already."""
-        program = self.programs.get(outputs)
+        program = self._programs.get(outputs)
         if program is not None:
-            self.programs.move_to_end(outputs)
+            self._programs.move_to_end(outputs)
         return program
 
     def add(self, outputs: tuple[str, ...], program: Program) -> None:
-        """Keep a program; beyond MAX_PROGRAMS the least recently used goes, never the model's own."""
-        self.programs[outputs] = program
-        self.programs.move_to_end(self.outputs)
-        if len(self.programs) > MAX_PROGRAMS:
-            self.programs.popitem(last=False)
+        """Keep a program; beyond MAX_PROGRAMS the least recently used goes with its file, the model's own never."""
+        self._programs[outputs] = program
+        self._programs.move_to_end(self.outputs)
+        if len(self._programs) > MAX_PROGRAMS:
+            given_up, _ = self._programs.popitem(last=False)
+            program_file(self.artifact, given_up).unlink(missing_ok=True)
+
+    def limit(self, shapes: Sequence[tuple[int, ...]]) -> int:
+        """The most rows of a batch whose inputs have these trailing shapes.
+
+        Memory was measured at the reference's sizes; on larger free axes the cap shrinks in proportion.
+        """
+        if not shapes:
+            return self.dispatch_rows
+        elements = sum(math.prod(shape) for shape in shapes)
+        scaled = int(self.cap * self.calibration.row_elements / elements)
+        return max(1, min(self.dispatch_rows, scaled))
 
     def report(self) -> dict[str, Any]:
         """What the supervisor tells people about it."""
@@ -93,23 +126,22 @@ class ServedModel:
 
 
 class Background:
-    """One thread that does slow things in order, and hands each outcome to `deliver` (which must not block)."""
+    """One thread that does slow things in order; `deliver` takes what is to be called elsewhere."""
 
-    def __init__(self, deliver: Callable[[Any], None]) -> None:
-        self._tasks: SimpleQueue[tuple[Callable[[], Any], Callable[[Any], Any]] | None] = SimpleQueue()
+    def __init__(self, deliver: Callable[[Callable[[], None]], None]) -> None:
+        self._tasks: SimpleQueue[tuple[Callable[[], Any], Callable[[Any], None]]] = SimpleQueue()
         self._deliver = deliver
-        self._thread = threading.Thread(target=self._run, name="loader", daemon=True)
-        self._thread.start()
+        threading.Thread(target=self._run, name="loader", daemon=True).start()
 
-    def do(self, task: Callable[[], Any], then: Callable[[Any], Any]) -> None:
-        """Run `task` here; `deliver` gets `then(result)`, a result that may be the exception raised."""
+    def do(self, task: Callable[[], Any], then: Callable[[Any], None]) -> None:
+        """Run `task` here, and have `then` called, elsewhere, with its result or the exception that it raised."""
         self._tasks.put((task, then))
 
     def _run(self) -> None:
-        while (item := self._tasks.get()) is not None:
-            task, then = item
+        while True:
+            task, then = self._tasks.get()
             try:
                 result = task()
             except Exception as fault:
                 result = fault
-            self._deliver(then(result))
+            self._deliver(partial(then, result))

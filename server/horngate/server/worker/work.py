@@ -1,22 +1,27 @@
 """Requests inside a worker, and the batches that their rows are merged into."""
 
-from collections.abc import Sequence
+from collections.abc import Hashable, Sequence
 from dataclasses import dataclass, field
-from typing import Any
+from typing import TYPE_CHECKING
 
 import numpy as np
 
+from horngate.contract.errors import HorngateError
 from horngate.server.worker.engines import Array, Program
+
+if TYPE_CHECKING:
+    from horngate.server.worker.link import GatewayLink
 
 
 @dataclass(slots=True, eq=False, kw_only=True)
 class Work:
     """One request. `rows` counts what has no batch yet; `parts` gathers the outputs of what has run.
 
-    `owner` is the connection that asked; `inputs` are views of its memory, valid until it is answered.
+    `owner` is the connection that asked; `inputs` are views of its memory, valid until it is answered, so an
+    `error` is told only once no batch reads them any more.
     """
 
-    owner: Any
+    owner: "GatewayLink"
     request: int
     handle: str
     outputs: tuple[str, ...]
@@ -26,16 +31,18 @@ class Work:
     arrived_s: float
     deadline_s: float | None
     alone: bool
+    queue: Hashable = None
+    running_rows: int = 0
     dispatched_s: float = 0.0
     compute_s: float = 0.0
     batch_rows: int = 0
     parts: list[list[Array]] = field(default_factory=list)
-    answered: bool = False
+    error: HorngateError | None = None
 
     @property
-    def done_rows(self) -> int:
-        """Rows whose outputs are here."""
-        return sum(part[0].shape[0] for part in self.parts)
+    def is_done(self) -> bool:
+        """Whether nothing of it waits or runs."""
+        return self.rows == 0 and self.running_rows == 0
 
     def results(self) -> list[Array]:
         """The outputs of every row, in order, once all parts are here."""
@@ -66,7 +73,7 @@ class Batch:
     program: Program
     shares: list[Share]
     inputs: dict[str, Array]
-    outputs: list[Array] | None = None
+    outputs: list[Array] = field(default_factory=list)
     fault: Exception | None = None
     compute_s: float = 0.0
 
@@ -75,17 +82,21 @@ class Batch:
         """Rows in the batch."""
         return sum(share.rows for share in self.shares)
 
-    def split(self) -> list[tuple[Work, list[Array]]]:
-        """Each share's part of the outputs: views, in the order of the shares."""
+    @property
+    def is_alone(self) -> bool:
+        """Whether its one request is not to meet others."""
+        return self.shares[0].work.alone
+
+    def split(self) -> list[list[Array]]:
+        """Each share's part of the outputs, views, in the order of the shares."""
         parts = []
         start = 0
         for share in self.shares:
-            stop = start + share.rows
-            parts.append((share.work, [output[start:stop] for output in self.outputs or ()]))
-            start = stop
+            parts.append([output[start : start + share.rows] for output in self.outputs])
+            start += share.rows
         return parts
 
-    def alone(self) -> list["Batch"]:
+    def singles(self) -> list["Batch"]:
         """The same shares, each as a batch of its own: after a fault, so that only its cause suffers."""
         names = list(self.inputs)
         return [

@@ -1,0 +1,69 @@
+"""A gateway's connection as a worker sees it."""
+
+import socket
+from typing import Any
+
+import numpy as np
+
+from horngate.contract.errors import HorngateError
+from horngate.oip.codec import encode_tensor
+from horngate.server.frames.arena import Arena
+from horngate.server.frames.channel import Channel
+from horngate.server.worker.engines import Array
+from horngate.server.worker.work import Work
+
+ARENA_BYTES = 256 << 20
+
+
+class GatewayLink:
+    """The requests of one gateway, and the replies that its next frame will carry. The main thread owns it."""
+
+    def __init__(self, sock: socket.socket) -> None:
+        self.open = True
+        # Invariant: holds every Work of this gateway that has no reply.
+        self.works: dict[int, Work] = {}
+        self._arena = Arena(ARENA_BYTES)
+        try:
+            self.channel = Channel(sock, self._arena)
+        except OSError:
+            self._arena.close()
+            raise
+        self._replies: list[Any] = []
+
+    def reply(self, work: Work, arrays: list[Array]) -> None:
+        """Queue an answer: shapes and raw contents of each output, and what the request's ride was like."""
+        self.works.pop(work.request, None)
+        if self.open:
+            outputs = [[list(array.shape), self.channel.put(_contents(array))] for array in arrays]
+            timings = [work.dispatched_s - work.arrived_s, work.compute_s, work.batch_rows]
+            self._replies.append([work.request, None, outputs, timings])
+
+    def refuse(self, request: int, error: HorngateError) -> None:
+        """Queue an error as the answer."""
+        self.works.pop(request, None)
+        self._replies.append([request, [type(error).__name__, str(error)], [], []])
+
+    def release(self, offsets: list[int]) -> None:
+        """The gateway has read these outputs."""
+        for offset in offsets:
+            self._arena.free(offset)
+
+    def flush(self) -> bool:
+        """Send what is queued; True when all of it is out. ChannelClosed if the gateway is gone."""
+        if self._replies:
+            self.channel.send(["replies", self._replies])
+            self._replies = []
+        return self.channel.flush()
+
+    def close(self) -> None:
+        """Let go of the gateway's memory and ours."""
+        self.open = False
+        self.channel.close()
+        self._arena.close()
+
+
+def _contents(array: Array) -> bytes | memoryview:
+    """An array's raw contents, not copied where its own memory holds them."""
+    if array.dtype.kind in "SUO":
+        return encode_tensor(array)
+    return np.ascontiguousarray(array).reshape(-1).view(np.uint8).data
