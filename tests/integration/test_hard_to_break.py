@@ -5,6 +5,7 @@ import shutil
 import signal
 import socket
 import time
+from contextlib import suppress
 from pathlib import Path
 from typing import Any
 
@@ -89,7 +90,10 @@ def test_a_connection_that_ends_at_once_does_not_end_a_worker(served: Fixture, c
 
 def listening_socket(pid: int) -> str:
     """The path of the Unix socket that a process listens on: one of the many in /proc, by its inode."""
-    held = {os.readlink(descriptor) for descriptor in Path(f"/proc/{pid}/fd").iterdir()}
+    held = set()
+    for descriptor in Path(f"/proc/{pid}/fd").iterdir():
+        with suppress(FileNotFoundError):  # Descriptors come and go while we look.
+            held.add(os.readlink(descriptor))
     rows = [line.split() for line in Path("/proc/net/unix").read_text().splitlines()[1:]]
     return next(
         row[7] for row in rows if f"socket:[{row[6]}]" in held and row[7:] and row[7].endswith(".sock")
