@@ -6,11 +6,10 @@ a `_pb2.py` of one call, which takes the classes from the package's own descript
 that imports tritonclient, and would tie us to the protobuf versions that accept its code.
 """
 
+import subprocess
 import sys
 from importlib.resources import files
 from pathlib import Path
-
-from grpc_tools import protoc  # type: ignore[import-untyped]
 
 ROOT = Path(__file__).resolve().parent
 PACKAGES = {
@@ -47,7 +46,9 @@ def _generate_package(package: str, out: Path) -> list[Path]:
 
 def _protoc(*arguments: str) -> None:
     well_known = files("grpc_tools") / "_proto"
-    if protoc.main(["protoc", f"-I{ROOT}", f"-I{well_known}", *arguments]) != 0:
+    # In a process of its own: protoc's C++ and TensorFlow's do not bear one another.
+    command = [sys.executable, "-m", "grpc_tools.protoc", f"-I{ROOT}", f"-I{well_known}", *arguments]
+    if subprocess.run(command, check=False).returncode != 0:
         raise SystemExit("protoc failed; its message is above")
 
 
