@@ -12,6 +12,7 @@ import json
 import os
 import re
 import shutil
+import signal
 import subprocess
 import sys
 import time
@@ -102,6 +103,7 @@ def main() -> None:
     parser.add_argument("--zoo", nargs="*", default=["mobilenet_v2", "resnet50"])
     parser.add_argument("--json", action="store_true", help="one JSON object a start instead of the table")
     options = parser.parse_args()
+    signal.signal(signal.SIGTERM, signal.default_int_handler)  # ended by it too, we stop our server
     shutil.rmtree(OUT, ignore_errors=True)
     models = OUT / "models"
     subprocess.run([sys.executable, Path(__file__).with_name("mlp.py"), models / "mlp.h5"], check=True)
