@@ -9,17 +9,15 @@ import asyncio
 import itertools
 import time
 from collections.abc import Callable
+from functools import partial
 from pathlib import Path
 
 from horngate.contract.errors import LoadError
-from horngate.server.artifact import Artifact, SourceHashes, artifact_key
-from horngate.server.builder.order import BuildOrder
 from horngate.server.frames.channel import Frame
 from horngate.server.logs import logger
-from horngate.server.memory import available_bytes
 from horngate.server.metrics import SupervisorMetrics
-from horngate.server.settings import ModelConfig, ServerSettings, available_cores
-from horngate.server.supervisor.builds import run_builder
+from horngate.server.settings import ModelConfig, ServerSettings
+from horngate.server.supervisor.artifacts import Artifacts
 from horngate.server.supervisor.fleet import Fleet
 from horngate.server.supervisor.instances import KERAS, Instance, entries
 from horngate.server.supervisor.reconcile import Build, Forget, Load, Retire, State, plan
@@ -27,7 +25,6 @@ from horngate.server.supervisor.repository import Scan, Source, scan, settle, wa
 
 POLL_S = 0.5
 ROUTED_S = 2.0
-BUILDER_MEMORY_SHARE = 0.8
 LOAD_DEATHS = 2
 
 
@@ -46,9 +43,7 @@ class Supervisor:
         self._on_change = on_change
         self._metrics = SupervisorMetrics()
         self._fleet = Fleet(settings.gateway, directory, self, self._metrics)
-        self._cache = settings.cache.expanduser()
-        self._hashes = SourceHashes(self._cache / "sources.json")
-        self._builders = asyncio.Semaphore(available_cores())
+        self._artifacts = Artifacts(settings.cache.expanduser(), self._metrics)
         self._builds: dict[str, asyncio.Task[None]] = {}
         self._numbers = itertools.count(1)
         self._zoo = {
@@ -204,7 +199,7 @@ class Supervisor:
 
     async def _make_artifact(self, instance: Instance) -> None:
         try:
-            instance.built(await self._artifact(instance))
+            instance.built(await self._artifacts.of(instance.source, partial(self._at_stage, instance)))
         except (LoadError, OSError) as error:
             self._fail(instance, str(error))
             return
@@ -216,38 +211,6 @@ class Supervisor:
         if refused:
             logger().warning("served by Keras itself", model=instance.source.name, reason=refused)
         self._publish()
-
-    async def _artifact(self, instance: Instance) -> Path:
-        """The source's artifact, from the cache or newly built. LoadError says why there is none."""
-        source = instance.source
-        zoo, weights = source.config.source.removeprefix("zoo:"), source.config.weights
-        file = Path(weights) if zoo and weights not in ("imagenet", "none") else source.path
-        sha256 = await asyncio.to_thread(self._hashes.sha256, file) if file else ""
-        folder = self._cache / artifact_key(sha256, {"zoo": zoo, "weights": weights if zoo else ""})
-        if Artifact(folder).is_whole:
-            self._metrics.builds.labels("cached").inc()
-            return folder
-        async with self._builders:
-            await self._run_builder(instance, folder, sha256, zoo)
-        return folder
-
-    async def _run_builder(self, instance: Instance, folder: Path, sha256: str, zoo: str) -> None:
-        source = instance.source
-        order = BuildOrder(
-            target=str(folder),
-            name=source.name,
-            path=str(source.path or ""),
-            sha256=sha256,
-            zoo=zoo,
-            weights=source.config.weights,
-            memory_bytes=int(available_bytes() * BUILDER_MEMORY_SHARE),
-        )
-        begun_s = time.monotonic()
-        error = await run_builder(order, lambda stage: self._at_stage(instance, stage))
-        self._metrics.build_seconds.observe(time.monotonic() - begun_s)
-        self._metrics.builds.labels("failed" if error else "built").inc()
-        if error:
-            raise LoadError(error)
 
     def _at_stage(self, instance: Instance, stage: str) -> None:
         instance.stage = stage
