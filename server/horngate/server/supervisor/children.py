@@ -19,6 +19,9 @@ MALLOC = {
     "MALLOC_TOP_PAD_": str(64 << 20),
 }
 
+# What is asked of a server is nobody else's business.
+NO_TELEMETRY = {"ORT_DISABLE_TELEMETRY": "1"}
+
 
 class Child:
     """One gateway or worker. The supervisor's event loop owns it; it ends when its control connection does."""
@@ -103,4 +106,4 @@ class Child:
 
 
 def _environment() -> Mapping[str, str]:
-    return MALLOC | os.environ
+    return MALLOC | NO_TELEMETRY | os.environ
