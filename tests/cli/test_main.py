@@ -3,6 +3,7 @@ from importlib.metadata import version
 from types import ModuleType
 
 import pytest
+
 from horngate.cli.main import COMMANDS, main
 from horngate.contract.errors import LoadError
 

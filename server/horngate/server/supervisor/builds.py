@@ -8,6 +8,7 @@ from contextlib import suppress
 
 from horngate.contract.errors import InternalError
 from horngate.server.builder.order import BuildOrder
+from horngate.server.supervisor.children import environment
 
 PATIENCE_S = 900.0
 _LAST_WORDS = 2000
@@ -20,6 +21,7 @@ async def run_builder(order: BuildOrder, on_stage: Callable[[str], None]) -> str
         stdin=asyncio.subprocess.PIPE,
         stdout=asyncio.subprocess.PIPE,
         stderr=asyncio.subprocess.PIPE,
+        env=environment(),
         start_new_session=True,
     )  # fmt: skip
     try:

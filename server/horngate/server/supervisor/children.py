@@ -5,7 +5,7 @@ import os
 import socket
 import sys
 import time
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Sequence
 from contextlib import suppress
 from typing import Any
 
@@ -18,9 +18,6 @@ MALLOC = {
     "MALLOC_TRIM_THRESHOLD_": str(1 << 30),
     "MALLOC_TOP_PAD_": str(64 << 20),
 }
-
-# What is asked of a server is nobody else's business.
-NO_TELEMETRY = {"ORT_DISABLE_TELEMETRY": "1"}
 
 
 class Child:
@@ -43,7 +40,7 @@ class Child:
                 sys.executable, "-m", self._module, *self._arguments, str(theirs.fileno()),
                 stdin=asyncio.subprocess.DEVNULL,
                 pass_fds=[theirs.fileno()],
-                env=_environment(),
+                env=environment(),
                 start_new_session=True,
             )  # fmt: skip
         self.pid = self._process.pid
@@ -105,5 +102,7 @@ class Child:
             self._channel = None
 
 
-def _environment() -> Mapping[str, str]:
-    return MALLOC | NO_TELEMETRY | os.environ
+def environment() -> dict[str, str]:
+    """What every child runs with; the operator's own variables win."""
+    # What is asked of a server is nobody else's business.
+    return MALLOC | {"ORT_DISABLE_TELEMETRY": "1"} | os.environ
