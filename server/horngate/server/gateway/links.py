@@ -143,14 +143,23 @@ class Links:
     def update(self, routes: Routes) -> None:
         """Take a new table: connect to new incarnations, send what was held for them."""
         self._routes = routes
-        for address in routes.workers.values():
-            link = self._links.get(address.name)
-            if link is not None and link.address == address:
-                continue
-            if link is not None:
+        for link in list(self._links.values()):
+            if routes.workers.get(link.address.name) != link.address:
                 self._lost(link)
-            with suppress(OSError):
+        self._connect()
+        self._resubmit_held()
+
+    def _connect(self) -> bool:
+        """Connect to every worker of the table that has no link; whether one was added."""
+        missing = [address for name, address in self._routes.workers.items() if name not in self._links]
+        for address in missing:
+            with suppress(
+                OSError
+            ):  # It is gone, and its successor will be in the next table; or the next try.
                 self._links[address.name] = WorkerLink(address, self._on_frames)
+        return any(address.name in self._links for address in missing)
+
+    def _resubmit_held(self) -> None:
         held, self._held = self._held, []
         for call in held:
             self._resubmit(call)
@@ -174,7 +183,9 @@ class Links:
                 link.cancel(call.number)
 
     def sweep(self) -> None:
-        """Answer calls whose deadline has passed, or that were held too long."""
+        """Answer calls whose deadline has passed, or that were held too long; mend lost connections."""
+        if self._connect():
+            self._resubmit_held()
         now_s = time.monotonic()
         for link in self._links.values():
             for call in link.calls.values():
