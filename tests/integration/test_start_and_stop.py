@@ -74,7 +74,6 @@ def test_sigterm_answers_what_was_accepted_and_tells_health_first(
             client = triton.InferenceServerClient(server.grpc)
             tensor = triton.InferInput("tokens", list(x.shape), "INT32")
             tensor.set_data_from_numpy(x)
-            accepted = [client.async_infer("recurrent", [tensor], lambda *_: None) for _ in range(1)]
             answers: list[Any] = []
             done = threading.Semaphore(0)
 
@@ -92,7 +91,6 @@ def test_sigterm_answers_what_was_accepted_and_tells_health_first(
                 scrape(server, "/healthz/ready")
             for _ in range(8):
                 assert done.acquire(timeout=60)
-            del accepted
             client.close()
         assert statuses == [
             health_pb2.HealthCheckResponse.SERVING,

@@ -6,17 +6,20 @@ them all. So a killed process loses none of its counts, and a scrape asks nothin
 """
 
 import os
+import time
 from collections import defaultdict
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
-    from prometheus_client import CollectorRegistry
+    from prometheus_client import CollectorRegistry, Metric
 
 DIRECTORY_VARIABLE = "PROMETHEUS_MULTIPROC_DIR"
 SECONDS = (
     0.0001, 0.00025, 0.0005, 0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1.0, 2.5, 5.0, 10.0, 30.0,
 )  # fmt: skip
+COLLECT_TRIES = 5
+COLLECT_PAUSE_S = 0.005
 ROWS = tuple(float(1 << power) for power in range(13))
 
 
@@ -109,13 +112,26 @@ class SupervisorMetrics:
         self.gateway_restarts = Counter("horngate_gateway_restarts", "Gateways restarted.", ("gateway",))
 
 
+class _EveryProcess:
+    """Collects what all processes have written. A file that is just being made or grown is read again."""
+
+    def collect(self) -> "list[Metric]":
+        from prometheus_client.multiprocess import MultiProcessCollector
+
+        for _ in range(COLLECT_TRIES - 1):
+            try:
+                return list(MultiProcessCollector(None).collect())  # type: ignore[no-untyped-call]
+            except Exception:
+                time.sleep(COLLECT_PAUSE_S)
+        return list(MultiProcessCollector(None).collect())  # type: ignore[no-untyped-call]
+
+
 def registry() -> "CollectorRegistry":
     """A registry that sums every process's figures at each collection."""
     from prometheus_client import CollectorRegistry
-    from prometheus_client.multiprocess import MultiProcessCollector
 
     collected = CollectorRegistry()
-    MultiProcessCollector(collected)  # type: ignore[no-untyped-call]
+    collected.register(_EveryProcess())
     return collected
 
 
