@@ -1,5 +1,6 @@
 """Tensors as both ends describe them: a name, a datatype, a shape."""
 
+import math
 from dataclasses import dataclass
 from typing import Any
 
@@ -61,6 +62,11 @@ class TensorSpec:
     name: str
     datatype: str
     shape: Shape
+
+    @property
+    def row_bytes(self) -> int:
+        """The least bytes that a row takes: a free axis counts as one, a BYTES element as a pointer."""
+        return math.prod(size or 1 for size in self.shape[1:]) * numpy_dtype(self.datatype).itemsize
 
     def to_json(self) -> dict[str, Any]:
         """A plain form for `json`; `from_json` is its inverse."""

@@ -14,6 +14,7 @@ from typing import TYPE_CHECKING
 if TYPE_CHECKING:
     from typing_extensions import Buffer
 
+ARENA_BYTES = 256 << 20
 MIN_BLOCK_BYTES = 1 << 14
 
 

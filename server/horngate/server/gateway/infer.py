@@ -81,18 +81,13 @@ def _outputs(entry: Entry, message: ModelInferRequest, rows: int) -> tuple[str, 
     if len(set(names)) < len(names):
         raise InvalidRequest(f"model '{entry.name}': an output is asked for twice; expected each name once")
     asked = [entry.output(name) for name in names] or list(entry.spec.outputs)
-    needed = rows * sum(_row_bytes(spec) for spec in asked)
+    needed = rows * sum(spec.row_bytes for spec in asked)
     if needed > MAX_ANSWER_BYTES:
         raise ResourceExhausted(
             f"model '{entry.name}': {rows} rows make an answer of {needed} bytes; "
             f"a message holds {MAX_ANSWER_BYTES}: send fewer rows at a time"
         )
     return names
-
-
-def _row_bytes(spec: TensorSpec) -> int:
-    """The least bytes that a row of an output takes; a free axis counts as one."""
-    return math.prod(size or 1 for size in spec.shape[1:]) * numpy_dtype(spec.datatype).itemsize
 
 
 def _tensors(entry: Entry, message: ModelInferRequest, raws: list[Raw]) -> list[tuple[list[int], Raw]]:

@@ -15,13 +15,12 @@ from typing import Any
 
 from horngate.contract import errors
 from horngate.contract.errors import DeadlineExceeded, HorngateError, InternalError, NotFound, Unavailable
-from horngate.server.frames.arena import Arena
+from horngate.server.frames.arena import ARENA_BYTES, Arena
 from horngate.server.frames.channel import Channel, ChannelClosed, Frame
 from horngate.server.gateway.infer import Call, write_answer
 from horngate.server.gateway.routes import Routes, WorkerAddress
 from horngate.server.logs import logger
 
-ARENA_BYTES = 256 << 20
 HOLD_S = 60.0
 MAX_TRIES = 16
 SWEEP_S = 0.05

@@ -12,8 +12,8 @@ from horngate.contract.models import ModelSpec
 from horngate.contract.tensors import TensorSpec
 from horngate.server.artifact import Artifact
 
-READY, LOADING, UNLOADING, UNAVAILABLE = "READY", "LOADING", "UNLOADING", "UNAVAILABLE"
-"""The states of RepositoryIndex."""
+LOADING, UNAVAILABLE = "LOADING", "UNAVAILABLE"
+"""The states of RepositoryIndex that a request is answered differently for."""
 
 
 @dataclass(frozen=True, kw_only=True)

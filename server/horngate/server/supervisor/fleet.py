@@ -41,7 +41,6 @@ class Fleet:
         self, settings: GatewaySettings, directory: Path, owner: Owner, metrics: SupervisorMetrics
     ) -> None:
         self.grpc_port = settings.port
-        self.serving = asyncio.Event()
         self.fault: LoadError | None = None
         self._settings = settings
         self._directory = directory
@@ -55,10 +54,11 @@ class Fleet:
         self._routed: dict[str, int] = {}
         self._table: dict[str, Any] = {"generation": 0, "draining": False, "entries": [], "workers": []}
         self._tasks: list[asyncio.Task[None]] = []
+        self._answers: set[asyncio.Task[None]] = set()
         self._ending = False
 
     def start_gateways(self) -> None:
-        """Start the gateways; `serving` is set when the first listens, `fault` if it cannot."""
+        """Start the gateways; `fault` is set if the first cannot listen."""
         self._keep("gateway 1", self._gateways, self._gateway, self._on_gateway)
 
     def need_worker(self, family: str) -> None:
@@ -97,10 +97,6 @@ class Fleet:
         for child in [*self._gateways.values(), *self._workers.values()]:
             child.kill()
         await asyncio.gather(*self._tasks, return_exceptions=True)
-
-    def pids(self) -> dict[str, int]:
-        """The process of each worker and gateway, by name."""
-        return {name: child.pid for name, child in [*self._workers.items(), *self._gateways.items()]}
 
     # Processes
 
@@ -190,14 +186,15 @@ class Fleet:
             self.grpc_port = rest[0]
             self._start_more_gateways()
             child.send("routes", self._table)
-            self.serving.set()
         elif kind == "routed":
             self._routed[child.name] = rest[0]
         elif kind == "unable":
             self.fault = LoadError(f"gRPC: {rest[0]}")
-            self.serving.set()
         elif kind == "statistics":
-            asyncio.get_running_loop().create_task(self._send_statistics(child, rest[0]))
+            answer = asyncio.get_running_loop().create_task(self._send_statistics(child, rest[0]))
+            # The loop itself holds its tasks only weakly.
+            self._answers.add(answer)
+            answer.add_done_callback(self._answers.discard)
 
     def _start_more_gateways(self) -> None:
         # The first may have picked the port that all share.

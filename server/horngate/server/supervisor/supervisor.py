@@ -144,7 +144,7 @@ class Supervisor:
             elif isinstance(action, Retire):
                 self._retire(self.instances[action.handle])
             elif isinstance(action, Forget):
-                self._forget(self.instances[action.handle])
+                self._remove(self.instances[action.handle])
         self._unload_unrouted()
 
     def _build(self, source: Source) -> None:
@@ -172,15 +172,9 @@ class Supervisor:
                 instance.retired_at = None
                 self._fleet.tell_worker(instance.family, "retire", instance.handle)
 
-    def _forget(self, instance: Instance) -> None:
-        task = self._builds.pop(instance.handle, None)
-        if task is not None:
-            task.cancel()
-        self._remove(instance)
-
     def _remove(self, instance: Instance) -> None:
         instance.move(State.GONE)
-        self._builds.pop(instance.handle, None)
+        self._builds.pop(instance.handle).cancel()
         del self.instances[instance.handle]
         self._publish()
 

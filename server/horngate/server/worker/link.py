@@ -7,12 +7,10 @@ import numpy as np
 
 from horngate.contract.errors import HorngateError
 from horngate.oip.codec import encode_tensor
-from horngate.server.frames.arena import Arena
+from horngate.server.frames.arena import ARENA_BYTES, Arena
 from horngate.server.frames.channel import Channel
 from horngate.server.worker.engines import Array
 from horngate.server.worker.work import Work
-
-ARENA_BYTES = 256 << 20
 
 
 class GatewayLink:

@@ -13,7 +13,7 @@ from typing import Any
 
 from horngate.server import memory
 from horngate.server.artifact import Artifact, forget_derived, program_file
-from horngate.server.worker.calibration import Calibration, calibrate, candidates
+from horngate.server.worker.calibration import Calibration, calibrate, candidates, check
 from horngate.server.worker.engines import Program, engine_named
 
 MAX_PROGRAMS = 32
@@ -77,8 +77,10 @@ class ServedModel:
         memory.trim()
         resident = memory.resident_bytes()
         model = cls(order, artifact, calibration)
-        model.add(model.outputs, model.compile(model.outputs))
+        program = model.compile(model.outputs)
         model.memory_bytes = max(0, memory.resident_bytes() - resident)
+        check(artifact, calibration.choice, program)
+        model.add(model.outputs, program)
         return model
 
     def compile(self, outputs: tuple[str, ...]) -> Program:
