@@ -1,0 +1,98 @@
+"""What the gateways say: requests taken in, checked against their models, queued; or cancelled."""
+
+import time
+from functools import partial
+from typing import Any
+
+from horngate.contract.errors import DeadlineExceeded, HorngateError, InternalError, NotFound
+from horngate.oip.codec import decode_tensor
+from horngate.server.frames.channel import Channel, Frame
+from horngate.server.worker.batcher import Batcher
+from horngate.server.worker.engines import Array, Program
+from horngate.server.worker.link import GatewayLink
+from horngate.server.worker.models import ServedModel
+from horngate.server.worker.shelf import Shelf
+from horngate.server.worker.work import Work
+
+
+class Reception:
+    """Requests on their way into the queues. The main thread owns it."""
+
+    def __init__(self, shelf: Shelf, batcher: Batcher) -> None:
+        self._shelf = shelf
+        self._batcher = batcher
+        # Invariant: a Work is here only while the program that it needs is made.
+        self._compiling: dict[tuple[str, tuple[str, ...]], list[Work]] = {}
+
+    @property
+    def handles(self) -> set[str]:
+        """The models that programs are made of."""
+        return {handle for handle, _ in self._compiling}
+
+    def cancel(self, link: GatewayLink, request: int) -> None:
+        """The caller is gone: what has not begun to run never will."""
+        work = link.works.get(request)
+        if work is not None:
+            self._batcher.end(work, DeadlineExceeded("the caller is gone"))
+
+    def receive(self, link: GatewayLink, item: Frame) -> None:
+        """Take a request in; one that cannot be run is refused at once."""
+        request, handle, names, rows, deadline_s, alone, tensors = item
+        model = self._shelf.models.get(handle)
+        if model is None:
+            if handle in self._shelf.arriving:
+                self._shelf.arriving[handle].append((link, item))
+            else:
+                link.refuse(request, NotFound(f"this worker does not hold {handle}"))
+            return
+        try:
+            inputs = _inputs(link.channel, model, tensors)
+        except (HorngateError, ValueError) as error:
+            link.refuse(request, error if isinstance(error, HorngateError) else InternalError(str(error)))
+            return
+        work = link.works[request] = Work(
+            owner=link,
+            request=request,
+            handle=handle,
+            outputs=tuple(names) or model.outputs,
+            inputs=inputs,
+            total_rows=rows,
+            rows=rows,
+            arrived_s=time.monotonic(),
+            deadline_s=deadline_s,
+            alone=alone,
+        )
+        program = model.program(work.outputs)
+        if program is None:
+            self._compile(model, work)
+        else:
+            self._batcher.queue(model, work, program)
+
+    def _compile(self, model: ServedModel, work: Work) -> None:
+        """Have a program made for outputs that are asked for the first time; the work waits for it."""
+        wanted = (work.handle, work.outputs)
+        if wanted in self._compiling:
+            self._compiling[wanted].append(work)
+            return
+        self._compiling[wanted] = [work]
+        make = partial(model.compile, work.outputs)
+        self._shelf.loader.do(make, partial(self._compiled, model, work.outputs))
+
+    def _compiled(self, model: ServedModel, outputs: tuple[str, ...], result: Program | Exception) -> None:
+        waiting = self._compiling.pop((model.order.handle, outputs))
+        if not isinstance(result, Exception):
+            model.add(outputs, result)
+        for work in waiting:
+            if work.request not in work.owner.works:
+                continue  # It was cancelled meanwhile.
+            if isinstance(result, Exception):
+                self._batcher.end(work, InternalError(f"outputs {', '.join(outputs)}: {result}"))
+            else:
+                self._batcher.queue(model, work, result)
+
+
+def _inputs(channel: Channel, model: ServedModel, tensors: list[Any]) -> list[Array]:
+    return [
+        decode_tensor(channel.get(payload), spec.datatype, shape, spec.name)
+        for spec, (shape, payload) in zip(model.inputs, tensors, strict=True)
+    ]
