@@ -1,7 +1,8 @@
 """The builder's process: opens one untrusted file, makes one artifact, exits.
 
-Its order comes as JSON on standard input, its progress goes as JSON lines to standard output, the last of them
-`{"done": true}` or `{"error": …}`. What libraries print goes to standard error.
+Its order comes as JSON on standard input, its progress goes as JSON lines to standard output: `{"stage": …}`,
+`{"note": …}` for what an operator should know, the last of them `{"done": true}` or `{"error": …}`. What
+libraries print goes to standard error.
 """
 
 import hashlib
@@ -31,9 +32,10 @@ CPU_LIMIT_S = 1800
 
 def build(order: BuildOrder, folder: Path) -> None:
     """Fill a folder with the artifact's files. LoadError says what is wrong with the source."""
+    copy = None if order.zoo else _examined_copy(order, folder)
     _progress("importing Keras")
     import_keras()
-    model = _load(order, folder)
+    model = _load(order, copy)
     from horngate.zoo.describe import describe
 
     spec = describe(model)
@@ -66,24 +68,36 @@ def build(order: BuildOrder, folder: Path) -> None:
     write_whole(folder / SPEC, json.dumps(manifest).encode())
 
 
-def _load(order: BuildOrder, folder: Path) -> Any:
+def _examined_copy(order: BuildOrder, folder: Path) -> Path:
+    """The source, found harmless before Keras is even imported. LoadError says what in it is not."""
+    from horngate.zoo.safety import Limits, check
+
+    copy = _private_copy(order, folder)
+    _progress("examining the file")
+    limits = Limits(declared_bytes=order.memory_bytes) if order.memory_bytes else Limits()
+    for note in check(copy, limits=limits).notes:
+        _tell(note=str(note))
+    return copy
+
+
+def _load(order: BuildOrder, copy: Path | None) -> Any:
     from horngate.zoo.architectures import build as build_architecture
     from horngate.zoo.files import load
 
-    if order.zoo:
+    if copy is None:
         _progress(f"building {order.zoo}")
         return build_architecture(order.zoo, None if order.weights == "none" else order.weights)
-    copy = _private_copy(order, folder)
     _progress("loading the file")
     model = load(copy)
-    copy.unlink()
+    shutil.rmtree(copy.parent)
     return model
 
 
 def _private_copy(order: BuildOrder, folder: Path) -> Path:
     """A copy that nobody else writes to, so that what is checked is what is loaded."""
     source = Path(order.path)
-    copy = folder / f"source{source.suffix}"
+    copy = folder / "source" / source.name
+    copy.parent.mkdir()
     shutil.copyfile(source, copy)
     with copy.open("rb") as file:
         digest = hashlib.file_digest(file, "sha256").hexdigest()
@@ -143,7 +157,11 @@ def _storable(array: Array) -> Array:
 
 
 def _progress(stage: str) -> None:
-    print(json.dumps({"stage": stage}), file=_REPORT, flush=True)
+    _tell(stage=stage)
+
+
+def _tell(**what: str) -> None:
+    print(json.dumps(what), file=_REPORT, flush=True)
 
 
 def _limit(order: BuildOrder) -> None:

@@ -8,6 +8,7 @@ from contextlib import suppress
 
 from horngate.contract.errors import InternalError
 from horngate.server.builder.order import BuildOrder
+from horngate.server.logs import logger
 from horngate.server.supervisor.children import environment
 
 PATIENCE_S = 900.0
@@ -48,6 +49,8 @@ async def _follow(
         outcome = json.loads(line)
         if "stage" in outcome:
             on_stage(outcome["stage"])
+        if "note" in outcome:
+            logger().warning("noted", model=order.name, file=order.path, note=outcome["note"])
     status = await process.wait()
     last_words = (await words)[-_LAST_WORDS:].decode(errors="replace").strip()
     if "done" in outcome:
