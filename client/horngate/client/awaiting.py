@@ -101,4 +101,4 @@ class AsyncClient:
             answer: bytes = await method(step.request, timeout=step.timeout_s)
             return answer
         except grpc.aio.AioRpcError as error:
-            raise error_from(error.code(), error.details() or "") from error
+            raise error_from(error.code(), error.details() or "", error.trailing_metadata()) from error

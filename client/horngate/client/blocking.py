@@ -96,4 +96,4 @@ class Client:
             answer: bytes = method(step.request, timeout=step.timeout_s)
             return answer
         except grpc.RpcError as error:
-            raise error_from(error.code(), error.details()) from error
+            raise error_from(error.code(), error.details(), error.trailing_metadata()) from error

@@ -1,4 +1,4 @@
-"""One unary call, repeated while the server is unavailable and the deadline allows."""
+"""One unary call, repeated while the server is unavailable or full, and the deadline allows."""
 
 from itertools import count
 from typing import TypeVar
@@ -7,7 +7,7 @@ from google.protobuf.message import DecodeError, Message
 
 from horngate.client.session import Session
 from horngate.client.steps import Call, Deadline, Operation, Pause
-from horngate.contract.errors import DeadlineExceeded, InternalError, Unavailable
+from horngate.contract.errors import DeadlineExceeded, InternalError, ResourceExhausted, Unavailable
 from horngate.oip.messages import SERVICE
 
 M = TypeVar("M", bound=Message)
@@ -20,10 +20,20 @@ def ask(session: Session, path: str, request: Message, answer: type[M], deadline
 
 
 def exchange(session: Session, path: str, request: bytes, deadline: Deadline) -> Operation[bytes]:
-    """Send `request` until it is answered, waiting a little longer each time the server is unavailable."""
+    """Send `request` until it is answered, waiting a little longer each time the server is unavailable.
+
+    A server whose queue is full says when to ask again, and is asked then.
+    """
     for attempt in count():
         try:
             return (yield from once(session, path, request, deadline))
+        except ResourceExhausted as error:
+            if error.retry_after_s is None:
+                raise
+            # Half as long again at the most, so that those who were refused together do not come back together.
+            delay_s = error.retry_after_s * (1 + session.chance() / 2)
+            if delay_s >= deadline.remaining_s():
+                raise
         except Unavailable as error:
             delay_s = session.retry.delay_s(attempt, session.chance())
             if delay_s >= deadline.remaining_s():

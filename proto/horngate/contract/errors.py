@@ -32,7 +32,16 @@ class Unavailable(HorngateError):
 
 
 class ResourceExhausted(HorngateError):
-    """The request is larger than a limit, or what would hold it is full."""
+    """The request is larger than a limit, or what would hold it is full.
+
+    `retry_after_s` says when the same request is worth sending again; None where it never is. `reason` is a
+    word for what was full.
+    """
+
+    def __init__(self, message: str, *, retry_after_s: float | None = None, reason: str = "") -> None:
+        super().__init__(message)
+        self.retry_after_s = retry_after_s
+        self.reason = reason
 
 
 class DeadlineExceeded(HorngateError):

@@ -1,5 +1,7 @@
 """The error tree as gRPC status codes, and back."""
 
+from collections.abc import Iterable
+
 import grpc
 
 from horngate.contract.errors import (
@@ -13,6 +15,8 @@ from horngate.contract.errors import (
     Unavailable,
     Unsupported,
 )
+
+RETRY_TRAILER = "grpc-retry-pushback-ms"
 
 _CODES: dict[type[HorngateError], grpc.StatusCode] = {
     InvalidRequest: grpc.StatusCode.INVALID_ARGUMENT,
@@ -39,8 +43,25 @@ def code_of(error: BaseException) -> grpc.StatusCode:
     return grpc.StatusCode.INTERNAL
 
 
-def error_from(code: grpc.StatusCode, message: str) -> HorngateError:
+def trailers_of(error: BaseException) -> tuple[tuple[str, str], ...]:
+    """The trailing metadata of an error: when to ask again, as gRPC's own retries read it too."""
+    if not isinstance(error, ResourceExhausted) or error.retry_after_s is None:
+        return ()
+    return ((RETRY_TRAILER, str(max(1, round(error.retry_after_s * 1000)))),)
+
+
+def error_from(
+    code: grpc.StatusCode, message: str, trailers: Iterable[tuple[str, str | bytes]] | None = None
+) -> HorngateError:
     """The error that `code` tells of; a code that has none of its own is an InternalError that names it."""
+    if code is grpc.StatusCode.RESOURCE_EXHAUSTED:
+        return ResourceExhausted(message, retry_after_s=_retry_after_s(trailers or ()))
     if code in _ERRORS:
         return _ERRORS[code](message)
     return InternalError(f"{code.name}: {message}")
+
+
+def _retry_after_s(trailers: Iterable[tuple[str, str | bytes]]) -> float | None:
+    text = next((value for key, value in trailers if key == RETRY_TRAILER), "")
+    # Another server may say "-1" there, gRPC's word for never.
+    return int(text) / 1000 if isinstance(text, str) and text.isdecimal() else None

@@ -49,6 +49,11 @@ class GatewayMetrics:
         self.failed_seconds = Counter(
             "horngate_failed_requests_seconds", "Time spent on requests that failed.", labels
         )
+        self.refused = Counter(
+            "horngate_refused_requests",
+            "Requests refused by a queue, by what would not have held: rows, bytes or deadline.",
+            (*labels, "reason"),
+        )
         self.waiting = Gauge(
             "horngate_requests_in_flight",
             "Requests accepted and not yet answered.",
@@ -72,6 +77,18 @@ class WorkerMetrics:
         )
         self.queued_rows = Gauge(
             "horngate_queued_rows", "Rows waiting for a batch.", ("device",), multiprocess_mode="livesum"
+        )
+        self.queue_age = Gauge(
+            "horngate_queue_age_seconds",
+            "How long the oldest request that waits has waited.",
+            (*labels, "device"),
+            multiprocess_mode="livemax",
+        )
+        self.rows_rate = Gauge(
+            "horngate_rows_per_second",
+            "Rows that ran during the last second.",
+            (*labels, "device"),
+            multiprocess_mode="livesum",
         )
         self.cap = Gauge(
             "horngate_model_max_batch_rows", "Largest batch that fits.", labels, multiprocess_mode="livemax"

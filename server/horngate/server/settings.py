@@ -1,7 +1,9 @@
 """What an operator sets for a server, and for each model; checked once, here."""
 
 import os
+import re
 import tomllib
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, fields
 from pathlib import Path
 from typing import Any
@@ -9,6 +11,7 @@ from typing import Any
 from horngate.contract.errors import LoadError
 
 TRANSPORTS = ("native", "grpcio")
+_UNITS_S = {"us": 1e-6, "ms": 1e-3, "s": 1.0}
 ENGINES = ("auto", "onnxruntime", "openvino", "keras")
 
 
@@ -33,11 +36,34 @@ class GatewaySettings:
 
 
 @dataclass(frozen=True, kw_only=True)
+class QueueSettings:
+    """How a model's requests wait on one device.
+
+    An idle device waits `max_delay_s` for company for a model's first request. At most `rows` and `bytes` wait;
+    `rows` None: what the device computes in 30 seconds. Where models compete, each gets device time in
+    proportion to its `weight`.
+    """
+
+    max_delay_s: float = 0.0
+    rows: int | None = None
+    bytes: int = 1 << 30
+    weight: float = 1.0
+
+    def __post_init__(self) -> None:
+        if self.max_delay_s < 0:
+            raise LoadError(f"queue: max_delay is {self.max_delay_s} s; expected 0 or more")
+        if (self.rows is not None and self.rows < 1) or self.bytes < 1:
+            raise LoadError(f"queue: rows is {self.rows}, bytes is {self.bytes}; expected 1 or more of each")
+        if not self.weight > 0:
+            raise LoadError(f"queue: weight is {self.weight}; expected a number above 0")
+
+
+@dataclass(frozen=True, kw_only=True)
 class ServerSettings:
     """One server. `models` is the repository's folder or None; `zoo` names architectures served beside it.
 
     `zoo_weights` is `"imagenet"`, `"none"` (random) or a file. `cache` holds the artifacts. Metrics and health
-    are on `http_port`, where 0 is any free one.
+    are on `http_port`, where 0 is any free one. `queue` is for models that have no settings of their own.
     """
 
     models: Path | None = None
@@ -46,6 +72,7 @@ class ServerSettings:
     http_port: int = 8002
     cache: Path = Path("~/.cache/horngate")
     gateway: GatewaySettings = GatewaySettings()
+    queue: QueueSettings = QueueSettings()
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -54,7 +81,7 @@ class ModelConfig:
 
     `source` is `"zoo:NAME"`, with `weights` `"imagenet"`, `"none"` or a file; or empty: the model's own file.
     `versions` is `"latest"` (the newest that loads), `"all"`, or a list of numbers. `max_rows` bounds a batch
-    below what memory allows.
+    below what memory allows. `queue` replaces the server's own settings for this model.
     """
 
     source: str = ""
@@ -62,6 +89,7 @@ class ModelConfig:
     engine: str = "auto"
     versions: str | tuple[int, ...] = "latest"
     max_rows: int | None = None
+    queue: QueueSettings | None = None
 
     def __post_init__(self) -> None:
         if self.engine not in ENGINES:
@@ -80,6 +108,13 @@ _TYPES: dict[str, type | tuple[type, ...]] = {
     "engine": str,
     "versions": (str, list),
     "max_rows": int,
+    "queue": dict,
+}
+_QUEUE_TYPES: dict[str, type | tuple[type, ...]] = {
+    "max_delay": str,
+    "rows": int,
+    "bytes": int,
+    "weight": (int, float),
 }
 
 
@@ -90,12 +125,8 @@ def read_model_config(path: Path) -> ModelConfig:
     except (OSError, UnicodeDecodeError, tomllib.TOMLDecodeError) as error:
         raise LoadError(f"{path.name}: {error}") from error
     known = [field.name for field in fields(ModelConfig)]
-    for key, value in table.items():
-        if key not in known:
-            raise LoadError(f"{path.name}: unknown key {key!r}; expected one of {', '.join(known)}")
-        if not isinstance(value, _TYPES[key]) or isinstance(value, bool):
-            raise LoadError(f"{path.name}: {key} is {value!r}, which is a {type(value).__name__}")
     try:
+        _check_types(table, _TYPES, known)
         return ModelConfig(**_plain(table))
     except LoadError as error:
         raise LoadError(f"{path.name}: {error}") from error
@@ -106,7 +137,32 @@ def available_cores() -> int:
     return len(os.sched_getaffinity(0))
 
 
+def seconds(text: str) -> float:
+    """A duration with its unit, `"5ms"` or `"0.5s"`, in seconds. LoadError if it is none."""
+    found = re.fullmatch(r"([0-9.]+) ?(us|ms|s)", text)
+    try:
+        return float(found[1]) * _UNITS_S[found[2]] if found else float("")
+    except ValueError:
+        raise LoadError(f'received the duration {text!r}; expected one like "5ms" or "0.5s"') from None
+
+
+def _check_types(table: dict[str, Any], types: Mapping[str, Any], known: Sequence[str]) -> None:
+    for key, value in table.items():
+        if key not in known:
+            raise LoadError(f"unknown key {key!r}; expected one of {', '.join(known)}")
+        if not isinstance(value, types[key]) or isinstance(value, bool):
+            raise LoadError(f"{key} is {value!r}, which is a {type(value).__name__}")
+
+
+def _queue(table: dict[str, Any]) -> QueueSettings:
+    _check_types(table, _QUEUE_TYPES, list(_QUEUE_TYPES))
+    rest = {key: value for key, value in table.items() if key != "max_delay"}
+    return QueueSettings(max_delay_s=seconds(table.get("max_delay", "0s")), **rest)
+
+
 def _plain(table: dict[str, Any]) -> dict[str, Any]:
+    if "queue" in table:
+        table = table | {"queue": _queue(table["queue"])}
     versions = table.get("versions")
     if not isinstance(versions, list):
         return table

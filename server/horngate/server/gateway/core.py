@@ -123,6 +123,9 @@ class Gateway:
         try:
             parsed = parse_infer_request(data)
             entry = self.routes.find_ready(parsed.message.model_name, parsed.message.model_version)
+            refused = self._links.refusal(entry)
+            if refused is not None:
+                raise refused
             call = read_call(entry, parsed, deadline_s, respond)
         except HorngateError as error:
             labels = (entry.name, entry.version) if entry else ("", "")
@@ -158,6 +161,8 @@ class Gateway:
 
     def _count_failure(self, labels: tuple[str, str], error: HorngateError, took_s: float) -> None:
         self._metrics.requests.labels(*labels, code_of(error).name).inc()
+        if isinstance(error, ResourceExhausted) and error.reason:
+            self._metrics.refused.labels(*labels, error.reason).inc()
         self._metrics.failed_seconds.labels(*labels).inc(took_s)
 
     def _ask_statistics(self, request: oip.ModelStatisticsRequest, respond: Respond) -> None:

@@ -13,7 +13,7 @@ from grpc_reflection.v1alpha import reflection
 from horngate.contract.errors import HorngateError
 from horngate.oip import messages as oip
 from horngate.oip.pool import POOL, add_file
-from horngate.oip.status import code_of
+from horngate.oip.status import code_of, trailers_of
 from horngate.server.gateway.core import METHODS, Gateway
 from horngate.server.gateway.routes import Routes
 from horngate.v1 import horngate_pb2
@@ -107,7 +107,7 @@ def _handler(gateway: Gateway, method: str) -> Callable[[bytes, Any], Awaitable[
                 gateway.cancel(call)
             raise
         if isinstance(result, HorngateError):
-            await context.abort(code_of(result), str(result))
+            await context.abort(code_of(result), str(result), trailers_of(result))
         return result  # type: ignore[return-value]
 
     return handle

@@ -12,6 +12,7 @@ from horngate.oip.codec import decode_contents, decode_tensor, encode_tensor
 from horngate.oip.messages import ModelInferRequest, ModelInferResponse
 from horngate.oip.wire import ParsedRequest, assemble_infer_response
 from horngate.server.gateway.routes import Entry, nearest
+from horngate.server.gateway.schedule import Ride, read_deadline, read_priority, read_timings, write_timings
 
 Raw = bytes | memoryview
 Respond = Callable[[bytes | HorngateError], None]
@@ -37,11 +38,18 @@ class Call:
     deadline_s: float | None
     arrived_s: float
     respond: Respond
+    priority: int = 0
+    timings: bool = False
     number: int = 0
     deaths: int = 0
     tries: int = 0
     payloads: list[Any] = field(default_factory=list)
     answered: bool = False
+
+    @property
+    def cost_s(self) -> float:
+        """What it is expected to take of a device."""
+        return self.rows * self.entry.row_s
 
 
 def read_call(entry: Entry, parsed: ParsedRequest, deadline_s: float | None, respond: Respond) -> Call:
@@ -51,6 +59,7 @@ def read_call(entry: Entry, parsed: ParsedRequest, deadline_s: float | None, res
     tensors = _tensors(entry, message, parsed.raws)
     rows = tensors[0][0][0]
     outputs = _outputs(entry, message, rows)
+    arrived_s = time.monotonic()
     return Call(
         entry=entry,
         id=message.id,
@@ -58,20 +67,26 @@ def read_call(entry: Entry, parsed: ParsedRequest, deadline_s: float | None, res
         outputs=outputs,
         rows=rows,
         tensors=tensors,
-        deadline_s=deadline_s,
-        arrived_s=time.monotonic(),
+        deadline_s=read_deadline(entry, message, deadline_s, arrived_s),
+        arrived_s=arrived_s,
         respond=respond,
+        priority=read_priority(entry, message),
+        timings=read_timings(entry, message),
     )
 
 
-def write_answer(call: Call, shapes: Sequence[list[int]], raws: Sequence[Raw]) -> bytes:
-    """The ModelInferResponse for a call, from each output's shape and raw contents."""
+def write_answer(
+    call: Call, shapes: Sequence[list[int]], raws: Sequence[Raw], ride: Ride | None = None
+) -> bytes:
+    """The ModelInferResponse for a call, from each output's shape and raw contents; with its ride's figures."""
     entry = call.entry
     response = ModelInferResponse(model_name=entry.name, model_version=entry.version, id=call.id)
     requestable = entry.spec.requestable
     names = call.outputs or [spec.name for spec in entry.spec.outputs]
     for name, shape in zip(names, shapes, strict=True):
         response.outputs.add(name=name, datatype=requestable[name].datatype, shape=shape)
+    if ride is not None:
+        write_timings(response, time.monotonic() - call.arrived_s, ride)
     return assemble_infer_response(response, raws)
 
 

@@ -5,20 +5,26 @@ to the worker that takes its place, each now alone in its batch and announced be
 ends a worker a second time is known, and is refused by itself.
 """
 
-import asyncio
 import itertools
-import socket
 import time
 from collections.abc import Callable, Sequence
 from contextlib import suppress
 from typing import Any
 
 from horngate.contract import errors
-from horngate.contract.errors import DeadlineExceeded, HorngateError, InternalError, NotFound, Unavailable
-from horngate.server.frames.arena import ARENA_BYTES, Arena
-from horngate.server.frames.channel import Channel, ChannelClosed, Frame
+from horngate.contract.errors import (
+    DeadlineExceeded,
+    HorngateError,
+    InternalError,
+    NotFound,
+    ResourceExhausted,
+    Unavailable,
+)
+from horngate.server.frames.channel import Frame
 from horngate.server.gateway.infer import Call, write_answer
-from horngate.server.gateway.routes import Routes, WorkerAddress
+from horngate.server.gateway.routes import Entry, Routes
+from horngate.server.gateway.schedule import Ride
+from horngate.server.gateway.worker_link import WorkerLink
 from horngate.server.logs import logger
 
 HOLD_S = 60.0
@@ -26,101 +32,6 @@ MAX_TRIES = 16
 SWEEP_S = 0.05
 
 Answered = Callable[[Call, bytes | HorngateError], None]
-
-
-class WorkerLink:
-    """A connection to one incarnation of a worker. The gateway's event loop owns it."""
-
-    def __init__(
-        self, address: WorkerAddress, on_frames: Callable[["WorkerLink", list[Frame]], None]
-    ) -> None:
-        self.address = address
-        self.calls: dict[int, Call] = {}
-        self.running: set[int] = set()
-        self.rows = 0
-        self._on_frames = on_frames
-        sock = socket.socket(socket.AF_UNIX)
-        sock.connect(address.path)
-        self._arena = Arena(ARENA_BYTES)
-        self._channel = Channel(sock, self._arena)
-        self._outgoing: list[Any] = []
-        self._release: list[int] = []
-        self._cancelled: list[int] = []
-        self._scheduled = False
-        self._loop = asyncio.get_running_loop()
-        self._loop.add_reader(self._channel.fileno(), self._readable)
-
-    def send(self, call: Call) -> None:
-        """Put a call into the next frame; calls of the same turn of the loop share one."""
-        self.calls[call.number] = call
-        self.rows += call.rows
-        call.payloads = [self._channel.put(raw) for _, raw in call.tensors]
-        tensors = [[shape, payload] for (shape, _), payload in zip(call.tensors, call.payloads, strict=True)]
-        handle, alone = call.entry.handle, call.deaths > 0
-        self._outgoing.append([call.number, handle, call.outputs, call.rows, call.deadline_s, alone, tensors])
-        self._schedule()
-
-    def cancel(self, number: int) -> None:
-        """Tell the worker that nobody waits; its reply still comes, and gives the memory back."""
-        self._cancelled.append(number)
-        self._schedule()
-
-    def take(self, number: int) -> Call | None:
-        """Remove a call that is answered, and give back its memory."""
-        call = self.calls.pop(number, None)
-        if call is not None:
-            self.running.discard(number)
-            self.rows -= call.rows
-            for payload in call.payloads:
-                self._channel.free(payload)
-        return call
-
-    def get(self, payload: Any) -> Any:
-        """The bytes of an output; what lies in the worker's arena is released with the next frame."""
-        if not isinstance(payload, bytes):
-            self._release.append(payload[0])
-            self._schedule()
-        return self._channel.get(payload)
-
-    def close(self) -> None:
-        """Stop listening; the calls stay in `calls`."""
-        with suppress(ValueError, OSError):
-            self._loop.remove_reader(self._channel.fileno())
-            self._loop.remove_writer(self._channel.fileno())
-        self._channel.close()
-        self._arena.close()
-
-    def _schedule(self) -> None:
-        if not self._scheduled:
-            self._scheduled = True
-            self._loop.call_soon(self._flush)
-
-    def _flush(self) -> None:
-        self._scheduled = False
-        if self._outgoing:
-            self._channel.send(["requests", self._outgoing])
-            self._outgoing = []
-        if self._release:
-            self._channel.send(["release", self._release])
-            self._release = []
-        if self._cancelled:
-            self._channel.send(["cancel", self._cancelled])
-            self._cancelled = []
-        try:
-            done = self._channel.flush()
-        except (ChannelClosed, ValueError):
-            return  # The reader sees the end of the stream and tells.
-        if done:
-            self._loop.remove_writer(self._channel.fileno())
-        else:
-            self._loop.add_writer(self._channel.fileno(), self._flush)
-
-    def _readable(self) -> None:
-        try:
-            frames = self._channel.receive()
-        except ChannelClosed:
-            frames = [["closed"]]
-        self._on_frames(self, frames)
 
 
 class Links:
@@ -164,13 +75,24 @@ class Links:
             self._resubmit(call)
 
     def submit(self, call: Call) -> None:
-        """Send a call to the least busy worker that has its model, or hold it until there is one."""
+        """Send a call to the worker that has least to do before it, or hold it until there is one.
+
+        Of workers that are all idle, each has its turn: the first in the table would else have all of it.
+        """
         call.number = call.number or next(self._numbers)
-        links = [self._links[name] for name in call.entry.workers if name in self._links]
+        links = self._of(call.entry)
         if links:
-            min(links, key=lambda link: link.rows).send(call)
+            min(links, key=lambda link: (link.ahead_s, link.sent)).send(call)
         else:
             self._held.append(call)
+
+    def refusal(self, entry: Entry) -> ResourceExhausted | None:
+        """Why a call would be turned away now: every worker's queue for it was full a moment ago."""
+        refusals = [link.refuses(entry.handle) for link in self._of(entry)]
+        return refusals[0] if refusals and all(refusals) else None
+
+    def _of(self, entry: Entry) -> list[WorkerLink]:
+        return [self._links[name] for name in entry.workers if name in self._links]
 
     def cancel(self, call: Call) -> None:
         """The caller is gone: rows of the call that have not begun to run never will."""
@@ -204,19 +126,25 @@ class Links:
             elif kind == "replies":
                 for reply in rest[0]:
                     self._on_reply(link, reply)
+                link.hear(rest[1])
             elif kind == "running":
                 link.running.update(rest[0])
 
     def _on_reply(self, link: WorkerLink, reply: Sequence[Any]) -> None:
-        number, error, outputs, _timings = reply
+        number, error, outputs, timings = reply
         call = link.take(number)
         raws = [link.get(payload) for _, payload in outputs]
         if call is None or call.answered:
             return
         if error is None:
-            self._answer(call, write_answer(call, [shape for shape, _ in outputs], raws))
+            ride = Ride(*timings, worker=link.address.name) if call.timings else None
+            self._answer(call, write_answer(call, [shape for shape, _ in outputs], raws, ride))
         elif error[0] == NotFound.__name__:
             self._try_again(call)
+        elif error[0] == ResourceExhausted.__name__:
+            refusal = ResourceExhausted(error[1], retry_after_s=error[2], reason=error[3])
+            link.refused(call.entry.handle, refusal)
+            self._answer(call, refusal)
         else:
             self._answer(call, getattr(errors, error[0], InternalError)(error[1]))
 

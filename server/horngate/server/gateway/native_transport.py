@@ -16,7 +16,7 @@ import grpc
 from pygrpc_native import EVENT_CALL, NativeGrpcFront
 
 from horngate.contract.errors import HorngateError
-from horngate.oip.status import code_of
+from horngate.oip.status import code_of, trailers_of
 from horngate.server.gateway.core import METHODS, Gateway
 from horngate.server.gateway.grpcio_transport import GrpcioTransport
 from horngate.server.gateway.infer import Call
@@ -92,6 +92,6 @@ class NativeTransport:
         self._calls.pop(number, None)
         self._unanswered -= 1
         if isinstance(result, HorngateError):
-            self._front.fail(number, code_of(result).value[0], str(result))
+            self._front.fail(number, code_of(result).value[0], str(result), trailers_of(result))
         else:
             self._front.respond(number, result)

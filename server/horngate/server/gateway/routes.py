@@ -50,6 +50,11 @@ class Entry:
         """The most rows that run together."""
         return int(self.report.get("cap", 1))
 
+    @property
+    def row_s(self) -> float:
+        """What a row is expected to take of a device, in batches of the size that runs fastest."""
+        return float(self.report.get("row_s", 0.0))
+
     def output(self, name: str) -> TensorSpec:
         """The tensor of that requestable name. InvalidRequest, with the nearest names, if there is none."""
         found = self.spec.requestable.get(name)

@@ -2,12 +2,13 @@
 
 import time
 from collections.abc import Iterable, Mapping
-from dataclasses import dataclass, field
+from dataclasses import asdict, dataclass, field
 from pathlib import Path
 from typing import Any
 
 from horngate.contract.errors import InternalError
 from horngate.server.artifact import Artifact
+from horngate.server.settings import QueueSettings
 from horngate.server.supervisor.reconcile import TRANSITIONS, Seen, State
 from horngate.server.supervisor.repository import Source
 
@@ -66,8 +67,8 @@ class Instance:
             self.family = KERAS
         self.move(State.BUILT)
 
-    def load_order(self) -> dict[str, Any]:
-        """What a worker is told, in LoadOrder's fields."""
+    def load_order(self, queue: QueueSettings) -> dict[str, Any]:
+        """What a worker is told, in LoadOrder's fields; `queue` is for models without settings of their own."""
         config = self.source.config
         return {
             "handle": self.handle,
@@ -76,6 +77,7 @@ class Instance:
             "folder": str(self.folder),
             "engine": "keras" if self.family == KERAS else config.engine,
             "max_rows": config.max_rows,
+            "queue": asdict(config.queue or queue),
         }
 
 

@@ -159,7 +159,7 @@ class Supervisor:
             return
         instance.move(State.LOADING)
         instance.stage = "choosing the fastest engine"
-        self._fleet.tell_worker(instance.family, "load", instance.load_order())
+        self._fleet.tell_worker(instance.family, "load", instance.load_order(self.settings.queue))
         self._publish()
 
     def _retire(self, instance: Instance) -> None:
@@ -226,7 +226,7 @@ class Supervisor:
         """Give a worker that is new, or again new, everything that its family serves."""
         for instance in self._of(family):
             if instance.state is State.READY:
-                self._fleet.tell_worker(family, "load", instance.load_order())
+                self._fleet.tell_worker(family, "load", instance.load_order(self.settings.queue))
             elif instance.state is State.RETIRING:
                 self._remove(instance)
         self._changed.set()

@@ -1,17 +1,28 @@
 """What the scheduler decided, performed: batches started, their outputs dealt out, requests ended."""
 
+import math
 import time
 from collections import Counter
 from collections.abc import Callable, Mapping
 from contextlib import suppress
+from typing import cast
 
-from horngate.contract.errors import DeadlineExceeded, HorngateError, InternalError, InvalidRequest
+from horngate.contract.errors import (
+    DeadlineExceeded,
+    HorngateError,
+    InternalError,
+    InvalidRequest,
+    ResourceExhausted,
+)
+from horngate.server.costs import Cost, Curve
 from horngate.server.frames.channel import ChannelClosed
 from horngate.server.metrics import WorkerMetrics
+from horngate.server.worker.bounds import Asked, Line, refusal
 from horngate.server.worker.engines import Array, Program
 from horngate.server.worker.models import ServedModel
 from horngate.server.worker.queues import Queues
 from horngate.server.worker.runner import Runner
+from horngate.server.worker.scheduler import Decision
 from horngate.server.worker.work import Batch, Share, Work, merge
 
 BATCHES_AHEAD = 2
@@ -30,12 +41,16 @@ class Batcher:
         metrics: WorkerMetrics,
     ) -> None:
         self.batches_run = 0
+        self.rows_run: Counter[str] = Counter()
         self._models = models
         self._metrics = metrics
         # Invariant: a Work with rows that have no batch is in _queues; _under_way counts batches by model.
-        self._queues = Queues()
+        self._queues: Queues[Work] = Queues()
+        self._costs: dict[tuple[str, tuple[str, ...]], Cost] = {}
         self._under_way: Counter[str] = Counter()
+        self._running_s = 0.0
         self._alone_under_way = False
+        self._wake_s = math.inf
         self._runner = Runner(lambda batches: deliver(lambda: self._finished(batches)))
 
     def __bool__(self) -> bool:
@@ -52,18 +67,71 @@ class Batcher:
         """The models that somebody waits for."""
         return self._queues.handles | {handle for handle, count in self._under_way.items() if count}
 
+    @property
+    def wake_s(self) -> float:
+        """When `dispatch` has to be called next, if nothing happens before."""
+        return min(self._wake_s, self._queues.next_deadline_s or math.inf)
+
+    def oldest_s(self, handle: str) -> float | None:
+        """When the request of a model that has waited longest arrived; None if none waits."""
+        return self._queues.oldest_s(handle)
+
+    @property
+    def ahead_s(self) -> float:
+        """What waits and what runs, in expected seconds of the device."""
+        return self._running_s + self._queues.expected_s
+
+    def welcome(self, model: ServedModel) -> None:
+        """Prepare a model's account, as its settings say."""
+        flow = self._queues.flow(model.order.handle)
+        flow.max_delay_s = model.order.queue.max_delay_s
+        flow.weight = model.order.queue.weight
+
+    def forget(self, handle: str) -> None:
+        """Drop what is known of a model that is unloaded."""
+        self._queues.forget(handle)
+        self.rows_run.pop(handle, None)
+        for key in [key for key in self._costs if key[0] == handle]:
+            del self._costs[key]
+
+    def row_s(self, model: ServedModel) -> float:
+        """What a row of a model is expected to take in batches of the size that runs fastest."""
+        return self._cost(model, model.outputs).row_s(model.dispatch_rows)
+
+    def refusal(self, model: ServedModel, asked: Asked) -> ResourceExhausted | None:
+        """Why a request may not wait here, if it may not."""
+        flow = self._queues.flow(model.order.handle)
+        if not flow.rows:
+            return None
+        line = Line(
+            rows=flow.rows,
+            bytes=flow.bytes,
+            rows_ahead=flow.order.rows_ahead(asked.priority),
+            limit=model.dispatch_rows,
+            row_s=self.row_s(model),
+        )
+        return refusal(model.order.name, asked, line, model.order.queue)
+
     def queue(self, model: ServedModel, work: Work, program: Program) -> None:
         """Let a work wait for its batch."""
         shapes = tuple(array.shape[1:] for array in work.inputs) if model.free_axes else ()
-        self._queues.add((work.handle, work.outputs, shapes), work, program, model.limit(shapes))
+        self._queues.add(
+            work.handle,
+            work,
+            shapes=shapes,
+            outputs=work.outputs,
+            cost=self._cost(model, work.outputs),
+            limit=model.limit(shapes),
+            program=program,
+        )
 
     def drop(self, work: Work) -> None:
         """Nobody is there to be answered: what waits of a work never runs."""
-        self._queues.remove(work)
+        self._queues.remove(work.handle, work)
 
     def end(self, work: Work, error: HorngateError) -> None:
         """Answer with an error: at once, or when the rows that run have done so. What waits never runs."""
-        self._queues.remove(work)
+        self._queues.remove(work.handle, work)
         work.rows = 0
         work.error = work.error or error
         if work.is_done and work.owner.open and work.request in work.owner.works:
@@ -71,33 +139,56 @@ class Batcher:
 
     def dispatch(self) -> None:
         """Start batches: at once on an idle device; ahead of time only what waiting could not make larger."""
+        for work in self._queues.expired(time.monotonic()):
+            self._end_late(work)
+        self._wake_s = math.inf
         while (ahead := self._under_way.total()) < BATCHES_AHEAD and not self._alone_under_way:
             if ahead and not self._queues.any_full:
                 return
             decision = self._queues.plan(time.monotonic())
             for work in decision.expired:
-                waited_s = time.monotonic() - work.arrived_s
-                self.end(work, DeadlineExceeded(f"the deadline passed after {waited_s:.3f} s in the queue"))
-            if not decision.batch or (ahead and (not decision.full or decision.batch[0][0].alone)):
+                self._end_late(work)
+            if decision.batch and not (ahead and (not decision.full or decision.batch[0][0].alone)):
+                self._start(decision)
+            elif not decision.expired:
+                self._wake_s = decision.wait_until_s
                 return
-            self._start(decision.batch)
 
-    def _start(self, taken: tuple[tuple[Work, int], ...]) -> None:
+    def _start(self, decision: Decision[Work]) -> None:
         now_s = time.monotonic()
-        first = taken[0][0]
-        program = self._queues.program(first)
+        first = decision.batch[0][0]
         shares = []
-        for work, rows in taken:
+        for work, rows in decision.batch:
             start = work.total_rows - work.rows
             shares.append(Share(work=work, start=start, stop=start + rows))
             work.running_rows += rows
             work.dispatched_s = work.dispatched_s or now_s
-            self._queues.take(work, rows)
+        ride = self._queues.begin(first.handle, decision)
         if first.alone:
             self._announce(first)
-        inputs = merge(self._models[first.handle].input_names, shares)
         self._under_way[first.handle] += 1
-        self._runner.run(Batch(handle=first.handle, program=program, shares=shares, inputs=inputs))
+        self._running_s += ride.charged_s
+        self._runner.run(
+            Batch(
+                handle=first.handle,
+                program=cast(Program, ride.program),
+                names=ride.names,
+                charged_s=ride.charged_s,
+                shares=shares,
+                inputs=merge(self._models[first.handle].input_names, shares),
+            )
+        )
+
+    def _end_late(self, work: Work) -> None:
+        waited_s = time.monotonic() - work.arrived_s
+        self.end(work, DeadlineExceeded(f"the deadline passed after {waited_s:.3f} s in the queue"))
+
+    def _cost(self, model: ServedModel, outputs: tuple[str, ...]) -> Cost:
+        key = (model.order.handle, outputs)
+        cost = self._costs.get(key)
+        if cost is None:
+            cost = self._costs[key] = Cost(Curve(model.calibration.curve))
+        return cost
 
     def _announce(self, work: Work) -> None:
         # Sent before the batch starts: should it end this process, the gateway knows what it was.
@@ -114,7 +205,11 @@ class Batcher:
             model = self._models[batch.handle]
             self._metrics.batch_rows.labels(*model.labels).observe(batch.rows)
             self._metrics.compute.labels(*model.labels).observe(batch.compute_s)
+            self._running_s -= batch.charged_s
+            self.rows_run[batch.handle] += batch.rows
+            self._queues.settle(batch.handle, batch.charged_s, batch.compute_s)
             if batch.fault is None:
+                self._cost(model, batch.names).learn(batch.rows, batch.compute_s)
                 for share, outputs in zip(batch.shares, batch.split(), strict=True):
                     self._add_part(share, outputs, batch, model)
             else:

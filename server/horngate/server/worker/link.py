@@ -5,7 +5,7 @@ from typing import Any
 
 import numpy as np
 
-from horngate.contract.errors import HorngateError
+from horngate.contract.errors import HorngateError, ResourceExhausted
 from horngate.oip.codec import encode_tensor
 from horngate.server.frames.arena import ARENA_BYTES, Arena
 from horngate.server.frames.channel import Channel
@@ -37,19 +37,23 @@ class GatewayLink:
             self._replies.append([work.request, None, outputs, timings])
 
     def refuse(self, request: int, error: HorngateError) -> None:
-        """Queue an error as the answer."""
+        """Queue an error as the answer, with when to ask again if it says so."""
         self.works.pop(request, None)
-        self._replies.append([request, [type(error).__name__, str(error)], [], []])
+        told = [error.retry_after_s, error.reason] if isinstance(error, ResourceExhausted) else []
+        self._replies.append([request, [type(error).__name__, str(error), *told], [], []])
 
     def release(self, offsets: list[int]) -> None:
         """The gateway has read these outputs."""
         for offset in offsets:
             self._arena.free(offset)
 
-    def flush(self) -> bool:
-        """Send what is queued; True when all of it is out. ChannelClosed if the gateway is gone."""
+    def flush(self, ahead_s: float) -> bool:
+        """Send what is queued, with the seconds of work ahead; True when all of it is out.
+
+        ChannelClosed if the gateway is gone.
+        """
         if self._replies:
-            self.channel.send(["replies", self._replies])
+            self.channel.send(["replies", self._replies, ahead_s])
             self._replies = []
         return self.channel.flush()
 

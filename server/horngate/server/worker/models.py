@@ -4,8 +4,8 @@ import math
 import threading
 import time
 from collections import OrderedDict
-from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, field
 from functools import partial
 from pathlib import Path
 from queue import SimpleQueue
@@ -13,6 +13,7 @@ from typing import Any
 
 from horngate.server import memory
 from horngate.server.artifact import Artifact, forget_derived, program_file
+from horngate.server.settings import QueueSettings
 from horngate.server.worker.calibration import Calibration, calibrate, candidates, check
 from horngate.server.worker.engines import Program, engine_named
 
@@ -29,6 +30,12 @@ class LoadOrder:
     folder: str
     engine: str = "auto"
     max_rows: int | None = None
+    queue: QueueSettings = field(default_factory=QueueSettings)
+
+    @classmethod
+    def from_plain(cls, data: Mapping[str, Any]) -> "LoadOrder":
+        """Read what the supervisor sends."""
+        return cls(**{**data, "queue": QueueSettings(**data["queue"])})
 
 
 class ServedModel:

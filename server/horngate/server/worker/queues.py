@@ -1,74 +1,140 @@
-"""The requests that wait, by what may ride in one batch."""
+"""All that waits on a device: flows by model, deadlines, and the accounts that keep the models' turns fair."""
 
-from collections import deque
+from collections.abc import Hashable
+from dataclasses import dataclass
+from typing import Generic, cast
 
-from horngate.server.worker.engines import Program
-from horngate.server.worker.scheduler import Decision, QueueKey, plan
-from horngate.server.worker.work import Work
+from horngate.server.costs import Cost
+from horngate.server.deadlines import Deadlines
+from horngate.server.worker.lanes import Flow, Lane, Q
+from horngate.server.worker.scheduler import Decision, plan
 
 
-class Queues:
-    """Works with rows that have no batch, in order of arrival. The worker's main thread owns it."""
+@dataclass(frozen=True, kw_only=True)
+class Ride:
+    """What a batch runs on, the names of its outputs, and what its model was charged, for `settle`."""
+
+    program: object
+    names: tuple[str, ...]
+    charged_s: float
+
+
+class Queues(Generic[Q]):
+    """Requests with rows that have no batch. One thread owns it: the worker's main one, or a simulator."""
 
     def __init__(self) -> None:
-        # Invariant: every queue holds a work, and the other dicts have the same keys as _queues.
-        self._queues: dict[QueueKey, deque[Work]] = {}
-        self._programs: dict[QueueKey, Program] = {}
-        self._limits: dict[QueueKey, int] = {}
-        self._rows: dict[QueueKey, int] = {}
+        # Invariant: a flow is in _waiting while it holds a request; _clock_s is the account of the flow that
+        # had the last turn, from which one that was idle begins.
+        self._flows: dict[str, Flow[Q]] = {}
+        self._waiting: dict[str, Flow[Q]] = {}
+        self._deadlines: Deadlines[Q] = Deadlines()
+        self._clock_s = 0.0
 
     def __bool__(self) -> bool:
-        return bool(self._queues)
+        return bool(self._waiting)
 
     @property
     def rows(self) -> int:
         """Rows that wait."""
-        return sum(self._rows.values())
+        return sum(flow.rows for flow in self._waiting.values())
+
+    @property
+    def expected_s(self) -> float:
+        """What all that waits is expected to take, in whole batches."""
+        return sum(flow.expected_s for flow in self._waiting.values())
 
     @property
     def handles(self) -> set[str]:
         """The models that somebody waits for."""
-        return {queue[0].handle for queue in self._queues.values()}
+        return set(self._waiting)
 
     @property
     def any_full(self) -> bool:
-        """Whether some queue holds a whole batch."""
-        return any(rows >= self._limits[key] for key, rows in self._rows.items())
+        """Whether some lane holds a whole batch."""
+        return any(flow.full_lane is not None for flow in self._waiting.values())
 
-    def add(self, key: QueueKey, work: Work, program: Program, limit: int) -> None:
-        """Queue a work; batches of this queue have at most `limit` rows and run on `program`.
+    @property
+    def next_deadline_s(self) -> float | None:
+        """When `expired` has to be asked next."""
+        return self._deadlines.next_s
 
-        The queue keeps its program, so that the model may give it up for others meanwhile.
+    def oldest_s(self, handle: str) -> float | None:
+        """When the request of a model that has waited longest arrived; None if none waits."""
+        flow = self._waiting.get(handle)
+        return flow.order.oldest_s if flow is not None else None
+
+    def flow(self, handle: str) -> Flow[Q]:
+        """A model's flow, made if it is not there."""
+        flow = self._flows.get(handle)
+        if flow is None:
+            flow = self._flows[handle] = Flow()
+        return flow
+
+    def forget(self, handle: str) -> None:
+        """Drop the account of a model that is unloaded."""
+        self._flows.pop(handle, None)
+
+    def add(
+        self,
+        handle: str,
+        item: Q,
+        *,
+        shapes: Hashable,
+        outputs: tuple[str, ...],
+        cost: Cost,
+        limit: int,
+        program: object = None,
+    ) -> None:
+        """Queue a request; batches of its lane have at most `limit` rows and run on `program`.
+
+        The lane keeps its program, so that the model may give it up for others meanwhile.
         """
-        work.queue = key
-        self._programs[key] = program
-        self._queues.setdefault(key, deque()).append(work)
-        self._limits[key] = limit
-        self._rows[key] = self._rows.get(key, 0) + work.rows
+        flow = self.flow(handle)
+        if not flow.rows:
+            flow.used_s = max(flow.used_s, self._clock_s)
+            self._waiting[handle] = flow
+        lane = flow.lane(shapes, outputs, cost)
+        if not lane.rows:
+            lane.row_s = cost.row_s(limit)
+        lane.limit, lane.program = limit, program
+        flow.add(lane, item)
+        if item.deadline_s is not None:
+            self._deadlines.add(item, item.deadline_s)
 
-    def program(self, work: Work) -> Program:
-        """What a waiting work runs on."""
-        return self._programs[work.queue]
-
-    def plan(self, now_s: float) -> Decision[Work]:
+    def plan(self, now_s: float) -> Decision[Q]:
         """The next batch, as the scheduler decides it; nothing is taken yet."""
-        return plan(self._queues, self._limits, now_s)
+        return plan(self._waiting.values(), now_s)
 
-    def take(self, work: Work, rows: int) -> None:
-        """Take the first `rows` waiting rows of a work out."""
-        work.rows -= rows
-        self._rows[work.queue] -= rows
-        if work.rows == 0:
-            self._leave(work)
+    def begin(self, handle: str, decision: Decision[Q]) -> Ride:
+        """Take a batch's rows out, and charge its model."""
+        flow, lane = self._flows[handle], cast(Lane[Q], decision.lane)
+        self._clock_s = max(self._clock_s, flow.used_s)
+        charged_s = lane.cost_s(sum(rows for _, rows in decision.batch))
+        flow.used_s += charged_s / flow.weight
+        for item, rows in decision.batch:
+            self._take(handle, item, rows)
+        return Ride(program=lane.program, names=lane.names, charged_s=charged_s)
 
-    def remove(self, work: Work) -> None:
-        """Take all that waits of a work out, if anything does."""
-        if work.rows and work in self._queues.get(work.queue, ()):
-            self.take(work, work.rows)
+    def settle(self, handle: str, charged_s: float, took_s: float) -> None:
+        """Correct a model's account once its batch has run."""
+        flow = self._flows.get(handle)
+        if flow is not None:
+            flow.used_s += (took_s - charged_s) / flow.weight
 
-    def _leave(self, work: Work) -> None:
-        queue = self._queues[work.queue]
-        queue.remove(work)
-        if not queue:
-            for table in (self._queues, self._programs, self._limits, self._rows):
-                del table[work.queue]
+    def remove(self, handle: str, item: Q) -> None:
+        """Take all that waits of a request out, if anything does."""
+        flow = self._waiting.get(handle)
+        if flow is not None and flow.lane_of(item) is not None:
+            self._take(handle, item, item.rows)
+
+    def expired(self, now_s: float) -> list[Q]:
+        """The requests whose deadlines have passed since; they wait until they are removed."""
+        return self._deadlines.passed(now_s)
+
+    def _take(self, handle: str, item: Q, rows: int) -> None:
+        flow = self._waiting[handle]
+        flow.take(item, rows)
+        if item.rows == 0 and item.deadline_s is not None:
+            self._deadlines.remove(item, item.deadline_s)
+        if not flow.rows:
+            del self._waiting[handle]

@@ -6,11 +6,13 @@ from typing import Any
 
 from horngate.contract.errors import DeadlineExceeded, HorngateError, InternalError, NotFound
 from horngate.oip.codec import decode_tensor
-from horngate.server.frames.channel import Channel, Frame
+from horngate.server.frames.channel import Channel, Frame, Payload
 from horngate.server.worker.batcher import Batcher
+from horngate.server.worker.bounds import Asked
 from horngate.server.worker.engines import Array, Program
 from horngate.server.worker.link import GatewayLink
 from horngate.server.worker.models import ServedModel
+from horngate.server.worker.scheduler import rank_s
 from horngate.server.worker.shelf import Shelf
 from horngate.server.worker.work import Work
 
@@ -37,13 +39,22 @@ class Reception:
 
     def receive(self, link: GatewayLink, item: Frame) -> None:
         """Take a request in; one that cannot be run is refused at once."""
-        request, handle, names, rows, deadline_s, alone, tensors = item
+        request, handle, names, rows, deadline_s, alone, priority, tensors = item
         model = self._shelf.models.get(handle)
         if model is None:
             if handle in self._shelf.arriving:
                 self._shelf.arriving[handle].append((link, item))
             else:
                 link.refuse(request, NotFound(f"this worker does not hold {handle}"))
+            return
+        now_s = time.monotonic()
+        left_s = None if deadline_s is None else deadline_s - now_s
+        size = sum(_size(payload) for _, payload in tensors)
+        asked = Asked(rows=rows, bytes=size, priority=priority, left_s=left_s)
+        # One that a worker has ended over was taken before, and is not turned away now.
+        refused = None if alone else self._batcher.refusal(model, asked)
+        if refused is not None:
+            link.refuse(request, refused)
             return
         try:
             inputs = _inputs(link.channel, model, tensors)
@@ -58,9 +69,12 @@ class Reception:
             inputs=inputs,
             total_rows=rows,
             rows=rows,
-            arrived_s=time.monotonic(),
+            arrived_s=now_s,
             deadline_s=deadline_s,
             alone=alone,
+            bytes=size,
+            priority=priority,
+            rank_s=rank_s(now_s, priority),
         )
         program = model.program(work.outputs)
         if program is None:
@@ -89,6 +103,10 @@ class Reception:
                 self._batcher.end(work, InternalError(f"outputs {', '.join(outputs)}: {result}"))
             else:
                 self._batcher.queue(model, work, result)
+
+
+def _size(payload: Payload) -> int:
+    return len(payload) if isinstance(payload, bytes) else payload[1]
 
 
 def _inputs(channel: Channel, model: ServedModel, tensors: list[Any]) -> list[Array]:

@@ -7,6 +7,7 @@ from typing import Any
 from horngate.contract.errors import Unavailable
 from horngate.server.frames.channel import Frame
 from horngate.server.metrics import WorkerMetrics
+from horngate.server.worker.batcher import Batcher
 from horngate.server.worker.link import GatewayLink
 from horngate.server.worker.models import Background, LoadOrder, ServedModel
 
@@ -16,27 +17,28 @@ DEVICE = "cpu"
 class Shelf:
     """The models that a worker holds. The main thread owns it; loading itself runs on the loader's thread.
 
-    `tell` sends the supervisor a frame; `deliver` has something called on the main thread; `batches_run` counts;
-    `receive` takes a request again that came while its model was loaded.
+    `models` is what it holds, by handle, and what `batcher` reads. `tell` sends the supervisor a frame; `deliver`
+    has something called on the main thread; `receive` takes a request again that came while its model was loaded.
     """
 
     def __init__(
         self,
+        models: dict[str, ServedModel],
+        batcher: Batcher,
         *,
         tell: Callable[..., None],
         deliver: Callable[[Callable[[], None]], None],
-        batches_run: Callable[[], int],
         receive: Callable[[GatewayLink, Frame], None],
         metrics: WorkerMetrics,
     ) -> None:
         self.loader = Background(deliver)
-        self.models: dict[str, ServedModel] = {}
+        self.models = models
         # Invariant: a handle is in arriving from its order until it is in models or has failed.
         self.arriving: dict[str, list[tuple[GatewayLink, Frame]]] = {}
         self._retiring: set[str] = set()
+        self._batcher = batcher
         self._tell = tell
         self._deliver = deliver
-        self._batches_run = batches_run
         self._receive = receive
         self._metrics = metrics
 
@@ -46,7 +48,7 @@ class Shelf:
 
         def load() -> ServedModel:
             self._deliver(partial(self._tell, "loading", order.handle))
-            return ServedModel.load(order, self._batches_run)
+            return ServedModel.load(order, lambda: self._batcher.batches_run)
 
         self.loader.do(load, partial(self._loaded, order))
 
@@ -61,6 +63,7 @@ class Shelf:
         for handle in self._retiring - self.arriving.keys() - set(busy()):
             self._retiring.discard(handle)
             model = self.models.pop(handle, None)
+            self._batcher.forget(handle)
             if model is not None and not any(other.labels == model.labels for other in self.models.values()):
                 self._metrics.memory.labels(*model.labels, DEVICE).set(0)
             self._tell("gone", handle)
@@ -74,13 +77,14 @@ class Shelf:
                 link.refuse(item[0], error)
             return
         self.models[order.handle] = result
+        self._batcher.welcome(result)
         self._measure(result)
         self._tell("loaded", order.handle, self._report(result))
         for link, item in early:
             self._receive(link, item)
 
     def _report(self, model: ServedModel) -> dict[str, Any]:
-        return model.report() | {"device": DEVICE}
+        return model.report() | {"device": DEVICE, "row_s": self._batcher.row_s(model)}
 
     def _measure(self, model: ServedModel) -> None:
         self._metrics.cap.labels(*model.labels).set(model.cap)

@@ -1,7 +1,7 @@
 """Requests inside a worker, and the batches that their rows are merged into."""
 
-from collections.abc import Hashable, Sequence
-from dataclasses import dataclass, field
+from collections.abc import Sequence
+from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING
 
 import numpy as np
@@ -31,7 +31,9 @@ class Work:
     arrived_s: float
     deadline_s: float | None
     alone: bool
-    queue: Hashable = None
+    bytes: int
+    priority: int
+    rank_s: float
     running_rows: int = 0
     dispatched_s: float = 0.0
     compute_s: float = 0.0
@@ -67,10 +69,16 @@ class Share:
 
 @dataclass(slots=True, eq=False, kw_only=True)
 class Batch:
-    """Rows that run together. The runner fills `outputs` or `fault`, and `compute_s`."""
+    """Rows that run together. The runner fills `outputs` or `fault`, and `compute_s`.
+
+    `names` are the program's outputs, of which each request gets those that it asked for. `charged_s` is what
+    the model's account was charged.
+    """
 
     handle: str
     program: Program
+    names: tuple[str, ...]
+    charged_s: float
     shares: list[Share]
     inputs: dict[str, Array]
     outputs: list[Array] = field(default_factory=list)
@@ -88,19 +96,26 @@ class Batch:
         return self.shares[0].work.alone
 
     def split(self) -> list[list[Array]]:
-        """Each share's part of the outputs, views, in the order of the shares."""
+        """Each share's part of the outputs that it asked for, views, in the order of the shares."""
         parts = []
         start = 0
         for share in self.shares:
-            parts.append([output[start : start + share.rows] for output in self.outputs])
+            outputs = self._asked(share.work)
+            parts.append([output[start : start + share.rows] for output in outputs])
             start += share.rows
         return parts
+
+    def _asked(self, work: Work) -> list[Array]:
+        if work.outputs == self.names:
+            return self.outputs
+        return [self.outputs[self.names.index(name)] for name in work.outputs]
 
     def singles(self) -> list["Batch"]:
         """The same shares, each as a batch of its own: after a fault, so that only its cause suffers."""
         names = list(self.inputs)
+        charged_s = self.charged_s / len(self.shares)
         return [
-            Batch(handle=self.handle, program=self.program, shares=[share], inputs=merge(names, [share]))
+            replace(self, charged_s=charged_s, fault=None, shares=[share], inputs=merge(names, [share]))
             for share in self.shares
         ]
 

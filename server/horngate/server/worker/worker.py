@@ -19,11 +19,10 @@ from horngate.server.frames.channel import Channel, ChannelClosed, Frame
 from horngate.server.metrics import WorkerMetrics
 from horngate.server.worker.batcher import Batcher
 from horngate.server.worker.link import GatewayLink
-from horngate.server.worker.models import LoadOrder
+from horngate.server.worker.meter import TICK_S, Meter
+from horngate.server.worker.models import LoadOrder, ServedModel
 from horngate.server.worker.reception import Reception
 from horngate.server.worker.shelf import DEVICE, Shelf
-
-TICK_S = 0.05
 
 
 class Worker:
@@ -41,17 +40,18 @@ class Worker:
         self._wake_fd = os.eventfd(0, os.EFD_NONBLOCK)
         self._outcomes: deque[Callable[[], None]] = deque()
         self._links: set[GatewayLink] = set()
+        models: dict[str, ServedModel] = {}
+        self._batcher = Batcher(models, self._deliver, self._metrics)
         self._shelf = Shelf(
+            models,
+            self._batcher,
             tell=self._tell,
             deliver=self._deliver,
-            batches_run=lambda: self._batcher.batches_run,
             receive=self._receive,
             metrics=self._metrics,
         )
-        self._batcher = Batcher(self._shelf.models, self._deliver, self._metrics)
         self._reception = Reception(self._shelf, self._batcher)
-        self._measured_s = 0.0
-        self._queued_rows = 0
+        self._meter = Meter(self._metrics, self._batcher, models, DEVICE)
         self._stopping = False
 
     def run(self) -> None:
@@ -61,12 +61,18 @@ class Worker:
         self._selector.register(self._wake_fd, selectors.EVENT_READ, self._on_wake)
         self._tell("started", os.getpid())
         while not self._stopping:
-            for key, _ in self._selector.select(TICK_S if self._queued_rows or self._batcher else None):
+            for key, _ in self._selector.select(self._patience_s()):
                 key.data()
             self._batcher.dispatch()
             self._shelf.unload_idle(self._busy)
             self._flush()
-            self._measure()
+            self._meter.measure()
+
+    def _patience_s(self) -> float | None:
+        """How long nothing needs to be done, should nothing be heard; None for as long as that."""
+        if self._meter.is_idle and not self._batcher:
+            return None
+        return min(TICK_S, max(0.0, self._batcher.wake_s - time.monotonic()))
 
     def _busy(self) -> set[str]:
         return self._batcher.handles | self._reception.handles
@@ -81,7 +87,7 @@ class Worker:
             return
         for kind, *rest in frames:
             if kind == "load":
-                self._shelf.load(LoadOrder(**rest[0]))
+                self._shelf.load(LoadOrder.from_plain(rest[0]))
             elif kind == "retire":
                 self._shelf.retire(rest[0])
             elif kind == "stop":
@@ -133,7 +139,7 @@ class Worker:
     def _flush(self) -> None:
         for link in list(self._links):
             try:
-                done = link.flush()
+                done = link.flush(self._batcher.ahead_s)
             except ChannelClosed:
                 self._drop(link)
                 continue
@@ -153,10 +159,3 @@ class Worker:
             os.eventfd_read(self._wake_fd)
         while self._outcomes:
             self._outcomes.popleft()()
-
-    def _measure(self) -> None:
-        now_s = time.monotonic()
-        if now_s - self._measured_s >= TICK_S:
-            self._measured_s = now_s
-            self._queued_rows = self._batcher.rows
-            self._metrics.queued_rows.labels(DEVICE).set(self._queued_rows)

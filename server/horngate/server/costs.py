@@ -1,0 +1,56 @@
+"""What batches cost in seconds of a device: measured when the model was loaded, corrected as batches run."""
+
+from bisect import bisect_left
+from collections.abc import Mapping
+
+LEARNING_RATE = 0.1
+LEAST_BATCH_S = 1e-6
+ENOUGH_BATCHES = 4
+
+
+class Curve:
+    """Seconds by batch size: straight lines between what was measured, and beyond the largest in proportion."""
+
+    def __init__(self, rates: Mapping[int, float]) -> None:
+        """`rates` is rows a second by rows, at least one pair, as calibration measures it."""
+        self._rows = sorted(rates)
+        self._seconds = [rows / rates[rows] for rows in self._rows]
+
+    def seconds(self, rows: int) -> float:
+        """A batch's expected time on an idle device."""
+        at = bisect_left(self._rows, rows)
+        if at == len(self._rows):
+            return self._seconds[-1] * rows / self._rows[-1]
+        right_rows, right_s = self._rows[at], self._seconds[at]
+        if at == 0 or right_rows == rows:
+            return right_s
+        left_rows, left_s = self._rows[at - 1], self._seconds[at - 1]
+        return left_s + (right_s - left_s) * (rows - left_rows) / (right_rows - left_rows)
+
+
+class Cost:
+    """One program's cost: the model's curve times a factor that follows what its batches really took."""
+
+    def __init__(self, curve: Curve) -> None:
+        self._curve = curve
+        self._factor = 1.0
+        self._batches = 0
+
+    @property
+    def is_known(self) -> bool:
+        """Whether enough batches of this very program have run to compare it with another."""
+        return self._batches >= ENOUGH_BATCHES
+
+    def seconds(self, rows: int) -> float:
+        """What a batch of so many rows is expected to take."""
+        return max(LEAST_BATCH_S, self._curve.seconds(rows) * self._factor)
+
+    def row_s(self, limit: int) -> float:
+        """What a row is expected to take in batches of `limit` rows."""
+        return self.seconds(limit) / limit
+
+    def learn(self, rows: int, took_s: float) -> None:
+        """Take a batch's real time in; the first few count as much as all before them together."""
+        seen = took_s / max(LEAST_BATCH_S, self._curve.seconds(rows))
+        self._batches += 1
+        self._factor += (seen - self._factor) * max(LEARNING_RATE, 1 / self._batches)

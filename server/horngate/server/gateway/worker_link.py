@@ -1,0 +1,140 @@
+"""One connection of a gateway to a worker: calls out in frames, answers back, and how much is ahead there."""
+
+import asyncio
+import socket
+import time
+from collections.abc import Callable
+from contextlib import suppress
+from typing import Any
+
+from horngate.contract.errors import ResourceExhausted
+from horngate.server.frames.arena import ARENA_BYTES, Arena
+from horngate.server.frames.channel import Channel, ChannelClosed, Frame
+from horngate.server.gateway.infer import Call
+from horngate.server.gateway.routes import WorkerAddress
+
+FULL_SHARE = 0.2
+"""For this part of what a worker's refusal said, its queue is taken to be full still."""
+
+
+class WorkerLink:
+    """A connection to one incarnation of a worker. The gateway's event loop owns it."""
+
+    def __init__(
+        self, address: WorkerAddress, on_frames: Callable[["WorkerLink", list[Frame]], None]
+    ) -> None:
+        self.address = address
+        self.calls: dict[int, Call] = {}
+        self.running: set[int] = set()
+        # Seconds of the device: what our calls need, and what other gateways' did when we last heard.
+        self.sent = 0
+        self._ours_s = 0.0
+        self._others_s = 0.0
+        self._heard_s = 0.0
+        self._full_until_s: dict[str, tuple[float, ResourceExhausted]] = {}
+        self._on_frames = on_frames
+        sock = socket.socket(socket.AF_UNIX)
+        sock.connect(address.path)
+        self._arena = Arena(ARENA_BYTES)
+        self._channel = Channel(sock, self._arena)
+        self._outgoing: list[Any] = []
+        self._release: list[int] = []
+        self._cancelled: list[int] = []
+        self._scheduled = False
+        self._loop = asyncio.get_running_loop()
+        self._loop.add_reader(self._channel.fileno(), self._readable)
+
+    @property
+    def ahead_s(self) -> float:
+        """What a call that is sent now waits for, at the least. Others' work is being worked off meanwhile."""
+        return self._ours_s + max(0.0, self._others_s - (time.monotonic() - self._heard_s))
+
+    def hear(self, ahead_s: float) -> None:
+        """The worker says how much it has ahead, of all gateways together."""
+        self._others_s, self._heard_s = max(0.0, ahead_s - self._ours_s), time.monotonic()
+
+    def refuses(self, handle: str) -> ResourceExhausted | None:
+        """What the worker said a moment ago of a model whose queue was full; None if it may take a call."""
+        until = self._full_until_s.get(handle)
+        if until is not None and until[0] > time.monotonic():
+            return until[1]
+        return None
+
+    def refused(self, handle: str, error: ResourceExhausted) -> None:
+        """A queue was full: for a moment, a part of what it takes to drain, nothing is sent to be refused."""
+        if error.retry_after_s is not None and error.reason != "deadline":
+            self._full_until_s[handle] = time.monotonic() + FULL_SHARE * error.retry_after_s, error
+
+    def send(self, call: Call) -> None:
+        """Put a call into the next frame; calls of the same turn of the loop share one."""
+        self.calls[call.number] = call
+        self.sent += 1
+        self._ours_s += call.cost_s
+        call.payloads = [self._channel.put(raw) for _, raw in call.tensors]
+        tensors = [[shape, payload] for (shape, _), payload in zip(call.tensors, call.payloads, strict=True)]
+        handle, alone = call.entry.handle, call.deaths > 0
+        how = [call.deadline_s, alone, call.priority]
+        self._outgoing.append([call.number, handle, call.outputs, call.rows, *how, tensors])
+        self._schedule()
+
+    def cancel(self, number: int) -> None:
+        """Tell the worker that nobody waits; its reply still comes, and gives the memory back."""
+        self._cancelled.append(number)
+        self._schedule()
+
+    def take(self, number: int) -> Call | None:
+        """Remove a call that is answered, and give back its memory."""
+        call = self.calls.pop(number, None)
+        if call is not None:
+            self.running.discard(number)
+            self._ours_s = self._ours_s - call.cost_s if self.calls else 0.0
+            for payload in call.payloads:
+                self._channel.free(payload)
+        return call
+
+    def get(self, payload: Any) -> Any:
+        """The bytes of an output; what lies in the worker's arena is released with the next frame."""
+        if not isinstance(payload, bytes):
+            self._release.append(payload[0])
+            self._schedule()
+        return self._channel.get(payload)
+
+    def close(self) -> None:
+        """Stop listening; the calls stay in `calls`."""
+        with suppress(ValueError, OSError):
+            self._loop.remove_reader(self._channel.fileno())
+            self._loop.remove_writer(self._channel.fileno())
+        self._channel.close()
+        self._arena.close()
+
+    def _schedule(self) -> None:
+        if not self._scheduled:
+            self._scheduled = True
+            self._loop.call_soon(self._flush)
+
+    def _flush(self) -> None:
+        self._scheduled = False
+        if self._outgoing:
+            self._channel.send(["requests", self._outgoing])
+            self._outgoing = []
+        if self._release:
+            self._channel.send(["release", self._release])
+            self._release = []
+        if self._cancelled:
+            self._channel.send(["cancel", self._cancelled])
+            self._cancelled = []
+        try:
+            done = self._channel.flush()
+        except (ChannelClosed, ValueError):
+            return  # The reader sees the end of the stream and tells.
+        if done:
+            self._loop.remove_writer(self._channel.fileno())
+        else:
+            self._loop.add_writer(self._channel.fileno(), self._flush)
+
+    def _readable(self) -> None:
+        try:
+            frames = self._channel.receive()
+        except ChannelClosed:
+            frames = [["closed"]]
+        self._on_frames(self, frames)

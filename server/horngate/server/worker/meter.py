@@ -1,0 +1,56 @@
+"""The gauges of a worker, set from its batcher now and then and not with every request."""
+
+import time
+from collections.abc import Mapping
+
+from horngate.server.metrics import WorkerMetrics
+from horngate.server.worker.batcher import Batcher
+from horngate.server.worker.models import ServedModel
+
+TICK_S = 0.05
+RATE_S = 1.0
+
+
+class Meter:
+    """What waits and what runs, by model. The main thread owns it."""
+
+    def __init__(
+        self, metrics: WorkerMetrics, batcher: Batcher, models: Mapping[str, ServedModel], device: str
+    ) -> None:
+        self._metrics = metrics
+        self._batcher = batcher
+        self._models = models
+        self._device = device
+        # Invariant: is_idle only while every gauge reads 0.
+        self.is_idle = True
+        self._measured_s = 0.0
+        self._rated_s = 0.0
+        self._rated_rows: dict[str, int] = {}
+
+    def measure(self) -> None:
+        """Set the gauges, if TICK_S has passed since the last time."""
+        now_s = time.monotonic()
+        if now_s - self._measured_s < TICK_S:
+            return
+        self._measured_s = now_s
+        rows = self._batcher.rows
+        self.is_idle = self.is_idle and not rows
+        self._metrics.queued_rows.labels(self._device).set(rows)
+        for handle, model in self._models.items():
+            oldest_s = self._batcher.oldest_s(handle)
+            age_s = now_s - oldest_s if oldest_s is not None else 0.0
+            self._metrics.queue_age.labels(*model.labels, self._device).set(age_s)
+        if now_s - self._rated_s >= RATE_S:
+            self.is_idle = not self._rate(now_s) and not rows
+
+    def _rate(self, now_s: float) -> bool:
+        """Set rows a second; whether any ran since the last time."""
+        took_s, ran = now_s - self._rated_s, False
+        for handle, model in self._models.items():
+            done = self._batcher.rows_run[handle]
+            new = done - self._rated_rows.get(handle, 0)
+            self._metrics.rows_rate.labels(*model.labels, self._device).set(new / took_s)
+            self._rated_rows[handle] = done
+            ran = ran or new > 0
+        self._rated_s = now_s
+        return ran

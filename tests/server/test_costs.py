@@ -1,0 +1,25 @@
+"""What batches are expected to cost."""
+
+import pytest
+
+from horngate.server.costs import ENOUGH_BATCHES, Cost, Curve
+
+
+def test_a_curve_is_straight_between_what_was_measured_and_proportional_beyond() -> None:
+    curve = Curve({1: 100.0, 4: 200.0})  # 10 ms, 20 ms
+    assert [curve.seconds(rows) for rows in (1, 4)] == pytest.approx([0.01, 0.02])
+    assert curve.seconds(2) == pytest.approx(0.01 + 0.01 / 3)
+    assert curve.seconds(8) == pytest.approx(0.04)
+
+
+def test_a_cost_follows_what_batches_really_take() -> None:
+    cost = Cost(Curve({1: 100.0, 4: 200.0}))
+    assert not cost.is_known
+    for _ in range(ENOUGH_BATCHES):
+        cost.learn(1, 0.03)
+    assert cost.is_known
+    assert cost.seconds(4) == pytest.approx(0.06), "three times what the curve says, at every size"
+    assert cost.row_s(4) == pytest.approx(0.015)
+    for _ in range(100):
+        cost.learn(4, 0.02)
+    assert cost.seconds(1) == pytest.approx(0.01, rel=0.01)
