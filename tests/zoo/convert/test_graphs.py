@@ -164,3 +164,53 @@ def test_the_same_model_converts_to_the_same_bytes():
 
     model = branching()
     assert convert(model).proto.SerializeToString() == convert(model).proto.SerializeToString()
+
+
+CHANNELS_FIRST_AFTER_LAST = {
+    "pooling, global": lambda: layers.GlobalAveragePooling2D(data_format="channels_first"),
+    "pooling": lambda: layers.MaxPooling2D(2, data_format="channels_first"),
+    "padding": lambda: layers.ZeroPadding2D(((1, 0), (0, 2)), data_format="channels_first"),
+    "cropping": lambda: layers.Cropping2D(((1, 0), (0, 2)), data_format="channels_first"),
+    "convolution": lambda: layers.Conv2D(2, 3, data_format="channels_first"),
+    "upsampling": lambda: layers.UpSampling2D((1, 2), data_format="channels_first"),
+    "normalization": lambda: layers.GroupNormalization(2, axis=1),
+}
+
+
+@pytest.mark.parametrize("name", CHANNELS_FIRST_AFTER_LAST)
+def test_layers_that_take_the_height_for_the_channels(name, agree):
+    inputs = keras.Input((6, 6, 6))
+    x = layers.Conv2D(6, 3, padding="same")(inputs)
+    agree(keras.Model(inputs, CHANNELS_FIRST_AFTER_LAST[name]()(x)))
+
+
+MASKED_MERGES = {
+    "multiply": (layers.Multiply, True),
+    "multiply, one masked": (layers.Multiply, False),
+    "maximum": (layers.Maximum, True),
+    "maximum, one masked": (layers.Maximum, False),
+    "minimum": (layers.Minimum, True),
+    "add": (layers.Add, True),
+    "average": (layers.Average, False),
+    "subtract": (layers.Subtract, True),
+}
+
+
+@pytest.mark.parametrize("name", MASKED_MERGES)
+def test_merges_of_masked_steps(name, agree):
+    kind, both = MASKED_MERGES[name]
+    words = [keras.Input((6,), dtype="int32") for _ in range(2)]
+    x = layers.Embedding(5, 3, mask_zero=True)(words[0])
+    y = layers.Embedding(5, 3, mask_zero=both)(words[1])
+    merged = kind()([x, y])
+    agree(keras.Model(words, [merged, layers.GRU(2)(merged), kind()([y, x])]))
+
+
+def test_what_attention_does_to_the_masks_of_its_inputs(agree):
+    """Keras's MultiHeadAttention takes the mask from the tensors themselves, so what reads them later has none."""
+    words = keras.Input((6,), dtype="int32")
+    x = layers.Embedding(5, 4, mask_zero=True)(words)
+    y = layers.Add()([x, layers.MultiHeadAttention(2, 4)(layers.LayerNormalization()(x), x)])
+    y = layers.Add()([y, layers.MultiHeadAttention(2, 4)(y, y)])
+    after = [layers.GlobalAveragePooling1D()(y), layers.GRU(2)(x), layers.Multiply()([x, y])]
+    agree(keras.Model(words, after))

@@ -108,22 +108,13 @@ def _private_copy(order: BuildOrder, folder: Path) -> Path:
 
 def _write_graph(model: Any, folder: Path) -> tuple[dict[str, str], str | None]:
     """Write the graph; where each tensor is in it, or why there is none."""
-    import onnx
-
     from horngate.zoo.convert import Refused, convert
 
     try:
-        converted = convert(model)
+        converted = convert(model, folder / WEIGHTS)
     except Refused as reason:
         return {}, str(reason)
-    onnx.save(
-        converted.proto,
-        folder / GRAPH,
-        save_as_external_data=True,
-        all_tensors_to_one_file=True,
-        location=WEIGHTS,
-        size_threshold=1024,
-    )
+    write_whole(folder / GRAPH, converted.proto.SerializeToString())
     return converted.tensors, None
 
 

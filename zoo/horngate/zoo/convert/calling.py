@@ -71,14 +71,15 @@ def _run_call(
     graph: Graph, call: Call, known: dict[int, Value], named: dict[str, Value] | None
 ) -> list[Value]:
     def fill(leaf: Any) -> Any:
-        return known[id(leaf)] if isinstance(leaf, keras.KerasTensor) else leaf
+        return graph.as_masked(known[id(leaf)]) if isinstance(leaf, keras.KerasTensor) else leaf
 
     arguments = keras.tree.map_structure(fill, call.arguments)
     keywords = keras.tree.map_structure(fill, call.keywords)
     if named is not None:
         graph.scope = call.names[0]
     if call.inner is not None:
-        return run_wiring(graph, call.inner, _entering(graph, call.operation, arguments[0]), named)
+        fed = _entering(graph, call.operation, arguments[0])
+        return run_wiring(graph, call.inner, _masked(fed, keywords.get("mask")), named)
     try:
         return call_layer(graph, call.operation, arguments, keywords)
     except Refused as reason:
@@ -100,6 +101,12 @@ def _entering(graph: Graph, model: Any, given: Any) -> list[Value]:
             f"model '{model.name}' is called with {len(flat)} tensors; it has {len(tensors)} inputs"
         )
     return [graph.cast(value, tensor.dtype) for value, tensor in zip(flat, tensors, strict=True)]
+
+
+def _masked(fed: list[Value], mask: Any) -> list[Value]:
+    """With the masks that a nested model is called with; without them, each has its own."""
+    given = [None] * len(fed) if mask is None else keras.tree.flatten(mask)
+    return [value if one is None else replace(value, mask=one) for value, one in zip(fed, given, strict=True)]
 
 
 def _autocast(graph: Graph, layer: Any, arguments: Any, keywords: Any) -> tuple[Any, dict[str, Any]]:

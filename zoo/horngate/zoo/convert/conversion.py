@@ -1,6 +1,7 @@
 """From a Keras model to an ONNX model."""
 
 from dataclasses import dataclass
+from pathlib import Path
 from typing import Any
 
 import onnx
@@ -10,6 +11,7 @@ from horngate.zoo.convert.calling import run_wiring
 from horngate.zoo.convert.graph import Graph, Value
 from horngate.zoo.convert.registry import Refused
 from horngate.zoo.convert.tracing import traced
+from horngate.zoo.weight_file import WeightFile
 from horngate.zoo.wiring import input_names, output_names, wiring_of
 
 
@@ -25,17 +27,25 @@ class Converted:
     tensors: dict[str, str]
 
 
-def convert(model: Any) -> Converted:
+def convert(model: Any, weights: Path | None = None) -> Converted:
     """Write a Keras model as ONNX, layer by layer. Refused if a layer has no faithful ONNX form.
 
-    Inputs are named like the model's, their first axis is `rows`, other free axes are symbolic. The weights
-    are copied; the Keras backend does not matter.
+    Inputs are named like the model's, their first axis is `rows`, other free axes are symbolic. The Keras
+    backend does not matter. The weights are copied into the graph or, where `weights` names a file, into that
+    file, one at a time, so that none is held twice; save the graph beside it.
     """
+    if weights is None:
+        return _converted(model, None)
+    with WeightFile(weights) as file:
+        return _converted(model, file)
+
+
+def _converted(model: Any, weights: WeightFile | None) -> Converted:
     try:
         wiring = wiring_of(model)
     except LoadError as error:
         raise Refused(str(error)) from error
-    graph = Graph(model.name, traced)
+    graph = Graph(model.name, traced, weights)
     names = output_names(model, wiring)
     graph.reserve([*names, *(name for call in wiring.every_call() for name in call.names)])
     inputs = zip(input_names(wiring), wiring.inputs, strict=True)

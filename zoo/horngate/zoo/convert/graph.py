@@ -15,6 +15,7 @@ from horngate.contract.tensors import Shape
 from horngate.zoo.convert.registry import Refused, converter_of, function_converter
 from horngate.zoo.convert.weights import as_numpy
 from horngate.zoo.cut import axis_name
+from horngate.zoo.weight_file import WeightFile
 
 OPSET = 20
 """The newest opset that ONNX Runtime and OpenVINO both run whole (Gelu is its newest operator used)."""
@@ -78,9 +79,13 @@ class Value:
 class Graph:
     """An ONNX model as it is written, in place. One conversion owns it; no threads share it."""
 
-    def __init__(self, name: str, trace: Callable[..., Any]) -> None:
-        """`trace(graph, function, x)` converts the functions that no converter is registered for."""
+    def __init__(self, name: str, trace: Callable[..., Any], weights: WeightFile | None = None) -> None:
+        """`trace(graph, function, x)` converts the functions that no converter is registered for.
+
+        Large constants go into `weights` where that is given, else into the model.
+        """
         self._trace = trace
+        self._weights = weights
         self.model = onnx.ModelProto(ir_version=IR_VERSION, producer_name="horngate")
         self.model.opset_import.append(helper.make_opsetid("", OPSET))
         self.model.graph.name = name
@@ -90,6 +95,7 @@ class Graph:
         self._transposed: dict[str, Value] = {}
         self._cast: dict[tuple[str, str], Value] = {}
         self._numbers: dict[str, int] = {}
+        self._unmasked: set[str] = set()
         self.scope = ""
 
     def reserve(self, names: Sequence[str]) -> None:
@@ -145,16 +151,23 @@ class Graph:
 
     def constant(self, data: Any, *, dtype: str | None = None, name: str = "constant") -> Value:
         """An initializer. Equal contents are stored once, so shared layers share their weights."""
-        array = np.asarray(data, dtype=None if dtype is None else numpy_of(dtype))
-        raw = array.tobytes()
-        key = (array.dtype.str, array.dtype.name, array.shape, hashlib.blake2b(raw, digest_size=16).digest())
+        array = np.asarray(data, dtype=None if dtype is None else numpy_of(dtype), order="C")
+        digest = hashlib.blake2b(_bytes_of(array), digest_size=16).digest()
+        key = (array.dtype.str, array.dtype.name, array.shape, digest)
         if key not in self._constants:
-            made = Value(name=self._fresh(name), shape=array.shape, dtype=array.dtype.name)
-            self.model.graph.initializer.add(
-                name=made.name, data_type=onnx_dtype(made.dtype), dims=array.shape, raw_data=raw
-            )
-            self._constants[key] = made
+            self._constants[key] = self._stored(array, self._fresh(name))
         return self._constants[key]
+
+    def _stored(self, array: np.ndarray[Any, Any], name: str) -> Value:
+        made = Value(name=name, shape=array.shape, dtype=array.dtype.name)
+        tensor = self.model.graph.initializer.add(
+            name=name, data_type=onnx_dtype(made.dtype), dims=array.shape
+        )
+        if self._weights is not None and self._weights.takes(array):
+            self._weights.add(tensor, array)
+        else:
+            tensor.raw_data = array.tobytes()
+        return made
 
     def weight(
         self,
@@ -191,6 +204,14 @@ class Graph:
         """The value, whose channels Keras has last, with the channels stored second."""
         return x if x.moved or x.rank < 3 else self._transpose(x, (0, x.rank - 1, *range(1, x.rank - 1)))
 
+    def take_mask(self, *values: Value) -> None:
+        """From here on these have no mask. Keras's MultiHeadAttention takes it from its caller's tensors."""
+        self._unmasked.update(value.name for value in values)
+
+    def as_masked(self, x: Value) -> Value:
+        """The value with the mask that it still has."""
+        return replace(x, mask=None) if x.name in self._unmasked else x
+
     def activate(self, function: Any, x: Value, **settings: Any) -> Value:
         """Apply a layer's `activation`: a function, or a layer used as one."""
         if function is None or function is keras.activations.linear:
@@ -219,3 +240,8 @@ class Graph:
             if name not in self._names:
                 self._names.add(name)
                 return name
+
+
+def _bytes_of(array: np.ndarray[Any, Any]) -> memoryview | bytes:
+    """What an array holds, without a copy; `array` lies in C order."""
+    return array.reshape(-1).view(np.uint8).data if array.size else b""

@@ -36,6 +36,8 @@ def multi_head(
     """Several attentions side by side. Keras takes the query's mask from the query itself."""
     if any(one.rank != 3 for one in (query, value)):
         raise Refused(f"attention over several axes: shapes {query.shape} and {value.shape}")
+    if isinstance(layer, keras.layers.MultiHeadAttention):
+        graph.take_mask(query, value, key or value)
     q = einsum_dense(graph, layer._query_dense, query)
     k, v = (_repeated(graph, layer, one) for one in _projected(graph, layer, key or value, value))
     scores = _scores(graph, q, k, _setting(layer, "inverse_sqrt_key_dim", "inverse_sqrt_head_dim"))

@@ -7,7 +7,9 @@ from typing import Any
 import keras
 import numpy as np
 
+from horngate.zoo.convert.broadcasting import broadcast
 from horngate.zoo.convert.graph import Graph, Value
+from horngate.zoo.convert.layers.masked_merging import merge_unmasked
 from horngate.zoo.convert.registry import Refused, converts, masks
 
 _MERGES = {
@@ -17,18 +19,23 @@ _MERGES = {
     keras.layers.Minimum: "Min",
     keras.layers.Subtract: "Sub",
 }
+_SKIP_MASKED = (keras.layers.Multiply, keras.layers.Maximum, keras.layers.Minimum)
 
 
 @converts(*_MERGES)
 def merge(graph: Graph, layer: Any, inputs: Sequence[Value]) -> Value:
     """Element by element, one after the other as Keras does."""
-    return _fold(graph, _MERGES[type(layer)], inputs)
+    kind = _MERGES[type(layer)]
+    values = alike(graph, inputs)
+    if isinstance(layer, _SKIP_MASKED) and any(x.mask is not None for x in values):
+        return merge_unmasked(graph, kind, values)
+    return _fold(graph, kind, values)
 
 
 @converts(keras.layers.Average)
 def average(graph: Graph, layer: Any, inputs: Sequence[Value]) -> Value:
     """The mean of the inputs."""
-    total = _fold(graph, "Add", inputs)
+    total = _fold(graph, "Add", alike(graph, inputs))
     return graph.op("Div", total, graph.constant(np.asarray(len(inputs)), dtype=total.dtype))
 
 
@@ -104,23 +111,20 @@ def stored_axis(x: Value, axis: int) -> int:
     return 1 if axis == x.rank - 1 else axis + 1
 
 
-def broadcast(left: Value, right: Value) -> tuple[int | None, ...]:
-    """The shape of an element-wise result."""
-    rank = max(left.rank, right.rank)
-    pairs = zip((1,) * (rank - left.rank) + left.shape, (1,) * (rank - right.rank) + right.shape, strict=True)
-    return tuple(b if a == 1 else a if b == 1 or a is not None else b for a, b in pairs)
-
-
 def _common_dtype(values: Sequence[Value]) -> str:
     return str(keras.backend.result_type(*(x.dtype for x in values)))
 
 
-def _fold(graph: Graph, kind: str, inputs: Sequence[Value]) -> Value:
+def _fold(graph: Graph, kind: str, values: Sequence[Value]) -> Value:
+    values = same_layout(graph, values)
+    return reduce(lambda left, right: graph.op(kind, left, right, shape=broadcast(left, right)), values)
+
+
+def alike(graph: Graph, inputs: Sequence[Value]) -> list[Value]:
+    """All in one dtype and of one rank. As in Keras, what gets axes loses its mask."""
     dtype = _common_dtype(inputs)
     rank = max(x.rank for x in inputs)
-    ranked = [_of_rank(graph, graph.cast(x, dtype), rank) for x in inputs]
-    values = same_layout(graph, ranked)
-    return reduce(lambda left, right: graph.op(kind, left, right, shape=broadcast(left, right)), values)
+    return [_of_rank(graph, graph.cast(x, dtype), rank) for x in inputs]
 
 
 def _of_rank(graph: Graph, x: Value, rank: int) -> Value:

@@ -80,6 +80,7 @@ def slide(graph: Graph, layer: Any, x: Value, kind: str, **attributes: Any) -> V
 
 def _whole(graph: Graph, layer: Any, x: Value, reduction: str, pooling: str) -> Value:
     """Channels that are stored second stay so: engines have a fast operator for that."""
+    x = graph.plain(x) if _first(layer) else x
     positions = list(range(2, x.rank)) if x.moved or _first(layer) else list(range(1, x.rank - 1))
     if x.moved or _first(layer):
         y = graph.op(pooling, x, shape=_kept(layer, x))

@@ -2,8 +2,8 @@
 
 from typing import Any
 
+from horngate.zoo.convert.broadcasting import broadcast
 from horngate.zoo.convert.graph import Graph, Value
-from horngate.zoo.convert.layers.merging import broadcast
 from horngate.zoo.convert.operations.operands import as_value, binary, promoted, result_dtype
 from horngate.zoo.convert.registry import converts_operation
 

@@ -5,8 +5,9 @@ from typing import Any
 import keras
 import numpy as np
 
+from horngate.zoo.convert.broadcasting import broadcast
 from horngate.zoo.convert.graph import Graph, Value
-from horngate.zoo.convert.layers.merging import broadcast, same_layout
+from horngate.zoo.convert.layers.merging import same_layout
 from horngate.zoo.convert.registry import Refused
 from horngate.zoo.convert.weights import as_numpy
 
