@@ -7,7 +7,7 @@ import tempfile
 from pathlib import Path
 
 from horngate.contract.errors import LoadError
-from horngate.server.settings import TRANSPORTS, GatewaySettings, ServerSettings
+from horngate.server.settings import TRANSPORTS, BuildSettings, GatewaySettings, ServerSettings
 
 HELP = "serve a folder of Keras files, or networks of the zoo, over gRPC"
 
@@ -38,6 +38,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         default=ServerSettings.cache,
         help="folder for what is built from the models; a second start is ready at once (default: %(default)s)",
     )
+    _add_build_arguments(parser)
     parser.add_argument(
         "--ready-file",
         type=Path,
@@ -82,6 +83,24 @@ def _add_network_arguments(parser: argparse.ArgumentParser) -> None:
     )
 
 
+def _add_build_arguments(parser: argparse.ArgumentParser) -> None:
+    default = BuildSettings()
+    parser.add_argument(
+        "--build-timeout",
+        type=float,
+        default=default.timeout_s,
+        metavar="SECONDS",
+        help="a file that takes longer to build is not served (default: %(default)g)",
+    )
+    parser.add_argument(
+        "--build-memory",
+        type=int,
+        default=default.memory_bytes // 2**20,
+        metavar="MIB",
+        help="memory that building one file may take; 0 for most of what is free (default: %(default)s)",
+    )
+
+
 def run(args: argparse.Namespace) -> int:
     """Serve until SIGTERM or SIGINT; 0 once everything accepted is answered."""
     settings = ServerSettings(
@@ -90,6 +109,7 @@ def run(args: argparse.Namespace) -> int:
         zoo_weights=args.zoo_weights,
         http_port=args.http_port,
         cache=args.cache,
+        build=BuildSettings(timeout_s=args.build_timeout, memory_bytes=args.build_memory * 2**20),
         gateway=GatewaySettings(
             host=args.host,
             port=args.grpc_port,

@@ -59,6 +59,23 @@ class QueueSettings:
 
 
 @dataclass(frozen=True, kw_only=True)
+class BuildSettings:
+    """What building one file may take. `memory_bytes` 0 is most of what the machine has when it begins.
+
+    Processor time is bounded by `timeout_s` on every core.
+    """
+
+    timeout_s: float = 900.0
+    memory_bytes: int = 0
+
+    def __post_init__(self) -> None:
+        if not self.timeout_s > 0:
+            raise LoadError(f"build timeout is {self.timeout_s:g} s; expected more than 0")
+        if self.memory_bytes < 0:
+            raise LoadError(f"build memory is {self.memory_bytes} bytes; expected 0 or more")
+
+
+@dataclass(frozen=True, kw_only=True)
 class ServerSettings:
     """One server. `models` is the repository's folder or None; `zoo` names architectures served beside it.
 
@@ -73,6 +90,7 @@ class ServerSettings:
     cache: Path = Path("~/.cache/horngate")
     gateway: GatewaySettings = GatewaySettings()
     queue: QueueSettings = QueueSettings()
+    build: BuildSettings = BuildSettings()
 
 
 @dataclass(frozen=True, kw_only=True)

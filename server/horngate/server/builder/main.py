@@ -1,14 +1,13 @@
 """The builder's process: opens one untrusted file, makes one artifact, exits.
 
 Its order comes as JSON on standard input, its progress goes as JSON lines to standard output: `{"stage": …}`,
-`{"note": …}` for what an operator should know, the last of them `{"done": true}` or `{"error": …}`. What
-libraries print goes to standard error.
+`{"note": …}` for what an operator should know, `{"walls": …}` once, the last of them `{"done": true}` or
+`{"error": …}`. What libraries print goes to standard error.
 """
 
 import hashlib
 import json
 import os
-import resource
 import shutil
 import sys
 import tempfile
@@ -22,20 +21,24 @@ import setproctitle
 from horngate.contract.errors import HorngateError, LoadError
 from horngate.contract.models import ModelSpec
 from horngate.server.agreement import tolerance, worst_error
-from horngate.server.artifact import FORMAT, GRAPH, KERAS, REFERENCE, SPEC, WEIGHTS, Artifact, write_whole
+from horngate.server.artifact import FORMAT, GRAPH, KERAS, REFERENCE, SPEC, WEIGHTS, write_whole
 from horngate.server.backend import import_keras
+from horngate.server.builder.endings import is_lack_of_memory, lack_of_memory
 from horngate.server.builder.order import BuildOrder
 from horngate.server.builder.reference import Array, KerasModel, edge_inputs, reference
+from horngate.server.builder.walls import limit, raise_walls
 
-CPU_LIMIT_S = 1800
+_LONGEST = 4_000
 
 
-def build(order: BuildOrder, folder: Path) -> None:
-    """Fill a folder with the artifact's files. LoadError says what is wrong with the source."""
-    copy = None if order.zoo else _examined_copy(order, folder)
+def build(order: BuildOrder, source: Path | None) -> None:
+    """Fill the target folder with the artifact's files. LoadError says what is wrong with the source."""
+    folder = Path(order.target)
+    if source is not None:
+        _examine(source, order)
     _progress("importing Keras")
     import_keras()
-    model = _load(order, copy)
+    model = _load(order, source)
     from horngate.zoo.describe import describe
 
     spec = describe(model)
@@ -68,41 +71,43 @@ def build(order: BuildOrder, folder: Path) -> None:
     write_whole(folder / SPEC, json.dumps(manifest).encode())
 
 
-def _examined_copy(order: BuildOrder, folder: Path) -> Path:
-    """The source, found harmless before Keras is even imported. LoadError says what in it is not."""
+def _examine(source: Path, order: BuildOrder) -> None:
+    """Refuse what could act or take too much before Keras is even imported; LoadError says what and where."""
     from horngate.zoo.safety import Limits, check
 
-    copy = _private_copy(order, folder)
     _progress("examining the file")
     limits = Limits(declared_bytes=order.memory_bytes) if order.memory_bytes else Limits()
-    for note in check(copy, limits=limits).notes:
+    for note in check(source, limits=limits).notes:
         _tell(note=str(note))
-    return copy
 
 
-def _load(order: BuildOrder, copy: Path | None) -> Any:
+def _load(order: BuildOrder, source: Path | None) -> Any:
     from horngate.zoo.architectures import build as build_architecture
     from horngate.zoo.files import load
 
-    if copy is None:
+    if order.zoo:
         _progress(f"building {order.zoo}")
-        return build_architecture(order.zoo, None if order.weights == "none" else order.weights)
+        weights = str(source) if source is not None else order.weights
+        return build_architecture(order.zoo, None if weights == "none" else weights)
+    if source is None:
+        raise LoadError(
+            f"nothing to build was named for '{order.name}'; expected a file or a network of the zoo"
+        )
     _progress("loading the file")
-    model = load(copy)
-    shutil.rmtree(copy.parent)
-    return model
+    return load(source)
 
 
-def _private_copy(order: BuildOrder, folder: Path) -> Path:
-    """A copy that nobody else writes to, so that what is checked is what is loaded."""
-    source = Path(order.path)
-    copy = folder / "source" / source.name
+def _private_copy(order: BuildOrder) -> Path | None:
+    """A copy that nobody else writes to, so that what is checked is what is loaded; None if no file is opened."""
+    if order.file is None:
+        return None
+    copy = Path(order.scratch) / "source" / order.file.name
     copy.parent.mkdir()
-    shutil.copyfile(source, copy)
+    shutil.copyfile(order.file, copy)
     with copy.open("rb") as file:
         digest = hashlib.file_digest(file, "sha256").hexdigest()
     if digest != order.sha256:
-        raise LoadError(f"{source.name} changed while it was read; it is built again when it rests")
+        raise LoadError(f"{order.file.name} changed while it was read; it is built again when it rests")
     return copy
 
 
@@ -151,47 +156,32 @@ def _progress(stage: str) -> None:
     _tell(stage=stage)
 
 
-def _tell(**what: str) -> None:
-    print(json.dumps(what), file=_REPORT, flush=True)
-
-
-def _limit(order: BuildOrder) -> None:
-    os.nice(5)  # Requests come first.
-    resource.setrlimit(resource.RLIMIT_CORE, (0, 0))
-    resource.setrlimit(resource.RLIMIT_CPU, (CPU_LIMIT_S, CPU_LIMIT_S))
-    if order.memory_bytes:
-        resource.setrlimit(resource.RLIMIT_DATA, (order.memory_bytes, order.memory_bytes))
+def _tell(**what: Any) -> None:
+    """One line; a text that the file made long is cut, so that the line is read whole."""
+    short = {key: value[:_LONGEST] if isinstance(value, str) else value for key, value in what.items()}
+    print(json.dumps(short), file=_REPORT, flush=True)
 
 
 def _run(order: BuildOrder) -> dict[str, Any]:
-    target = Path(order.target)
-    target.parent.mkdir(parents=True, exist_ok=True)
-    folder = Path(tempfile.mkdtemp(prefix=f".{target.name}.", dir=target.parent))
     try:
-        build(order, folder)
-        _put_in_place(folder, target)
+        source = _private_copy(order)
+        _close_in(order)
+        build(order, source)
     except HorngateError as error:
         return {"error": str(error)}
-    except MemoryError:
-        return {
-            "error": f"it needs more than the {order.memory_bytes} bytes of memory that a builder may use"
-        }
     except Exception as fault:
+        if is_lack_of_memory(fault):
+            return {"error": lack_of_memory(order)}
         return {"error": f"{type(fault).__name__}: {fault}"}
-    finally:
-        shutil.rmtree(folder, ignore_errors=True)
     return {"done": True}
 
 
-def _put_in_place(folder: Path, target: Path) -> None:
-    """Let the artifact appear whole. Another builder's, if it came first and is whole, is as good."""
-    if target.exists() and not Artifact(target).is_whole:
-        shutil.rmtree(target)
-    try:
-        folder.replace(target)
-    except OSError:
-        if not Artifact(target).is_whole:
-            raise
+def _close_in(order: BuildOrder) -> None:
+    """Raise the walls; only where published weights are fetched, and nobody's file is opened, do they stay down."""
+    tempfile.tempdir = os.environ["TMPDIR"] = order.scratch
+    if not order.downloads:
+        walls = raise_walls(readable=[], writable=[Path(order.target), Path(order.scratch)])
+        _tell(walls=walls.to_json())
 
 
 _REPORT = sys.stdout
@@ -205,8 +195,9 @@ def main() -> None:
     os.dup2(2, 1)
     order = BuildOrder(**json.load(sys.stdin))
     setproctitle.setproctitle(f"horngate: builder {order.name}")
-    _limit(order)
-    print(json.dumps(_run(order)), file=_REPORT, flush=True)
+    os.nice(5)  # Requests come first.
+    limit(memory_bytes=order.memory_bytes, cpu_s=order.cpu_s)
+    _tell(**_run(order))
     # Nothing is left to clean up, and TensorFlow takes a second to leave.
     os._exit(0)
 

@@ -2,22 +2,40 @@
 
 import json
 from dataclasses import asdict, dataclass
+from pathlib import Path
+
+PUBLISHED = ("imagenet", "none")
+"""Weights of the zoo that are not a file of the operator's."""
 
 
 @dataclass(frozen=True, kw_only=True)
 class BuildOrder:
-    """One source to build into the folder `target`. Either `path` with its `sha256`, or `zoo` with `weights`.
+    """One source to build into the empty folder `target`. Either `path` with its `sha256`, or `zoo` with `weights`.
 
-    `memory_bytes` bounds the builder's own data; 0 leaves it free.
+    `scratch` is a folder for whatever else is written. `memory_bytes` and `cpu_s` bound what the builder takes.
     """
 
     target: str
+    scratch: str
     name: str
     path: str = ""
     sha256: str = ""
     zoo: str = ""
     weights: str = "none"
     memory_bytes: int = 0
+    cpu_s: int = 3600
+
+    @property
+    def file(self) -> Path | None:
+        """The file that is opened, and that is not to be trusted: a model's, or a zoo network's weights."""
+        if self.path:
+            return Path(self.path)
+        return Path(self.weights) if self.zoo and self.weights not in PUBLISHED else None
+
+    @property
+    def downloads(self) -> bool:
+        """Whether the build fetches weights that are published; it opens nobody's file then."""
+        return bool(self.zoo) and self.weights == "imagenet"
 
     def to_json(self) -> str:
         """The form that the process reads."""

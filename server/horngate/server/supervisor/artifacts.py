@@ -2,16 +2,20 @@
 
 import asyncio
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
+from functools import partial
 from pathlib import Path
+from typing import Any
 
 from horngate.contract.errors import LoadError
 from horngate.server.artifact import Artifact, SourceHashes, artifact_key
 from horngate.server.builder.order import BuildOrder
+from horngate.server.logs import logger
 from horngate.server.memory import available_bytes
 from horngate.server.metrics import SupervisorMetrics
-from horngate.server.settings import available_cores
+from horngate.server.settings import BuildSettings, available_cores
 from horngate.server.supervisor.builds import run_builder
+from horngate.server.supervisor.handover import hand_over, workspace
 from horngate.server.supervisor.repository import Source
 
 BUILDER_MEMORY_SHARE = 0.8
@@ -20,11 +24,13 @@ BUILDER_MEMORY_SHARE = 0.8
 class Artifacts:
     """The cache and the builders that fill it, as many at once as there are cores."""
 
-    def __init__(self, cache: Path, metrics: SupervisorMetrics) -> None:
+    def __init__(self, cache: Path, settings: BuildSettings, metrics: SupervisorMetrics) -> None:
         self._cache = cache
+        self._settings = settings
         self._metrics = metrics
         self._hashes = SourceHashes(cache / "sources.json")
         self._builders = asyncio.Semaphore(available_cores())
+        self._walls: Mapping[str, str] | None = None
 
     async def of(self, source: Source, on_stage: Callable[[str], None]) -> Path:
         """The folder of the source's artifact; `on_stage` hears how its builder gets on.
@@ -38,23 +44,42 @@ class Artifacts:
         if Artifact(folder).is_whole:
             self._metrics.builds.labels("cached").inc()
             return folder
-        order = BuildOrder(
-            target=str(folder),
+        order = partial(
+            BuildOrder,
             name=source.name,
             path=str(source.path or ""),
             sha256=sha256,
             zoo=zoo,
             weights=weights,
-            memory_bytes=int(available_bytes() * BUILDER_MEMORY_SHARE),
+            cpu_s=int(self._settings.timeout_s * available_cores()) + 1,
         )
         async with self._builders:
-            await self._build(order, on_stage)
+            await self._build(order, folder, on_stage)
         return folder
 
-    async def _build(self, order: BuildOrder, on_stage: Callable[[str], None]) -> None:
+    async def _build(
+        self, order: "partial[BuildOrder]", folder: Path, on_stage: Callable[[str], None]
+    ) -> None:
         begun_s = time.monotonic()
-        error = await run_builder(order, on_stage)
-        self._metrics.build_seconds.observe(time.monotonic() - begun_s)
-        self._metrics.builds.labels("failed" if error else "built").inc()
-        if error:
-            raise LoadError(error)
+        with workspace(folder) as made:
+            placed = order(target=str(made.artifact), scratch=str(made.scratch), memory_bytes=self._memory())
+            hear = partial(self._hear, placed, on_stage)
+            error = await run_builder(placed, self._settings.timeout_s, hear)
+            self._metrics.build_seconds.observe(time.monotonic() - begun_s)
+            self._metrics.builds.labels("failed" if error else "built").inc()
+            if error:
+                raise LoadError(error)
+            hand_over(made.artifact, folder)
+
+    def _memory(self) -> int:
+        """What a builder may take, now that it is its turn."""
+        return self._settings.memory_bytes or int(available_bytes() * BUILDER_MEMORY_SHARE)
+
+    def _hear(self, order: BuildOrder, on_stage: Callable[[str], None], word: Mapping[str, Any]) -> None:
+        if "stage" in word:
+            on_stage(str(word["stage"]))
+        elif "note" in word:
+            logger().warning("noted", model=order.name, note=str(word["note"]))
+        elif "walls" in word and word["walls"] != self._walls:
+            self._walls = word["walls"]
+            logger().info("walls around builders", **word["walls"])

@@ -2,20 +2,25 @@
 
 import asyncio
 import json
+import os
+import signal
 import sys
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from contextlib import suppress
+from typing import Any
 
 from horngate.contract.errors import InternalError
+from horngate.server.builder.endings import ending
 from horngate.server.builder.order import BuildOrder
-from horngate.server.logs import logger
 from horngate.server.supervisor.children import environment
 
-PATIENCE_S = 900.0
 _LAST_WORDS = 2000
 
+Hear = Callable[[Mapping[str, Any]], None]
+"""Takes what a builder tells on its way: a stage, a note, which walls stand."""
 
-async def run_builder(order: BuildOrder, on_stage: Callable[[str], None]) -> str | None:
+
+async def run_builder(order: BuildOrder, patience_s: float, hear: Hear) -> str | None:
     """Run a builder to its end; why it failed, or None. A cancelled or overdue builder is killed."""
     process = await asyncio.create_subprocess_exec(
         sys.executable, "-m", "horngate.server.builder.main",
@@ -26,36 +31,50 @@ async def run_builder(order: BuildOrder, on_stage: Callable[[str], None]) -> str
         start_new_session=True,
     )  # fmt: skip
     try:
-        async with asyncio.timeout(PATIENCE_S):
-            return await _follow(process, order, on_stage)
+        async with asyncio.timeout(patience_s):
+            return await _follow(process, order, hear)
     except TimeoutError:
-        return f"its builder took more than {PATIENCE_S:.0f} s and was stopped"
+        return f"its builder took more than {patience_s:g} s and was stopped; --build-timeout allows more"
     finally:
         if process.returncode is None:
+            # All of its session: what it started, where the kernel cannot forbid that, ends with it.
             with suppress(ProcessLookupError):
-                process.kill()
+                os.killpg(process.pid, signal.SIGKILL)
             await process.wait()
 
 
-async def _follow(
-    process: asyncio.subprocess.Process, order: BuildOrder, on_stage: Callable[[str], None]
-) -> str | None:
+async def _follow(process: asyncio.subprocess.Process, order: BuildOrder, hear: Hear) -> str | None:
     stdin, stdout, stderr = _pipes(process)
     stdin.write(order.to_json().encode())
     stdin.close()
-    words = asyncio.ensure_future(stderr.read())
-    outcome: dict[str, str] = {}
+    words = asyncio.ensure_future(_last_words(stderr))
+    outcome: dict[str, Any] = {}
     async for line in stdout:
-        outcome = json.loads(line)
-        if "stage" in outcome:
-            on_stage(outcome["stage"])
-        if "note" in outcome:
-            logger().warning("noted", model=order.name, file=order.path, note=outcome["note"])
+        outcome = _word(line)
+        if outcome:
+            hear(outcome)
     status = await process.wait()
-    last_words = (await words)[-_LAST_WORDS:].decode(errors="replace").strip()
     if "done" in outcome:
         return None
-    return outcome.get("error") or f"its builder ended with status {status}: {last_words or 'no last words'}"
+    last_words = (await words).decode(errors="replace").strip()
+    return outcome.get("error") or ending(status, last_words, order)
+
+
+async def _last_words(stderr: asyncio.StreamReader) -> bytes:
+    """The end of what was printed, however much that was."""
+    kept = b""
+    while part := await stderr.read(1 << 16):
+        kept = (kept + part)[-_LAST_WORDS:]
+    return kept
+
+
+def _word(line: bytes) -> dict[str, Any]:
+    """What a line tells; a builder that was taken over by its file may say anything."""
+    with suppress(ValueError):
+        told = json.loads(line)
+        if isinstance(told, dict):
+            return told
+    return {}
 
 
 def _pipes(

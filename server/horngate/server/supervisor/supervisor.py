@@ -43,7 +43,7 @@ class Supervisor:
         self._on_change = on_change
         self._metrics = SupervisorMetrics()
         self._fleet = Fleet(settings.gateway, directory, self, self._metrics)
-        self._artifacts = Artifacts(settings.cache.expanduser(), self._metrics)
+        self._artifacts = Artifacts(settings.cache.expanduser(), settings.build, self._metrics)
         self._builds: dict[str, asyncio.Task[None]] = {}
         self._numbers = itertools.count(1)
         self._zoo = {

@@ -9,6 +9,7 @@ from horngate.contract.errors import LoadError
 
 _TOLD = 4
 """An error tells this many findings; the others are counted."""
+_LONGEST = 600
 
 
 class Danger(StrEnum):
@@ -78,7 +79,12 @@ class Findings:
 
     def error(self, file: str) -> LoadError:
         """Why the file is refused."""
-        told = [str(finding) for finding in self.unsafe[:_TOLD]]
+        told = [_short(str(finding)) for finding in self.unsafe[:_TOLD]]
         others = len(self.unsafe) - len(told)
         more = f" (and {others} more; `horngate inspect` lists them)" if others > 0 else ""
         return LoadError(f"'{file}' is refused: {'. '.join(told)}{more}")
+
+
+def _short(text: str) -> str:
+    """Names come from the file, and may be as long as it likes."""
+    return text if len(text) <= _LONGEST else f"{text[: _LONGEST // 2]} … {text[-_LONGEST // 2 :]}"

@@ -1,0 +1,100 @@
+"""What stands around a builder, whatever a file makes of the libraries that open it.
+
+Raised once, before the first byte of the file is read and before any library starts a thread. Each wall that the
+kernel does not offer is left out and said so; the limits of memory and time stand everywhere.
+"""
+
+import json
+import os
+import resource
+import signal
+import subprocess
+import sys
+import sysconfig
+from collections.abc import Callable, Sequence
+from contextlib import suppress
+from dataclasses import asdict, dataclass
+from pathlib import Path
+
+from horngate.server.builder.kernel import die_with_parent, forbid_new_privileges
+from horngate.server.builder.landlock import restrict_files
+from horngate.server.builder.seccomp import filter_system_calls
+
+_READABLE = ("/usr", "/lib", "/lib64", "/bin", "/etc", "/opt", "/sys/devices", "/sys/fs/cgroup", "/sys/kernel/mm",
+             "/proc/self", "/proc/cpuinfo", "/proc/meminfo", "/proc/stat", "/proc/sys", "/dev/urandom",
+             "/dev/random", "/dev/zero")  # fmt: skip
+_WRITABLE = ("/dev/null",)
+_FOR_LEAVING_S = 5
+
+
+@dataclass(frozen=True, kw_only=True)
+class Walls:
+    """Which walls stand: `""` for one that does, else why it does not."""
+
+    system_calls: str
+    """No socket, no process, no call that reaches a neighbour (seccomp)."""
+    files: str
+    """Reads what Python and its libraries need, writes its own folders (Landlock)."""
+    privileges: str
+    """No rights beyond those it began with."""
+
+    def to_json(self) -> dict[str, str]:
+        """The walls by name, and "stands" or why one does not."""
+        return {name: reason or "stands" for name, reason in asdict(self).items()}
+
+
+def limit(*, memory_bytes: int, cpu_s: int) -> None:
+    """Bound this process's memory, processor time and files; it goes before any other when memory ends.
+
+    RLIMIT_DATA bounds what is written; RLIMIT_AS would also count the address space that TensorFlow and its
+    threads reserve and never use, tens of gigabytes on a machine of many cores. 0 leaves memory free.
+    """
+    with suppress(OSError):
+        Path("/proc/self/oom_score_adj").write_text("1000")
+    with suppress(OSError):
+        die_with_parent(signal.SIGKILL)
+    resource.setrlimit(resource.RLIMIT_CORE, (0, 0))
+    resource.setrlimit(resource.RLIMIT_CPU, (cpu_s, cpu_s + _FOR_LEAVING_S))
+    if memory_bytes:
+        resource.setrlimit(resource.RLIMIT_DATA, (memory_bytes, memory_bytes))
+        resource.setrlimit(resource.RLIMIT_FSIZE, (memory_bytes, memory_bytes))
+
+
+def raise_walls(*, readable: Sequence[Path], writable: Sequence[Path]) -> Walls:
+    """Close this process in. Beside what Python needs it may read `readable`, and write `writable`."""
+    privileges = _raised(forbid_new_privileges)
+    own = [*map(Path, _READABLE), *python_folders(), *readable]
+    files = _raised(lambda: restrict_files(own, [*map(Path, _WRITABLE), *writable]))
+    return Walls(privileges=privileges, files=files, system_calls=_raised(filter_system_calls))
+
+
+def python_folders() -> list[Path]:
+    """Where this Python, what is installed for it and Keras's settings lie; not the folder that it runs in."""
+    folders = {Path(folder) for folder in sysconfig.get_paths().values()}
+    folders |= {Path(sys.prefix), Path(sys.base_prefix), Path(sys.executable).resolve().parent.parent}
+    folders.add(Path(os.environ.get("KERAS_HOME", "~/.keras")).expanduser())
+    here = Path.cwd()
+    folders |= {Path(entry) for entry in sys.path if entry and Path(entry) != here}
+    return sorted(folders)
+
+
+def standing_walls() -> dict[str, str]:
+    """Which walls a builder has on this machine: raised in a process of its own, that then ends."""
+    done = subprocess.run(
+        [sys.executable, "-m", "horngate.server.builder.walls"], capture_output=True, text=True, check=True
+    )
+    told: dict[str, str] = json.loads(done.stdout)
+    return told
+
+
+def _raised(wall: Callable[[], object]) -> str:
+    try:
+        wall()
+    except OSError as error:
+        return f"the kernel does not offer it: {error.strerror or error}"
+    return ""
+
+
+if __name__ == "__main__":
+    print(json.dumps(raise_walls(readable=[], writable=[]).to_json()), flush=True)
+    os._exit(0)
