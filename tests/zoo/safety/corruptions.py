@@ -5,6 +5,7 @@ import json
 import zipfile
 from collections.abc import Callable
 from contextlib import suppress
+from dataclasses import dataclass, field
 from typing import Any
 
 import h5py
@@ -17,15 +18,22 @@ _HEADER = 4096
 """Where most of a small HDF5 file's structure lies."""
 
 
+@dataclass(frozen=True)
+class Damaged:
+    """A damaged file, and how it was damaged."""
+
+    damage: str
+    content: bytes = field(repr=False)
+
+
 @st.composite
-def damaged(draw: Draw, originals: list[bytes]) -> bytes:
+def damaged(draw: Draw, originals: list[bytes]) -> Damaged:
     """One of the files, damaged in one way."""
-    content = draw(st.sampled_from(originals))
+    content = originals[draw(st.integers(0, len(originals) - 1))]
     damage = draw(
         st.sampled_from((flipped, flipped, flipped, truncated, overwritten, shifted, attribute, edited))
     )
-    result: bytes = damage(draw, content)
-    return result
+    return Damaged(damage.__name__, damage(draw, content))
 
 
 def flipped(draw: Draw, content: bytes) -> bytes:

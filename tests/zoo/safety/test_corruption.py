@@ -15,17 +15,19 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from hypothesis import HealthCheck, given, settings
+from hypothesis import HealthCheck, Phase, given, settings
 
-from tests.zoo.safety.corruptions import damaged
+from tests.zoo.safety.corruptions import Damaged, damaged
 from tests.zoo.safety.files import archive, hdf5
 from tests.zoo.safety.victim import MEMORY_BYTES
 
 CASES = int(os.environ.get("HORNGATE_CORRUPTIONS", "100"))
 PATIENCE_S = float(os.environ.get("HORNGATE_CORRUPTION_PATIENCE", "20"))
 START_S = 120.0
+CLEAN = ("loaded", "refused", "memory", "hung", "crashed")
+"""What may come of a damaged file; the last three by the walls, which end the process that opened it."""
 KEPT = os.environ.get("HORNGATE_CORRUPTIONS_KEPT", "")
-"""A folder for the files that hang or crash whoever opens them."""
+"""A folder for the files that neither load nor are refused."""
 
 
 class Victim:
@@ -42,7 +44,7 @@ class Victim:
         path.write_bytes(content)
         told = self._ask(path)
         self.counts[told["outcome"]] += 1
-        if KEPT and told["outcome"] in ("hung", "crashed"):
+        if KEPT and told["outcome"] not in ("loaded", "refused"):
             kept = Path(KEPT) / f"{told['outcome']}-{self.counts[told['outcome']]}{path.suffix}"
             kept.write_bytes(content)
         return told
@@ -119,20 +121,23 @@ def test_whole_files_load(victim, originals):
 
 @pytest.mark.timeout(0 if CASES > 1000 else 180)
 def test_a_damaged_file_loads_or_is_refused(victim, originals):
+    wrong: list[str] = []
+
     @settings(
         max_examples=CASES,
         deadline=None,
         database=None,
         derandomize=CASES <= 1000,
+        phases=[Phase.generate],
         suppress_health_check=list(HealthCheck),
     )
-    @given(content=damaged(originals))
-    def each(content: bytes) -> None:
-        told = victim.open(content)
-        assert told["outcome"] in ("loaded", "refused", "memory", "hung", "crashed"), told["told"]
-        assert told["peak"] < MEMORY_BYTES
-        if told["outcome"] == "refused":
-            assert told["told"].startswith("'file.")
+    @given(case=damaged(originals))
+    def each(case: Damaged) -> None:
+        told = victim.open(case.content)
+        by_name = told["outcome"] != "refused" or told["told"].startswith("'file.")
+        if told["outcome"] not in CLEAN or told["peak"] > MEMORY_BYTES or not by_name:
+            wrong.append(f"{case}: {told}")
 
     each()
+    assert wrong == []
     assert victim.counts["refused"] > CASES // 4

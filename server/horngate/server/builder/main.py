@@ -167,12 +167,14 @@ def _run(order: BuildOrder) -> dict[str, Any]:
         source = _private_copy(order)
         _close_in(order)
         build(order, source)
-    except HorngateError as error:
-        return {"error": str(error)}
     except Exception as fault:
-        if is_lack_of_memory(fault):
+        # Keras's own error, where ours was raised over it.
+        if is_lack_of_memory(fault) or (
+            isinstance(fault.__cause__, Exception) and is_lack_of_memory(fault.__cause__)
+        ):
             return {"error": lack_of_memory(order)}
-        return {"error": f"{type(fault).__name__}: {fault}"}
+        ours = isinstance(fault, HorngateError)
+        return {"error": str(fault) if ours else f"{type(fault).__name__}: {fault}"}
     return {"done": True}
 
 

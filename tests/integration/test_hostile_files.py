@@ -1,0 +1,68 @@
+"""Files that would take the server with them, each in the same folder as a good one: each costs itself alone."""
+
+import resource
+import time
+from pathlib import Path
+
+import h5py
+import numpy as np
+
+from horngate.client import Client
+from tests.integration.conftest import Start
+from tests.integration.processes import titles
+from tests.zoo.safety.files import fill, hdf5, layer, sequential
+from tests.zoo.safety.hostile import HOSTILE, left_behind
+
+BUILD_TIMEOUT_S = 40
+BUILD_MEMORY_MIB = 3000
+
+SHOWN = ("lambda in HDF5", "external link", "64 GiB shape", "path traversal", "vocabulary path", "brackets")
+"""Refused by the checks; the others of their kind are tried without a server."""
+
+
+def recurrent(path: Path, steps: int) -> Path:
+    """A small, whole, honest file of a network that repeats its input so many times."""
+    repeat = layer("RepeatVector", "repeat", n=steps)
+    config = sequential(repeat, layer("SimpleRNN", "dense", units=1, activation="tanh"))
+    with h5py.File(path, "w") as file:
+        group = fill(file, config)
+        for name in list(group):
+            del group[name]
+        names = ("kernel", "recurrent_kernel", "bias")
+        for name, shape in zip(names, ((4, 1), (1, 1), (1,)), strict=True):
+            group.create_dataset(f"{name}:0", data=np.ones(shape, "f4"))
+        group.parent.attrs["weight_names"] = np.array([f"dense/{name}:0".encode() for name in names])
+    return path
+
+
+def test_hostile_files_cost_themselves_alone(start: Start, tmp_path: Path) -> None:
+    folder = tmp_path / "models"
+    folder.mkdir()
+    hdf5(folder / "good.h5")
+    recurrent(folder / "endless.h5", steps=3_000_000)
+    recurrent(folder / "greedy.h5", steps=400_000_000)
+    messages = {}
+    for index, name in enumerate(SHOWN):
+        write, _ = HOSTILE[name]
+        place = tmp_path / f"hostile{index}"
+        place.mkdir()
+        path = write(place)
+        path.replace(folder / f"hostile{index}{path.suffix}")
+        messages[f"hostile{index}"] = name
+    begun_s = time.monotonic()
+    server = start(folder, "--build-timeout", str(BUILD_TIMEOUT_S), "--build-memory", str(BUILD_MEMORY_MIB))
+    with Client(server.grpc) as client:
+        reasons = {one.name: one.reason for one in client.models() if one.state == "UNAVAILABLE"}
+        assert client.predict("good", np.ones((2, 4), np.float32), timeout=20).shape == (2, 3)
+    assert set(reasons) == {"endless", "greedy", *messages}
+    assert (
+        reasons["endless"] == "its builder took more than 40 s and was stopped; --build-timeout allows more"
+    )
+    assert "more than the 3,000 MiB of memory that its builder may use" in reasons["greedy"]
+    for name in messages:
+        assert reasons[name].startswith(f"'{name}."), reasons[name]
+        assert " is refused: " in reasons[name]
+    assert time.monotonic() - begun_s < 3 * BUILD_TIMEOUT_S
+    assert not any(left_behind(tmp_path / f"hostile{index}") for index in range(len(SHOWN)))
+    assert "builder" not in " ".join(titles(server.pid).values())
+    assert resource.getrusage(resource.RUSAGE_CHILDREN).ru_maxrss * 1024 < (BUILD_MEMORY_MIB + 1000) << 20
