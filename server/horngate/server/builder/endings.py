@@ -14,13 +14,12 @@ _MEMORY_WORDS = (
 )
 
 
-def is_lack_of_memory(fault: Exception) -> bool:
-    """Whether an exception, of NumPy, TensorFlow or ONNX Runtime, says that memory ended."""
-    return (
-        isinstance(fault, MemoryError)
-        or type(fault).__name__ == "ResourceExhaustedError"
-        or _says(str(fault))
-    )
+def is_lack_of_memory(fault: BaseException | None) -> bool:
+    """Whether an exception, or the one it was raised over, says that memory ended: NumPy's, TensorFlow's, ours."""
+    if fault is None:
+        return False
+    named = isinstance(fault, MemoryError) or type(fault).__name__ == "ResourceExhaustedError"
+    return named or _says(str(fault)) or is_lack_of_memory(fault.__cause__)
 
 
 def lack_of_memory(order: BuildOrder) -> str:

@@ -26,7 +26,7 @@ from horngate.server.backend import import_keras
 from horngate.server.builder.endings import is_lack_of_memory, lack_of_memory
 from horngate.server.builder.order import BuildOrder
 from horngate.server.builder.reference import Array, KerasModel, edge_inputs, reference
-from horngate.server.builder.walls import limit, raise_walls
+from horngate.zoo.walls import limit, raise_walls
 
 _LONGEST = 4_000
 
@@ -168,10 +168,7 @@ def _run(order: BuildOrder) -> dict[str, Any]:
         _close_in(order)
         build(order, source)
     except Exception as fault:
-        # Keras's own error, where ours was raised over it.
-        if is_lack_of_memory(fault) or (
-            isinstance(fault.__cause__, Exception) and is_lack_of_memory(fault.__cause__)
-        ):
+        if is_lack_of_memory(fault):
             return {"error": lack_of_memory(order)}
         ours = isinstance(fault, HorngateError)
         return {"error": str(fault) if ours else f"{type(fault).__name__}: {fault}"}

@@ -1,20 +1,17 @@
 """What a process behind the walls can no longer do, tried from inside."""
 
 import json
-import signal
 import subprocess
 import sys
 
 import pytest
 
-from horngate.server.builder.endings import ending, is_lack_of_memory
-from horngate.server.builder.order import BuildOrder
-from horngate.server.builder.walls import standing_walls
+from horngate.zoo.walls import standing_walls
 
 INSIDE = """
 import json, os, resource, signal, socket, subprocess, sys, threading
 from pathlib import Path
-from horngate.server.builder.walls import limit, raise_walls
+from horngate.zoo.walls import limit, raise_walls
 
 own, other, told = Path(sys.argv[1]), Path(sys.argv[2]), {}
 limit(memory_bytes=256 << 20, cpu_s=60)
@@ -86,33 +83,3 @@ def test_the_limits_stand_on_every_kernel(tried):
 def test_the_walls_of_this_machine_are_told_without_raising_them_here(tried, tmp_path):
     assert standing_walls() == tried[0]
     (tmp_path / "file").write_text("still writable")
-
-
-ORDER = BuildOrder(target="", scratch="", name="m", memory_bytes=1 << 30, cpu_s=7)
-
-
-@pytest.mark.parametrize(
-    ("status", "words", "told"),
-    [
-        (-signal.SIGSEGV, "", "its builder crashed (SIGSEGV) on this file"),
-        (-signal.SIGABRT, "terminate called after std::bad_alloc", "more than the 1,024 MiB of memory"),
-        (-signal.SIGXCPU, "", "used more than 7 s of processor time"),
-        (-signal.SIGKILL, "", "was killed, as the system does to it first when memory ends"),
-        (3, "", "ended with status 3: no last words"),
-    ],
-)
-def test_an_ending_says_why(status, words, told):
-    assert told in ending(status, words, ORDER)
-
-
-def test_each_librarys_lack_of_memory_is_known():
-    class ResourceExhaustedError(Exception):
-        """As TensorFlow's is called."""
-
-    for fault in (
-        MemoryError(),
-        ResourceExhaustedError(),
-        RuntimeError("Failed to allocate memory for requested"),
-    ):
-        assert is_lack_of_memory(fault)
-    assert not is_lack_of_memory(ValueError("shape"))

@@ -11,7 +11,7 @@ from collections.abc import Iterable
 from contextlib import suppress
 from pathlib import Path
 
-from horngate.server.builder.kernel import system_call
+from horngate.zoo.walls.kernel import system_call
 
 _CREATE, _ADD, _RESTRICT = 444, 445, 446
 _ASK_VERSION, _PATH_BENEATH = 1, 1

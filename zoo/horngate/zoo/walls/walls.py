@@ -16,9 +16,9 @@ from contextlib import suppress
 from dataclasses import asdict, dataclass
 from pathlib import Path
 
-from horngate.server.builder.kernel import die_with_parent, forbid_new_privileges
-from horngate.server.builder.landlock import restrict_files
-from horngate.server.builder.seccomp import filter_system_calls
+from horngate.zoo.walls.kernel import die_with_parent, forbid_new_privileges
+from horngate.zoo.walls.landlock import restrict_files
+from horngate.zoo.walls.seccomp import filter_system_calls
 
 _READABLE = ("/usr", "/lib", "/lib64", "/bin", "/etc", "/opt", "/sys/devices", "/sys/fs/cgroup", "/sys/kernel/mm",
              "/proc/self", "/proc/cpuinfo", "/proc/meminfo", "/proc/stat", "/proc/sys", "/dev/urandom",
@@ -81,7 +81,7 @@ def python_folders() -> list[Path]:
 def standing_walls() -> dict[str, str]:
     """Which walls a builder has on this machine: raised in a process of its own, that then ends."""
     done = subprocess.run(
-        [sys.executable, "-m", "horngate.server.builder.walls"], capture_output=True, text=True, check=True
+        [sys.executable, "-m", "horngate.zoo.walls.walls"], capture_output=True, text=True, check=True
     )
     told: dict[str, str] = json.loads(done.stdout)
     return told
