@@ -7,6 +7,7 @@ import numpy as np
 
 from horngate.zoo.convert.graph import Graph, Value
 from horngate.zoo.convert.registry import Refused, converts
+from horngate.zoo.files.legacy.hard_sigmoid import hard_sigmoid as old_hard_sigmoid
 
 _SAME_OPERATOR = {
     keras.activations.relu: "Relu",
@@ -100,6 +101,12 @@ def gelu(graph: Graph, x: Value, approximate: bool = False) -> Value:
 def hard_sigmoid(graph: Graph, x: Value) -> Value:
     """`relu6(x + 3) / 6`, Keras 3's; Keras 2's was another function."""
     return graph.op("HardSigmoid", x, alpha=1 / 6, beta=0.5)
+
+
+@converts(old_hard_sigmoid)
+def keras_2_hard_sigmoid(graph: Graph, x: Value) -> Value:
+    """`0.2 x + 0.5`, between 0 and 1."""
+    return graph.op("HardSigmoid", x, alpha=0.2, beta=0.5)
 
 
 @converts(keras.activations.log_sigmoid)

@@ -17,12 +17,14 @@ from horngate.zoo.convert.graph import Graph, Value
 from horngate.zoo.convert.layers import packing
 from horngate.zoo.convert.registry import Refused, converts, masks
 from horngate.zoo.convert.weights import as_numpy
+from horngate.zoo.files.legacy.hard_sigmoid import hard_sigmoid as old_hard_sigmoid
 
 _ACTIVATIONS = {
     keras.activations.relu: ("Relu", 0.0, 0.0),
     keras.activations.tanh: ("Tanh", 0.0, 0.0),
     keras.activations.sigmoid: ("Sigmoid", 0.0, 0.0),
     keras.activations.hard_sigmoid: ("HardSigmoid", 1 / 6, 0.5),
+    old_hard_sigmoid: ("HardSigmoid", 0.2, 0.5),
     keras.activations.elu: ("Elu", 1.0, 0.0),
     keras.activations.softsign: ("Softsign", 0.0, 0.0),
     keras.activations.softplus: ("Softplus", 0.0, 0.0),
@@ -30,7 +32,7 @@ _ACTIVATIONS = {
     keras.activations.linear: ("Affine", 1.0, 0.0),
 }
 
-_SATURATING = (keras.activations.sigmoid, keras.activations.hard_sigmoid)
+_SATURATING = (keras.activations.sigmoid, keras.activations.hard_sigmoid, old_hard_sigmoid)
 _SHUT = 1e4
 """A gate's input that leaves nothing of the others, whatever the weights."""
 

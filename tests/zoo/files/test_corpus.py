@@ -1,0 +1,50 @@
+"""Files written by Keras 1.2.2 to TensorFlow 2.6 answer as those answered, on Keras and on ONNX Runtime."""
+
+import onnxruntime
+import pytest
+
+from horngate.contract.errors import LoadError
+from horngate.zoo.convert import Refused, convert
+from horngate.zoo.files import open_model
+from tests.zoo.files.corpus import CHOSEN, Case, cases, predicted, worst
+
+ON_KERAS_ONLY = {
+    "k231/lstm_stateful": "stateful",
+}
+"""What has no ONNX form, and a word of the reason."""
+
+LOADABLE = [case for case in cases(CHOSEN) if not case.info.get("unsafe_lambda")]
+
+
+@pytest.mark.parametrize("case", LOADABLE, ids=str)
+def test_answers_as_it_did(case: Case) -> None:
+    model = open_model(case.file, custom_objects=case.custom).model
+    assert worst(predicted(model, case), case.arrays("y")) <= case.tolerance
+    if str(case) in ON_KERAS_ONLY:
+        with pytest.raises(Refused, match=ON_KERAS_ONLY[str(case)]):
+            convert(model)
+        return
+    session = onnxruntime.InferenceSession(convert(model).proto.SerializeToString())
+    fed = {
+        one.name: x.astype("f4") if one.type == "tensor(float)" else x
+        for one, x in zip(session.get_inputs(), case.arrays("x"), strict=True)
+    }
+    assert worst(session.run(None, fed), case.arrays("y")) <= case.tolerance
+
+
+@pytest.mark.parametrize(
+    "name", ["k213/locally_connected", "tf115/upsampling_bilinear", "tf26/tf_op_slicing"]
+)
+def test_what_was_upgraded_is_saved_and_loaded_again(name, tmp_path) -> None:
+    case = next(case for case in LOADABLE if str(case) == name)
+    open_model(case.file).model.save(tmp_path / "model.keras")
+    assert (
+        worst(predicted(open_model(tmp_path / "model.keras").model, case), case.arrays("y")) <= case.tolerance
+    )
+
+
+def test_code_in_an_old_file_is_not_run() -> None:
+    with pytest.raises(
+        LoadError, match=r"'lambda.h5': layer 'lambda_1' is a Lambda that holds .*allow_code = true"
+    ):
+        open_model(CHOSEN / "k213" / "lambda.h5")

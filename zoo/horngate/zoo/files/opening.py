@@ -1,0 +1,97 @@
+"""A Keras file as the model that it is.
+
+Only the builder's process calls this: files are untrusted, and opening one runs Keras over it.
+"""
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+from horngate.contract.errors import LoadError
+from horngate.zoo.files.source import Source, read
+from horngate.zoo.files.stored import arrays_of
+from horngate.zoo.files.upgrade import Taken, upgrade
+from horngate.zoo.files.upgrade.inferred_input import needs_input, with_inferred_input
+
+
+@dataclass(frozen=True, kw_only=True)
+class Opened:
+    """A model, how its file was upgraded for it, and where its weights came from.
+
+    `dropped` has, by layer, the settings that today's class does not take. `weights` is None where Keras's
+    own loader read them, which loads all or nothing.
+    """
+
+    model: Any
+    steps: tuple[Taken, ...] = ()
+    dropped: Mapping[str, tuple[str, ...]] = field(default_factory=dict)
+    weights: Any = None
+
+
+def load(path: Path, **options: Any) -> Any:
+    """The model alone; see `open_model`."""
+    return open_model(path, **options).model
+
+
+def open_model(
+    path: Path,
+    *,
+    custom_objects: Mapping[str, Any] | None = None,
+    allow_code: bool = False,
+    architecture: Path | None = None,
+    by_name: bool = False,
+) -> Opened:
+    """The Keras model in an `.h5`, `.hdf5` or `.keras` file of any age, uncompiled. LoadError says what is wrong.
+
+    The file's content decides which format it is, not its name. Code inside the file is not run unless
+    `allow_code`. A file of weights alone needs an `architecture`: a JSON or YAML file, or another model's;
+    its weights are put in by topology or, `by_name`, into the layers of the same names.
+    """
+    custom = dict(custom_objects or {})
+    with read(path) as source:
+        try:
+            if architecture is not None:
+                with read(architecture) as drawn:
+                    return _opened(drawn, source, architecture, custom, allow_code, by_name)
+            return _opened(source, source, path, custom, allow_code, by_name)
+        except LoadError as error:
+            raise LoadError(f"'{path.name}': {error}") from error
+
+
+def _opened(
+    drawn: Source, stored: Source, path: Path, custom: dict[str, Any], allow_code: bool, by_name: bool
+) -> Opened:
+    if drawn.architecture is None:
+        raise LoadError(
+            "it holds weights without an architecture; save the whole model (model.save), or put the weights "
+            "beside the architecture that they belong to"
+        )
+    if drawn.origin.generation == 3:
+        from horngate.zoo.files.rebuild.todays import open_todays
+
+        return open_todays(drawn, stored, path, custom, allow_code=allow_code, by_name=by_name)
+    return _rebuilt(drawn, stored, custom, allow_code, by_name)
+
+
+def _rebuilt(
+    drawn: Source, stored: Source, custom: dict[str, Any], allow_code: bool, by_name: bool
+) -> Opened:
+    from horngate.zoo.files.rebuild.layers import Construction
+    from horngate.zoo.files.rebuild.models import model_or_layer
+    from horngate.zoo.files.rebuild.unknown import refuse_unknown
+    from horngate.zoo.files.rebuild.weights import place_by_name, place_in_order
+
+    if stored.weights is None:
+        raise LoadError("it holds an architecture without weights; put a weights file beside it")
+    upgraded = upgrade(drawn.architecture or {}, drawn.origin)
+    config = upgraded.config
+    refuse_unknown(config, custom)
+    if needs_input(config):
+        config = with_inferred_input(config, (array.shape for array in arrays_of(stored.weights)))
+    construction = Construction(custom=custom, allow_code=allow_code)
+    model = model_or_layer(config, construction)
+    place = place_by_name if by_name else place_in_order
+    report = place(model, stored.weights, stored.origin)
+    dropped = {layer: tuple(keys) for layer, keys in construction.dropped.items() if keys}
+    return Opened(model=model, steps=upgraded.steps, dropped=dropped, weights=report)

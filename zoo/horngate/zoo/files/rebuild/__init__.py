@@ -1,0 +1,1 @@
+"""An upgraded configuration as today's Keras model, and the stored weights put in."""

@@ -1,0 +1,85 @@
+"""Plans for weights in the layout of Keras 3, and of 2.12 to 2.15: an object's arrays, and what is inside of it.
+
+A model's layers lie under `layers`, named after their classes and counted; other objects under the names of
+the attributes that hold them.
+"""
+
+import re
+from typing import Any
+
+import keras
+
+from horngate.zoo.files.rebuild.plan import Misfit, Plan
+from horngate.zoo.files.rebuild.slots import layers_in_order
+from horngate.zoo.files.stored import Node
+
+
+def plan_node(layer: Any, node: Node) -> Plan:
+    """All stored arrays for all of a layer's weights. Misfit if they are not each other's."""
+    plan = Plan()
+    _visit(layer, node, plan, set())
+    placed = {id(variable) for variable, _ in plan.steps}
+    missing = [weight for weight in layer.weights if id(weight) not in placed]
+    if missing:
+        names = ", ".join(weight.path for weight in missing[:4])
+        raise Misfit(f"layer '{layer.name}' has no weights in the file for {names}")
+    return plan
+
+
+def _visit(layer: Any, node: Node, plan: Plan, seen: set[int]) -> None:
+    if id(layer) in seen:
+        return
+    seen.add(id(layer))
+    variables = layer._trainable_variables + layer._non_trainable_variables
+    arrays = node.arrays
+    if len(arrays) < len(variables):
+        raise Misfit(f"layer '{layer.name}' has {len(arrays)} weights in the file; expected {len(variables)}")
+    for variable, array in zip(variables, arrays, strict=False):
+        plan.add(layer.name, variable, array.read())
+    if isinstance(layer, keras.Model):
+        for inner, stored in node_pairs(layer, node):
+            _visit(inner, stored, plan, seen)
+        return
+    for name, stored in node.inside.items():
+        held = getattr(layer, name, None)
+        if isinstance(held, keras.layers.Layer):
+            _visit(held, stored, plan, seen)
+        elif isinstance(held, list | tuple) and all(isinstance(one, keras.layers.Layer) for one in held):
+            for one, key in zip(held, counted_names(held), strict=True):
+                if key in stored.inside:
+                    _visit(one, stored.inside[key], plan, seen)
+
+
+def node_pairs(model: Any, node: Node) -> list[tuple[Any, Node]]:
+    """A model's layers with what is stored for each, if anything is."""
+    stored = node.inside.get("layers", Node()).inside
+    stored = {key.removeprefix("layers/"): one for key, one in (stored or _flat(node)).items()}
+    layers = [layer for layer in layers_in_order(model) if not isinstance(layer, keras.layers.InputLayer)]
+    return [
+        (layer, stored[key])
+        for layer, key in zip(layers, counted_names(layers), strict=True)
+        if key in stored
+    ]
+
+
+def _flat(node: Node) -> dict[str, Node]:
+    """Keras 2.12 joined the container's name and the layer's by a backslash, which is a slash here."""
+    return {key: one for key, one in node.inside.items() if key.startswith("layers/")}
+
+
+def counted_names(layers: Any) -> list[str]:
+    """The names under which a container's objects are stored: their classes', with a number from the second."""
+    counts: dict[str, int] = {}
+    names = []
+    for layer in layers:
+        name = snake_case(type(layer).__name__)
+        number = counts[name] = counts.get(name, -1) + 1
+        names.append(f"{name}_{number}" if number else name)
+    return names
+
+
+def snake_case(name: str) -> str:
+    """Keras's own spelling of a class's name in files."""
+    name = re.sub(r"\W+", "", name)
+    name = re.sub("(.)([A-Z][a-z]+)", r"\1_\2", name)
+    return re.sub("([a-z])([A-Z])", r"\1_\2", name).lower()
