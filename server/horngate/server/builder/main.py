@@ -38,7 +38,7 @@ def build(order: BuildOrder, source: Path | None) -> None:
         _examine(source, order)
     _progress("importing Keras")
     import_keras()
-    model = _load(order, source)
+    model, history = _load(order, source)
     from horngate.zoo.describe import describe
 
     spec = describe(model)
@@ -67,6 +67,7 @@ def build(order: BuildOrder, source: Path | None) -> None:
         "model": spec.to_json(),
         "tensors": tensors,
         "refused": refused,
+        "history": history,
     }
     write_whole(folder / SPEC, json.dumps(manifest).encode())
 
@@ -81,20 +82,24 @@ def _examine(source: Path, order: BuildOrder) -> None:
         _tell(note=str(note))
 
 
-def _load(order: BuildOrder, source: Path | None) -> Any:
+def _load(order: BuildOrder, source: Path | None) -> tuple[Any, dict[str, Any]]:
+    """The model, and how its file was brought up to today's form."""
     from horngate.zoo.architectures import build as build_architecture
-    from horngate.zoo.files import load
+    from horngate.zoo.files import open_model
 
     if order.zoo:
         _progress(f"building {order.zoo}")
         weights = str(source) if source is not None else order.weights
-        return build_architecture(order.zoo, None if weights == "none" else weights)
+        return build_architecture(order.zoo, None if weights == "none" else weights), {}
     if source is None:
         raise LoadError(
             f"nothing to build was named for '{order.name}'; expected a file or a network of the zoo"
         )
     _progress("loading the file")
-    return load(source)
+    opened = open_model(source)
+    for taken in opened.steps:
+        _tell(note=str(taken))
+    return opened.model, opened.to_json()
 
 
 def _private_copy(order: BuildOrder) -> Path | None:

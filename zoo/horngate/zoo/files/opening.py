@@ -4,11 +4,12 @@ Only the builder's process calls this: files are untrusted, and opening one runs
 """
 
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import asdict, dataclass, field
 from pathlib import Path
 from typing import Any
 
 from horngate.contract.errors import LoadError
+from horngate.zoo.files.rebuild.report import WeightsReport
 from horngate.zoo.files.source import Source, read
 from horngate.zoo.files.stored import arrays_of
 from horngate.zoo.files.upgrade import Taken, upgrade
@@ -26,7 +27,15 @@ class Opened:
     model: Any
     steps: tuple[Taken, ...] = ()
     dropped: Mapping[str, tuple[str, ...]] = field(default_factory=dict)
-    weights: Any = None
+    weights: WeightsReport | None = None
+
+    def to_json(self) -> dict[str, Any]:
+        """How the file became the model, in a plain form."""
+        return {
+            "steps": [asdict(taken) for taken in self.steps],
+            "dropped": {layer: list(keys) for layer, keys in self.dropped.items()},
+            "unmatched": self.weights.unmatched if self.weights else {},
+        }
 
 
 def load(path: Path, **options: Any) -> Any:

@@ -59,6 +59,10 @@ STEPS: tuple[Step, ...] = (
 """Names and forms come first, so that later steps need to know only one."""
 
 
+_TOLD = 6
+"""A step's line names this many of the layers that it touched."""
+
+
 @dataclass(frozen=True, kw_only=True)
 class Taken:
     """A step that did something, and to which layers."""
@@ -66,6 +70,10 @@ class Taken:
     step: str
     says: str
     layers: tuple[str, ...]
+
+    def __str__(self) -> str:
+        named = ", ".join(self.layers[:_TOLD]) + (", …" if len(self.layers) > _TOLD else "")
+        return f"upgraded, {self.step}: {self.says} ({named})"
 
 
 @dataclass(frozen=True, kw_only=True)

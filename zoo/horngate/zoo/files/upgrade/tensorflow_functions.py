@@ -86,7 +86,7 @@ def _function(entry: Entry, name: str, positional: list[Any], keywords: dict[str
     if name not in ALLOWED:
         raise LoadError(
             f"layer '{name_of(entry)}' calls tf.{name}, which Horngate does not know; expected one of "
-            "the functions in the documentation of files. Rebuild that part of the model with Keras layers or keras.ops"
+            "those in the documentation of files. Rebuild that part of the model with Keras layers or keras.ops"
         )
     tensors: list[dict[str, Any]] = []
     arguments = {
