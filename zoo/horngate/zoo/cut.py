@@ -1,11 +1,12 @@
 """A graph of only what is asked for. Serving processes call this: it imports onnx, and never Keras."""
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Sequence
 
 import onnx
 from onnx import helper
 
 from horngate.contract.tensors import TensorSpec, numpy_dtype
+from horngate.zoo.links import reads
 
 
 def cut(proto: onnx.ModelProto, outputs: Sequence[tuple[str, TensorSpec]]) -> onnx.ModelProto:
@@ -40,21 +41,12 @@ def _needed(graph: onnx.GraphProto, wanted: Sequence[str]) -> tuple[list[onnx.No
     for node in reversed(graph.node):
         if needed.intersection(node.output):
             kept.append(node)
-            needed.update(_reads(node))
+            needed.update(reads(node))
     known = {value.name for value in graph.input} | {tensor.name for tensor in graph.initializer}
     missing = set(wanted) - known - {name for node in kept for name in node.output}
     if missing:
         raise KeyError(f"the graph has no value {sorted(missing)}")
     return kept[::-1], needed
-
-
-def _reads(node: onnx.NodeProto) -> Iterable[str]:
-    """What a node reads, including what the subgraphs of a loop read from outside."""
-    yield from (name for name in node.input if name)
-    for attribute in node.attribute:
-        if attribute.type == onnx.AttributeProto.GRAPH:
-            for inner in attribute.g.node:
-                yield from _reads(inner)
 
 
 def _renames(

@@ -1,20 +1,33 @@
 """The part of an artifact's graph that a set of outputs needs, as a file beside it."""
 
 from collections.abc import Sequence
+from functools import partial
 from pathlib import Path
 
 import onnx
 
 from horngate.server.artifact import Artifact, program_file, write_whole
 from horngate.zoo.cut import cut
+from horngate.zoo.fold import fold
+from horngate.zoo.tidy import tidy
+from horngate.zoo.weight_file import array_of
+
+_FOLDED_BYTES = 16 * 2**20
+"""The largest kernel that a program has a folded copy of; others stay in the shared weights as they are."""
 
 
 def program_path(artifact: Artifact, outputs: Sequence[str]) -> Path:
-    """The ONNX file for these outputs; made when it is first asked for. Weights stay in the shared file."""
+    """The ONNX file for these outputs; made when it is first asked for. Weights stay in the shared file.
+
+    What the engines do not fold themselves is folded here: normalizations around Dense layers.
+    """
     path = program_file(artifact, outputs)
     if not path.exists():
         graph = onnx.load(artifact.graph, load_external_data=False)
         requestable = artifact.spec.requestable
         part = cut(graph, [(artifact.tensors[name], requestable[name]) for name in outputs])
+        tidy(part)
+        read = partial(array_of, folder=artifact.folder)
+        fold(part, read, into=("Gemm",), largest_bytes=_FOLDED_BYTES)
         write_whole(path, part.SerializeToString())
     return path
