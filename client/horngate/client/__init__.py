@@ -15,6 +15,7 @@ from horngate.client.blocking import Client
 from horngate.client.descriptions import ModelDescription, ModelStatus
 from horngate.client.session import Retry
 from horngate.client.tensors import Array, Inputs
+from horngate.client.timings import TimedPrediction, Timings
 from horngate.contract.errors import (
     DeadlineExceeded,
     HorngateError,
@@ -46,6 +47,8 @@ __all__ = [
     "ResourceExhausted",
     "Retry",
     "TensorSpec",
+    "TimedPrediction",
+    "Timings",
     "Unavailable",
     "Unsupported",
 ]

@@ -69,6 +69,7 @@ class AsyncClient:
         await self._channel.close()
 
     predict = _awaiting(operations.predict)
+    predict_timed = _awaiting(operations.predict_timed)
     models = _awaiting(operations.models)
     describe = _awaiting(operations.describe)
     is_live = _awaiting(operations.is_live)

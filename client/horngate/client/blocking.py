@@ -69,6 +69,7 @@ class Client:
         self._channel.close()
 
     predict = _blocking(operations.predict)
+    predict_timed = _blocking(operations.predict_timed)
     models = _blocking(operations.models)
     describe = _blocking(operations.describe)
     is_live = _blocking(operations.is_live)

@@ -11,6 +11,7 @@ from horngate.client.predictions import Prediction, run
 from horngate.client.session import Session
 from horngate.client.steps import Deadline, Operation
 from horngate.client.tensors import Array, Inputs
+from horngate.client.timings import TimedPrediction, read_timings
 from horngate.contract.errors import DeadlineExceeded, NotFound, Unavailable
 from horngate.oip import messages as oip
 from horngate.v1 import horngate_pb2 as v1
@@ -29,6 +30,7 @@ def predict(
     layers: None = None,
     version: str | int | None = None,
     timeout: float | None = None,
+    priority: int = 0,
 ) -> Operation[Array | Any]: ...
 
 
@@ -41,6 +43,7 @@ def predict(
     layers: str,
     version: str | int | None = None,
     timeout: float | None = None,
+    priority: int = 0,
 ) -> Operation[Array]: ...
 
 
@@ -53,6 +56,7 @@ def predict(
     layers: list[str] | tuple[str, ...],
     version: str | int | None = None,
     timeout: float | None = None,
+    priority: int = 0,
 ) -> Operation[dict[str, Array]]: ...
 
 
@@ -64,6 +68,7 @@ def predict(
     layers: str | Sequence[str] | None = None,
     version: str | int | None = None,
     timeout: float | None = None,
+    priority: int = 0,
 ) -> Operation[Any]:
     """Run a model, or a part of it, on rows of inputs.
 
@@ -77,20 +82,37 @@ def predict(
     - with a list of names, a dict by name, whatever their number. The model's own outputs have names too.
 
     `version` is the server's choice unless given. `timeout`, in seconds, bounds everything: learning the
-    model's inputs, the attempts while the server is unavailable, the waits between them.
+    model's inputs, the attempts while the server is unavailable or full, the waits between them. `priority` is 1
+    for the highest; requests of a lower one overtake it in the server's queue only by having waited longer.
 
     Errors: InvalidRequest, NotFound, ResourceExhausted, Unavailable, DeadlineExceeded, InternalError.
     """
+    names = (layers,) if isinstance(layers, str) else tuple(layers or ())
+    wanted = Prediction(model=model, version=_text(version), inputs=inputs, names=names, priority=priority)
+    answer = yield from run(session, wanted, session.deadline(timeout))
+    return _as_asked(answer.outputs, layers)
+
+
+def predict_timed(
+    session: Session,
+    model: str,
+    inputs: "Inputs",
+    *,
+    layers: str | Sequence[str] | None = None,
+    version: str | int | None = None,
+    timeout: float | None = None,
+    priority: int = 0,
+) -> Operation[TimedPrediction]:
+    """Like `predict`, and how the request fared: `outputs, timings = client.predict_timed("digits", images)`.
+
+    Errors: those of `predict`; Unsupported from a server that is not Horngate.
+    """
+    names = (layers,) if isinstance(layers, str) else tuple(layers or ())
     wanted = Prediction(
-        model=model,
-        version=_text(version),
-        inputs=inputs,
-        names=(layers,) if isinstance(layers, str) else tuple(layers or ()),
+        model=model, version=_text(version), inputs=inputs, names=names, priority=priority, timed=True
     )
-    outputs = yield from run(session, wanted, session.deadline(timeout))
-    if isinstance(layers, str) or (layers is None and len(outputs) == 1):
-        return next(iter(outputs.values()))
-    return outputs
+    answer = yield from run(session, wanted, session.deadline(timeout))
+    return TimedPrediction(_as_asked(answer.outputs, layers), read_timings(answer.message))
 
 
 def models(session: Session, *, timeout: float | None = None) -> Operation[list[ModelStatus]]:
@@ -166,3 +188,9 @@ def _whether(
 
 def _text(version: str | int | None) -> str:
     return "" if version is None else str(version)
+
+
+def _as_asked(outputs: dict[str, Array], layers: str | Sequence[str] | None) -> Array | dict[str, Array]:
+    if isinstance(layers, str) or (layers is None and len(outputs) == 1):
+        return next(iter(outputs.values()))
+    return outputs

@@ -6,6 +6,7 @@ for again, and the prediction too if they differ.
 """
 
 from dataclasses import dataclass
+from typing import NamedTuple
 
 from horngate.client.calls import ask, exchange, oip_path
 from horngate.client.session import Session
@@ -22,16 +23,28 @@ Specs = tuple[TensorSpec, ...]
 
 @dataclass(frozen=True, kw_only=True)
 class Prediction:
-    """An empty `version` is the server's choice; without `names`, the model's own outputs are wanted."""
+    """An empty `version` is the server's choice; without `names`, the model's own outputs are wanted.
+
+    `priority` is 1 for the highest, 0 for the server's default; `timed` asks for timings.
+    """
 
     model: str
     version: str
     inputs: Inputs
     names: tuple[str, ...]
+    priority: int = 0
+    timed: bool = False
 
 
-def run(session: Session, wanted: Prediction, deadline: Deadline) -> Operation[dict[str, Array]]:
-    """The outputs by name."""
+class Answer(NamedTuple):
+    """The outputs by name, and the message that they came in."""
+
+    outputs: dict[str, Array]
+    message: oip.ModelInferResponse
+
+
+def run(session: Session, wanted: Prediction, deadline: Deadline) -> Operation[Answer]:
+    """The answer."""
     known = session.inputs.get((wanted.model, wanted.version))
     if known is None:
         learned = yield from _learn(session, wanted, deadline)
@@ -64,9 +77,7 @@ def _spec(model: str, tensor: oip.ModelMetadataResponse.TensorMetadata) -> Tenso
     return TensorSpec(name=tensor.name, datatype=tensor.datatype, shape=shape)
 
 
-def _infer(
-    session: Session, wanted: Prediction, specs: Specs, deadline: Deadline
-) -> Operation[dict[str, Array]]:
+def _infer(session: Session, wanted: Prediction, specs: Specs, deadline: Deadline) -> Operation[Answer]:
     arrays = arrays_for(wanted.model, wanted.inputs, specs)
     request = oip.ModelInferRequest(
         model_name=wanted.model,
@@ -77,13 +88,18 @@ def _infer(
         ],
         outputs=[oip.ModelInferRequest.InferRequestedOutputTensor(name=name) for name in wanted.names],
     )
+    if wanted.priority:
+        request.parameters["priority"].uint64_param = wanted.priority
+    if wanted.timed:
+        request.parameters["timings"].bool_param = True
     data = assemble_infer_request(request, (encode_tensor(array) for _, array in arrays))
     answer = yield from exchange(session, oip_path("ModelInfer"), data, deadline)
-    outputs = arrays_of(*parse_infer_response(answer))
+    parsed = parse_infer_response(answer)
+    outputs = arrays_of(*parsed)
     missing = [name for name in wanted.names if name not in outputs]
     if missing or not outputs:
         raise InternalError(
             f"model '{wanted.model}': the server answered with {', '.join(outputs) or 'no outputs'}; "
             f"asked for {', '.join(wanted.names) or 'the outputs of the model'}"
         )
-    return outputs
+    return Answer(outputs, parsed.message)

@@ -16,7 +16,8 @@ from horngate.contract.errors import (
     Unsupported,
 )
 
-RETRY_TRAILER = "grpc-retry-pushback-ms"
+RETRY_TRAILER = "retry-after-ms"
+"""gRPC's own `grpc-retry-pushback-ms` is reserved: servers' libraries do not let it be sent."""
 
 _CODES: dict[type[HorngateError], grpc.StatusCode] = {
     InvalidRequest: grpc.StatusCode.INVALID_ARGUMENT,
@@ -44,7 +45,7 @@ def code_of(error: BaseException) -> grpc.StatusCode:
 
 
 def trailers_of(error: BaseException) -> tuple[tuple[str, str], ...]:
-    """The trailing metadata of an error: when to ask again, as gRPC's own retries read it too."""
+    """The trailing metadata of an error: when to ask again, in milliseconds."""
     if not isinstance(error, ResourceExhausted) or error.retry_after_s is None:
         return ()
     return ((RETRY_TRAILER, str(max(1, round(error.retry_after_s * 1000)))),)
@@ -63,5 +64,4 @@ def error_from(
 
 def _retry_after_s(trailers: Iterable[tuple[str, str | bytes]]) -> float | None:
     text = next((value for key, value in trailers if key == RETRY_TRAILER), "")
-    # Another server may say "-1" there, gRPC's word for never.
     return int(text) / 1000 if isinstance(text, str) and text.isdecimal() else None

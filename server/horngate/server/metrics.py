@@ -65,7 +65,7 @@ class WorkerMetrics:
     """What a worker counts."""
 
     def __init__(self) -> None:
-        from prometheus_client import Gauge, Histogram
+        from prometheus_client import Counter, Gauge, Histogram
 
         labels = ("model", "version")
         self.batch_rows = Histogram("horngate_batch_rows", "Rows in a batch.", labels, buckets=ROWS)
@@ -90,6 +90,7 @@ class WorkerMetrics:
             (*labels, "device"),
             multiprocess_mode="livesum",
         )
+        self.device_rows = Counter("horngate_device_rows", "Rows that ran, by device.", (*labels, "device"))
         self.cap = Gauge(
             "horngate_model_max_batch_rows", "Largest batch that fits.", labels, multiprocess_mode="livemax"
         )

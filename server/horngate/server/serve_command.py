@@ -7,7 +7,15 @@ import tempfile
 from pathlib import Path
 
 from horngate.contract.errors import LoadError
-from horngate.server.settings import TRANSPORTS, BuildSettings, GatewaySettings, ServerSettings
+from horngate.server.devices import read_devices, server_cores
+from horngate.server.settings import (
+    TRANSPORTS,
+    BuildSettings,
+    GatewaySettings,
+    QueueSettings,
+    ServerSettings,
+    seconds,
+)
 
 HELP = "serve a folder of Keras files, or networks of the zoo, over gRPC"
 
@@ -39,11 +47,41 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         help="folder for what is built from the models; a second start is ready at once (default: %(default)s)",
     )
     _add_build_arguments(parser)
+    _add_scheduling_arguments(parser)
     parser.add_argument(
         "--ready-file",
         type=Path,
         metavar="FILE",
         help='written when everything is served: {"grpc": "HOST:PORT", "http": "HOST:PORT"}',
+    )
+
+
+def _add_scheduling_arguments(parser: argparse.ArgumentParser) -> None:
+    parser.add_argument(
+        "--devices",
+        default="cpu",
+        metavar="NAME,…",
+        help="a copy of every model on each: cpu, gpu:0,gpu:1, or virtual ones that share the cores: cpu:0,cpu:1 "
+        "(default: %(default)s)",
+    )
+    parser.add_argument(
+        "--max-delay",
+        default="0s",
+        metavar="TIME",
+        help='how long an idle device waits for company for a request, as in "5ms" (default: %(default)s)',
+    )
+    parser.add_argument(
+        "--queue-rows",
+        type=int,
+        metavar="N",
+        help="the most rows of a model that wait on a device (default: what it computes in 30 s)",
+    )
+    parser.add_argument(
+        "--queue-bytes",
+        type=int,
+        default=QueueSettings.bytes,
+        metavar="N",
+        help="the most bytes of a model's requests that wait on a device (default: %(default)s)",
     )
 
 
@@ -117,6 +155,10 @@ def run(args: argparse.Namespace) -> int:
             gateways=args.gateways,
             max_message_bytes=args.max_message_bytes,
         ),
+        queue=QueueSettings(
+            max_delay_s=seconds(args.max_delay), rows=args.queue_rows, bytes=args.queue_bytes
+        ),
+        devices=read_devices(args.devices, server_cores()),
     )
     if settings.models is None and not settings.zoo:
         raise LoadError("there is nothing to serve: name a folder of models, or networks with --zoo")

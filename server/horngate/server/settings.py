@@ -4,14 +4,16 @@ import os
 import re
 import tomllib
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, fields
+from dataclasses import dataclass, field, fields
 from pathlib import Path
 from typing import Any
 
 from horngate.contract.errors import LoadError
+from horngate.server.devices import Device, read_devices, server_cores
 
 TRANSPORTS = ("native", "grpcio")
 _UNITS_S = {"us": 1e-6, "ms": 1e-3, "s": 1.0}
+ENGINES_VARIABLE = "HORNGATE_ENGINES"
 ENGINES = ("auto", "onnxruntime", "openvino", "keras")
 
 
@@ -91,6 +93,7 @@ class ServerSettings:
     gateway: GatewaySettings = GatewaySettings()
     queue: QueueSettings = QueueSettings()
     build: BuildSettings = BuildSettings()
+    devices: tuple[Device, ...] = field(default_factory=lambda: read_devices("cpu", server_cores()))
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -99,7 +102,8 @@ class ModelConfig:
 
     `source` is `"zoo:NAME"`, with `weights` `"imagenet"`, `"none"` or a file; or empty: the model's own file.
     `versions` is `"latest"` (the newest that loads), `"all"`, or a list of numbers. `max_rows` bounds a batch
-    below what memory allows. `queue` replaces the server's own settings for this model.
+    below what memory allows. `queue` replaces the server's own settings for this model. `instances` is how many
+    copies each device has.
     """
 
     source: str = ""
@@ -108,16 +112,20 @@ class ModelConfig:
     versions: str | tuple[int, ...] = "latest"
     max_rows: int | None = None
     queue: QueueSettings | None = None
+    instances: int = 1
 
     def __post_init__(self) -> None:
-        if self.engine not in ENGINES:
-            raise LoadError(f"engine is {self.engine!r}; expected one of {', '.join(ENGINES)}")
+        engines = (*ENGINES, *own_engines())
+        if self.engine not in engines:
+            raise LoadError(f"engine is {self.engine!r}; expected one of {', '.join(engines)}")
         if isinstance(self.versions, str) and self.versions not in ("latest", "all"):
             raise LoadError(f'versions is {self.versions!r}; expected "latest", "all" or a list of numbers')
         if self.source and not self.source.startswith("zoo:"):
             raise LoadError(f'source is {self.source!r}; expected "zoo:NAME"')
         if self.max_rows is not None and self.max_rows < 1:
             raise LoadError(f"max_rows is {self.max_rows}; expected 1 or more")
+        if self.instances < 1:
+            raise LoadError(f"instances is {self.instances}; expected 1 or more")
 
 
 _TYPES: dict[str, type | tuple[type, ...]] = {
@@ -127,6 +135,7 @@ _TYPES: dict[str, type | tuple[type, ...]] = {
     "versions": (str, list),
     "max_rows": int,
     "queue": dict,
+    "instances": int,
 }
 _QUEUE_TYPES: dict[str, type | tuple[type, ...]] = {
     "max_delay": str,
@@ -148,6 +157,15 @@ def read_model_config(path: Path) -> ModelConfig:
         return ModelConfig(**_plain(table))
     except LoadError as error:
         raise LoadError(f"{path.name}: {error}") from error
+
+
+def own_engines() -> dict[str, str]:
+    """Engines that the operator brings along, as `module:object` by name: `HORNGATE_ENGINES=NAME=MODULE:OBJECT,…`.
+
+    Nothing of them is imported before a model's configuration asks for one.
+    """
+    pairs = (item.partition("=") for item in os.environ.get(ENGINES_VARIABLE, "").split(",") if item)
+    return {name: target for name, _, target in pairs}
 
 
 def available_cores() -> int:

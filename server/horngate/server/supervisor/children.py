@@ -5,7 +5,7 @@ import os
 import socket
 import sys
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from contextlib import suppress
 from typing import Any
 
@@ -23,12 +23,15 @@ MALLOC = {
 class Child:
     """One gateway or worker. The supervisor's event loop owns it; it ends when its control connection does."""
 
-    def __init__(self, name: str, module: str, arguments: Sequence[str]) -> None:
+    def __init__(
+        self, name: str, module: str, arguments: Sequence[str], variables: Mapping[str, str] | None = None
+    ) -> None:
         self.name = name
         self.pid = 0
         self.started_s = 0.0
         self._module = module
         self._arguments = arguments
+        self._variables = dict(variables or {})
         self._process: asyncio.subprocess.Process | None = None
         self._channel: Channel | None = None
 
@@ -40,7 +43,7 @@ class Child:
                 sys.executable, "-m", self._module, *self._arguments, str(theirs.fileno()),
                 stdin=asyncio.subprocess.DEVNULL,
                 pass_fds=[theirs.fileno()],
-                env=environment(),
+                env=environment() | self._variables,
                 start_new_session=True,
             )  # fmt: skip
         self.pid = self._process.pid

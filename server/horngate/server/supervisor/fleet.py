@@ -14,6 +14,7 @@ from horngate.server.logs import logger
 from horngate.server.metrics import SupervisorMetrics, collect_totals, forget_process
 from horngate.server.settings import GatewaySettings
 from horngate.server.supervisor.children import Child
+from horngate.server.supervisor.seats import Seat
 
 DRAIN_S = 35.0
 LEAVE_S = 5.0
@@ -22,20 +23,20 @@ LONGEST_PAUSE_S = 5.0
 
 
 class Owner(Protocol):
-    """Who is told of the workers."""
+    """Who is told of the workers, by their names."""
 
-    def worker_started(self, family: str) -> None:
+    def worker_started(self, worker: str) -> None:
         """A worker, new or restarted, holds nothing yet and takes orders."""
 
-    def worker_said(self, family: str, frame: Frame) -> None:
+    def worker_said(self, worker: str, frame: Frame) -> None:
         """A worker tells of a model."""
 
-    def worker_ended(self, family: str) -> None:
+    def worker_ended(self, worker: str) -> None:
         """A worker is gone with all that it held; another is on its way."""
 
 
 class Fleet:
-    """One worker a family, and the gateways. The supervisor's event loop owns it."""
+    """The workers, by name, and the gateways. The supervisor's event loop owns it."""
 
     def __init__(
         self, settings: GatewaySettings, directory: Path, owner: Owner, metrics: SupervisorMetrics
@@ -47,7 +48,8 @@ class Fleet:
         self._owner = owner
         self._metrics = metrics
         self._numbers = itertools.count(1)
-        # Invariant: a family is in _listening only while its worker in _workers takes connections.
+        # Invariant: a worker's name is in _listening only while it takes connections.
+        self._seats: dict[str, Seat] = {}
         self._workers: dict[str, Child] = {}
         self._listening: dict[str, int] = {}
         self._gateways: dict[str, Child] = {}
@@ -61,18 +63,19 @@ class Fleet:
         """Start the gateways; `fault` is set if the first cannot listen."""
         self._keep("gateway 1", self._gateways, self._gateway, self._on_gateway)
 
-    def need_worker(self, family: str) -> None:
-        """Start the family's worker, unless there is one."""
-        if family not in self._workers:
-            self._keep(family, self._workers, self._worker, self._on_worker)
+    def need_worker(self, seat: Seat) -> None:
+        """Start a worker, unless it is there."""
+        if seat.worker not in self._workers:
+            self._seats[seat.worker] = seat
+            self._keep(seat.worker, self._workers, self._worker, self._on_worker)
 
-    def tell_worker(self, family: str, *frame: Any) -> None:
-        """Send a worker an order."""
-        self._workers[family].send(*frame)
+    def tell_worker(self, worker: str, *frame: Any) -> None:
+        """Send a worker an order; one that is being restarted learns everything when it is there."""
+        self._workers[worker].send(*frame)
 
-    def listening(self, family: str) -> bool:
-        """Whether the family's worker takes orders."""
-        return family in self._listening
+    def listening(self, worker: str) -> bool:
+        """Whether a worker takes orders."""
+        return worker in self._listening
 
     def publish(self, entries: Sequence[dict[str, Any]], *, draining: bool) -> int:
         """Send every gateway a new table; its generation, for `routed`."""
@@ -100,8 +103,11 @@ class Fleet:
 
     # Processes
 
-    def _worker(self, family: str) -> Child:
-        return Child(family, "horngate.server.worker.main", [family, str(self._socket(family))])
+    def _worker(self, name: str) -> Child:
+        device = self._seats[name].device
+        options = {"path": str(self._socket(name)), "device": device.name, "cores": device.cores}
+        arguments = [name, json.dumps(options)]
+        return Child(name, "horngate.server.worker.main", arguments, device.environment)
 
     def _gateway(self, name: str) -> Child:
         options = {
@@ -113,8 +119,8 @@ class Fleet:
         }
         return Child(name, "horngate.server.gateway.main", [name, json.dumps(options)])
 
-    def _socket(self, family: str) -> Path:
-        return self._directory / f"{family}.sock"
+    def _socket(self, worker: str) -> Path:
+        return self._directory / f"{worker.replace(' ', '-').replace(':', '-')}.sock"
 
     def _keep(
         self,
@@ -209,8 +215,8 @@ class Fleet:
     def _send_table(self) -> int:
         generation: int = self._table["generation"] + 1
         workers = [
-            {"name": family, "path": str(self._socket(family)), "incarnation": incarnation}
-            for family, incarnation in self._listening.items()
+            {"name": worker, "path": str(self._socket(worker)), "incarnation": incarnation}
+            for worker, incarnation in self._listening.items()
         ]
         self._table = self._table | {"generation": generation, "workers": workers}
         for child in self._gateways.values():

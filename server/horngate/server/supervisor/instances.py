@@ -1,6 +1,7 @@
 """One build of one source on its way through the server, and what is told of it."""
 
 import time
+from collections import Counter
 from collections.abc import Iterable, Mapping
 from dataclasses import asdict, dataclass, field
 from pathlib import Path
@@ -20,8 +21,9 @@ ONNX, KERAS = "onnx", "keras"
 class Instance:
     """Mutable, owned by the supervisor's loop; `state` changes through `move` alone.
 
-    `folder` is the artifact's, once built. `being_loaded` says that a worker is at it just now, `deaths` how
-    many ended over that.
+    `folder` is the artifact's, once built. `wanted_on` names the workers that are to hold it, `reports` what
+    those said that do. `being_loaded` are the workers that are at it just now, `deaths` how many ended over
+    that, `leaving` those that still hold it though it is retired.
     """
 
     handle: str
@@ -31,12 +33,48 @@ class Instance:
     reason: str = ""
     folder: Path | None = None
     family: str = ONNX
-    deaths: int = 0
-    being_loaded: bool = False
+    wanted_on: tuple[str, ...] = ()
+    ordered: set[str] = field(default_factory=set)
+    being_loaded: set[str] = field(default_factory=set)
+    deaths: Counter[str] = field(default_factory=Counter)
+    leaving: set[str] = field(default_factory=set)
+    reports: dict[str, Mapping[str, Any]] = field(default_factory=dict)
+    last_report: Mapping[str, Any] = field(default_factory=dict)
     begun_s: float = field(default_factory=time.monotonic)
     ready_s: float = 0.0
     retired_at: int | None = None
-    report: Mapping[str, Any] = field(default_factory=dict)
+
+    @property
+    def report(self) -> Mapping[str, Any]:
+        """What the first of its workers says of it, with the devices of all; or what the last said that did."""
+        there = [self.reports[worker] for worker in self.wanted_on if worker in self.reports]
+        if not there:
+            return self.last_report
+        return {**there[0], "device": ", ".join(dict.fromkeys(str(report["device"]) for report in there))}
+
+    @property
+    def workers(self) -> list[str]:
+        """Where requests for it go: to those that hold it, or, while none does, to those that are to."""
+        return [worker for worker in self.wanted_on if worker in self.reports] or list(self.wanted_on)
+
+    @property
+    def is_everywhere(self) -> bool:
+        """Whether every worker that is to hold it does."""
+        return self.reports.keys() >= set(self.wanted_on)
+
+    def lost(self, worker: str) -> int:
+        """A worker has ended with all that it held; how many times that was while it loaded this."""
+        self.deaths[worker] += worker in self.being_loaded
+        for table in (self.being_loaded, self.ordered, self.leaving):
+            table.discard(worker)
+        self.last_report = self.reports.pop(worker, self.last_report)
+        return self.deaths[worker]
+
+    def give_up(self, worker: str) -> None:
+        """A worker is not to hold it any more, since it cannot."""
+        self.wanted_on = tuple(other for other in self.wanted_on if other != worker)
+        self.ordered.discard(worker)
+        self.being_loaded.discard(worker)
 
     def move(self, state: State, reason: str = "") -> None:
         """Step to another state. InternalError if TRANSITIONS has no such step."""
@@ -127,7 +165,7 @@ def _entry(instance: Instance, note: str) -> dict[str, Any]:
         reason=instance.reason or note or (instance.stage if waiting else ""),
         handle=instance.handle if ready else "",
         source=instance.source.what,
-        workers=[instance.family] if ready else [],
+        workers=instance.workers if ready else [],
         folder=str(instance.folder or ""),
         report=dict(instance.report),
     )

@@ -13,19 +13,18 @@ from functools import partial
 from pathlib import Path
 
 from horngate.contract.errors import LoadError
-from horngate.server.frames.channel import Frame
 from horngate.server.logs import logger
 from horngate.server.metrics import SupervisorMetrics
 from horngate.server.settings import ModelConfig, ServerSettings
 from horngate.server.supervisor.artifacts import Artifacts
 from horngate.server.supervisor.fleet import Fleet
 from horngate.server.supervisor.instances import KERAS, Instance, entries
+from horngate.server.supervisor.loads import Loads
 from horngate.server.supervisor.reconcile import Build, Forget, Load, Retire, State, plan
 from horngate.server.supervisor.repository import Scan, Source, scan, settle, wanted
 
 POLL_S = 0.5
 ROUTED_S = 2.0
-LOAD_DEATHS = 2
 
 
 class Supervisor:
@@ -42,7 +41,9 @@ class Supervisor:
         self.instances: dict[str, Instance] = {}
         self._on_change = on_change
         self._metrics = SupervisorMetrics()
-        self._fleet = Fleet(settings.gateway, directory, self, self._metrics)
+        self._loads = Loads(settings, self.instances, self)
+        self._fleet = Fleet(settings.gateway, directory, self._loads, self._metrics)
+        self._loads.workers = self._fleet
         self._artifacts = Artifacts(settings.cache.expanduser(), settings.build, self._metrics)
         self._builds: dict[str, asyncio.Task[None]] = {}
         self._numbers = itertools.count(1)
@@ -63,7 +64,8 @@ class Supervisor:
 
     def _is_ready(self) -> bool:
         done = all(
-            each.state in (State.READY, State.FAILED, State.RETIRING) for each in self.instances.values()
+            (each.state is State.READY and each.is_everywhere) or each.state in (State.FAILED, State.RETIRING)
+            for each in self.instances.values()
         )
         there = {instance.source.identity for instance in self.instances.values()}
         known = all(source.identity in there for source in self._wanted().values())
@@ -71,7 +73,7 @@ class Supervisor:
 
     async def run(self) -> None:
         """Serve until `stop`. LoadError if the server cannot start at all."""
-        self._publish()
+        self.publish()
         self._fleet.start_gateways()
         while not self._stopped.is_set() and self._fleet.fault is None:
             self._look()
@@ -102,7 +104,7 @@ class Supervisor:
         self.ready = False
         for task in self._builds.values():
             task.cancel()
-        generation = self._publish()
+        generation = self.publish()
         until_s = time.monotonic() + ROUTED_S
         # Health says NOT_SERVING everywhere before the first connection is turned away.
         while not self._fleet.routed(generation) and time.monotonic() < until_s:
@@ -127,7 +129,7 @@ class Supervisor:
         if found.problems != before:
             for name, problem in found.problems.items():
                 logger().error("not served", model=name, reason=problem)
-            self._publish()
+            self.publish()
 
     def _wanted(self) -> dict[tuple[str, int], Source]:
         failed = [each.source.identity for each in self.instances.values() if each.state is State.FAILED]
@@ -140,45 +142,32 @@ class Supervisor:
             if isinstance(action, Build):
                 self._build(action.source)
             elif isinstance(action, Load):
-                self._load(self.instances[action.handle])
+                self._loads.load(self.instances[action.handle])
             elif isinstance(action, Retire):
                 self._retire(self.instances[action.handle])
             elif isinstance(action, Forget):
-                self._remove(self.instances[action.handle])
-        self._unload_unrouted()
+                self.remove(self.instances[action.handle])
+        self._loads.unload(self._fleet.routed)
 
     def _build(self, source: Source) -> None:
         handle = f"{source.name}/{source.version}@{next(self._numbers)}"
         instance = self.instances[handle] = Instance(handle=handle, source=source)
         self._builds[handle] = asyncio.get_running_loop().create_task(self._make_artifact(instance))
-        self._publish()
-
-    def _load(self, instance: Instance) -> None:
-        self._fleet.need_worker(instance.family)
-        if not self._fleet.listening(instance.family):
-            return
-        instance.move(State.LOADING)
-        instance.stage = "choosing the fastest engine"
-        self._fleet.tell_worker(instance.family, "load", instance.load_order(self.settings.queue))
-        self._publish()
+        self.publish()
 
     def _retire(self, instance: Instance) -> None:
         instance.move(State.RETIRING)
-        instance.retired_at = self._publish()
+        instance.retired_at = self.publish()
 
-    def _unload_unrouted(self) -> None:
-        for instance in self.instances.values():
-            if instance.retired_at is not None and self._fleet.routed(instance.retired_at):
-                instance.retired_at = None
-                self._fleet.tell_worker(instance.family, "retire", instance.handle)
-
-    def _remove(self, instance: Instance) -> None:
+    def remove(self, instance: Instance) -> None:
+        """Drop an instance that holds nothing any more."""
         instance.move(State.GONE)
         self._builds.pop(instance.handle).cancel()
         del self.instances[instance.handle]
-        self._publish()
+        self.publish()
 
-    def _publish(self) -> int:
+    def publish(self) -> int:
+        """Tell every gateway how things are now; the generation of that table."""
         problems = self._scan.problems
         self._generation = self._fleet.publish(
             entries(self.instances.values(), problems), draining=self.draining
@@ -195,91 +184,28 @@ class Supervisor:
         try:
             instance.built(await self._artifacts.of(instance.source, partial(self._at_stage, instance)))
         except (LoadError, OSError) as error:
-            self._fail(instance, str(error))
+            self.fail(instance, str(error))
             return
         except Exception as fault:
             logger().exception("building failed inside the supervisor", model=instance.source.name)
-            self._fail(instance, f"{type(fault).__name__}: {fault}")
+            self.fail(instance, f"{type(fault).__name__}: {fault}")
             return
         refused = instance.stage if instance.family == KERAS else ""
         if refused:
             logger().warning("served by Keras itself", model=instance.source.name, reason=refused)
-        self._publish()
+        self.publish()
 
     def _at_stage(self, instance: Instance, stage: str) -> None:
         instance.stage = stage
         logger().debug("building", model=instance.source.name, stage=stage)
-        self._publish()
+        self.publish()
 
-    def _fail(self, instance: Instance, reason: str) -> None:
+    def fail(self, instance: Instance, reason: str) -> None:
+        """Give an instance up, and say why."""
         source = instance.source
         instance.move(State.FAILED, reason)
         self._metrics.load_failures.labels(source.name, str(source.version)).inc()
         logger().error(
             "not served", model=source.name, version=source.version, file=source.what, reason=reason
         )
-        self._publish()
-
-    # What workers tell
-
-    def worker_started(self, family: str) -> None:
-        """Give a worker that is new, or again new, everything that its family serves."""
-        for instance in self._of(family):
-            if instance.state is State.READY:
-                self._fleet.tell_worker(family, "load", instance.load_order(self.settings.queue))
-            elif instance.state is State.RETIRING:
-                self._remove(instance)
-        self._changed.set()
-
-    def worker_ended(self, family: str) -> None:
-        """Whatever was being loaded begins again, unless loading it ends workers."""
-        for instance in self._of(family):
-            instance.deaths += instance.being_loaded
-            instance.being_loaded = False
-            if instance.state is State.RETIRING:
-                self._remove(instance)
-            elif instance.deaths >= LOAD_DEATHS and instance.state in (State.LOADING, State.READY):
-                self._fail(instance, f"{instance.deaths} workers ended while they loaded it")
-            elif instance.state is State.LOADING:
-                instance.move(State.BUILT)
-        self._changed.set()
-
-    def _of(self, family: str) -> list[Instance]:
-        return [instance for instance in self.instances.values() if instance.family == family]
-
-    def worker_said(self, family: str, frame: Frame) -> None:
-        """Take a worker's word on an instance."""
-        kind, handle, *rest = frame
-        instance = self.instances.get(handle)
-        if instance is None:
-            return
-        instance.being_loaded = kind == "loading"
-        if kind == "loaded":
-            self._loaded(instance, rest[0])
-        elif kind == "failed":
-            self._load_failed(instance, rest[0])
-        elif kind == "gone":
-            self._remove(instance)
-
-    def _loaded(self, instance: Instance, report: dict[str, object]) -> None:
-        instance.report = report
-        instance.deaths = 0
-        if instance.state is State.LOADING:
-            instance.move(State.READY)
-            logger().info("serving", model=instance.source.name, version=instance.source.version, **report)
-        self._publish()
-
-    def _load_failed(self, instance: Instance, reason: str) -> None:
-        if instance.state not in (State.LOADING, State.READY):
-            return
-        if (
-            instance.state is State.LOADING
-            and instance.family != KERAS
-            and instance.source.config.engine == "auto"
-        ):
-            logger().warning("served by Keras itself", model=instance.source.name, reason=reason)
-            instance.family = KERAS
-            instance.move(State.BUILT)
-            self._publish()
-        else:
-            self._fail(instance, reason)
+        self.publish()

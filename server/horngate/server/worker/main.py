@@ -1,5 +1,6 @@
 """The worker's process."""
 
+import json
 import os
 import signal
 import socket
@@ -14,19 +15,22 @@ from horngate.server.worker.worker import Worker
 
 
 def main() -> None:
-    """`python -m horngate.server.worker.main FAMILY SOCKET_PATH CONTROL_FD`"""
-    family, path, control_fd = sys.argv[1], Path(sys.argv[2]), int(sys.argv[3])
+    """`python -m horngate.server.worker.main NAME OPTIONS_JSON CONTROL_FD`"""
+    name, options, control_fd = sys.argv[1], json.loads(sys.argv[2]), int(sys.argv[3])
+    path = Path(options["path"])
+    # Before any engine counts the cores that it may use.
+    os.sched_setaffinity(0, options["cores"])
     signal.signal(signal.SIGINT, signal.SIG_IGN)
     signal.signal(signal.SIGTERM, signal.SIG_IGN)
-    setproctitle.setproctitle(f"horngate: worker {family}")
-    configure_logs(f"worker {family}")
+    setproctitle.setproctitle(f"horngate: worker {name}")
+    configure_logs(f"worker {name}")
     # The runner waits for the GIL whenever a batch is done: five milliseconds would be the default.
     sys.setswitchinterval(0.0005)
     path.unlink(missing_ok=True)
     listener = socket.socket(socket.AF_UNIX)
     listener.bind(str(path))
     listener.listen()
-    Worker(listener, Channel(socket.socket(fileno=control_fd))).run()
+    Worker(listener, Channel(socket.socket(fileno=control_fd)), options["device"]).run()
     logger().info("worker stopped")
     # Engines' own threads and destructors have nothing left to do; some of them hang at interpreter exit.
     sys.stderr.flush()

@@ -51,6 +51,7 @@ class Meter:
             new = done - self._rated_rows.get(handle, 0)
             self._metrics.rows_rate.labels(*model.labels, self._device).set(new / took_s)
             self._rated_rows[handle] = done
+            self._metrics.device_rows.labels(*model.labels, self._device).inc(new)
             ran = ran or new > 0
         self._rated_s = now_s
         return ran

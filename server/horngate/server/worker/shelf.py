@@ -11,8 +11,6 @@ from horngate.server.worker.batcher import Batcher
 from horngate.server.worker.link import GatewayLink
 from horngate.server.worker.models import Background, LoadOrder, ServedModel
 
-DEVICE = "cpu"
-
 
 class Shelf:
     """The models that a worker holds. The main thread owns it; loading itself runs on the loader's thread.
@@ -25,6 +23,7 @@ class Shelf:
         self,
         models: dict[str, ServedModel],
         batcher: Batcher,
+        device: str,
         *,
         tell: Callable[..., None],
         deliver: Callable[[Callable[[], None]], None],
@@ -37,6 +36,7 @@ class Shelf:
         self.arriving: dict[str, list[tuple[GatewayLink, Frame]]] = {}
         self._retiring: set[str] = set()
         self._batcher = batcher
+        self._device = device
         self._tell = tell
         self._deliver = deliver
         self._receive = receive
@@ -65,7 +65,7 @@ class Shelf:
             model = self.models.pop(handle, None)
             self._batcher.forget(handle)
             if model is not None and not any(other.labels == model.labels for other in self.models.values()):
-                self._metrics.memory.labels(*model.labels, DEVICE).set(0)
+                self._metrics.memory.labels(*model.labels, self._device).set(0)
             self._tell("gone", handle)
 
     def _loaded(self, order: LoadOrder, result: ServedModel | Exception) -> None:
@@ -84,9 +84,9 @@ class Shelf:
             self._receive(link, item)
 
     def _report(self, model: ServedModel) -> dict[str, Any]:
-        return model.report() | {"device": DEVICE, "row_s": self._batcher.row_s(model)}
+        return model.report() | {"device": self._device, "row_s": self._batcher.row_s(model)}
 
     def _measure(self, model: ServedModel) -> None:
         self._metrics.cap.labels(*model.labels).set(model.cap)
         self._metrics.dispatch.labels(*model.labels).set(model.dispatch_rows)
-        self._metrics.memory.labels(*model.labels, DEVICE).set(model.memory_bytes)
+        self._metrics.memory.labels(*model.labels, self._device).set(model.memory_bytes)

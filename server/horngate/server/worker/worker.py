@@ -22,7 +22,7 @@ from horngate.server.worker.link import GatewayLink
 from horngate.server.worker.meter import TICK_S, Meter
 from horngate.server.worker.models import LoadOrder, ServedModel
 from horngate.server.worker.reception import Reception
-from horngate.server.worker.shelf import DEVICE, Shelf
+from horngate.server.worker.shelf import Shelf
 
 
 class Worker:
@@ -32,7 +32,7 @@ class Worker:
     made, then in `_batcher`.
     """
 
-    def __init__(self, listener: socket.socket, control: Channel) -> None:
+    def __init__(self, listener: socket.socket, control: Channel, device: str) -> None:
         self._listener = listener
         self._control = control
         self._metrics = WorkerMetrics()
@@ -45,13 +45,14 @@ class Worker:
         self._shelf = Shelf(
             models,
             self._batcher,
+            device,
             tell=self._tell,
             deliver=self._deliver,
             receive=self._receive,
             metrics=self._metrics,
         )
         self._reception = Reception(self._shelf, self._batcher)
-        self._meter = Meter(self._metrics, self._batcher, models, DEVICE)
+        self._meter = Meter(self._metrics, self._batcher, models, device)
         self._stopping = False
 
     def run(self) -> None:

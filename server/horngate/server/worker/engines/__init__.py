@@ -2,11 +2,13 @@
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from importlib import import_module
 from typing import Any, Protocol
 
 import numpy as np
 
 from horngate.server.artifact import Artifact
+from horngate.server.settings import own_engines
 
 Array = np.ndarray[Any, np.dtype[Any]]
 
@@ -52,4 +54,10 @@ def engine_named(name: str) -> Engine:
         from horngate.server.worker.engines.keras import Keras
 
         return Keras()
-    raise KeyError(name)
+    return _own_engine(name)
+
+
+def _own_engine(name: str) -> Engine:
+    module, _, attribute = own_engines()[name].partition(":")
+    engine: Engine = getattr(import_module(module), attribute)()
+    return engine

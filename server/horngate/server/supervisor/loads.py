@@ -1,0 +1,151 @@
+"""Who loads what: instances spread over the workers that are to hold them, and what those workers tell."""
+
+from collections.abc import Callable
+from typing import Protocol
+
+from horngate.server.frames.channel import Frame
+from horngate.server.logs import logger
+from horngate.server.settings import ServerSettings
+from horngate.server.supervisor.fleet import Fleet
+from horngate.server.supervisor.instances import KERAS, Instance
+from horngate.server.supervisor.reconcile import State
+from horngate.server.supervisor.seats import seats
+
+LOAD_DEATHS = 2
+
+
+class Steps(Protocol):
+    """What becomes of an instance beyond its workers."""
+
+    def publish(self) -> int:
+        """Tell everyone how things are now."""
+
+    def fail(self, instance: Instance, reason: str) -> None:
+        """Give an instance up."""
+
+    def remove(self, instance: Instance) -> None:
+        """Drop an instance that no worker holds."""
+
+
+class Loads:
+    """See fleet.Owner. The supervisor's event loop owns it; `workers` is set before anything is called.
+
+    The first worker of an instance measures it, alone; the others find that in the artifact and load at once.
+    """
+
+    workers: Fleet
+
+    def __init__(self, settings: ServerSettings, instances: dict[str, Instance], owner: Steps) -> None:
+        self._settings = settings
+        self._instances = instances
+        self._owner = owner
+
+    def load(self, instance: Instance) -> None:
+        """Have the first of its workers load it; the others follow once that has measured it."""
+        places = seats(instance.family, self._settings.devices, instance.source.config.instances)
+        instance.wanted_on = tuple(seat.worker for seat in places)
+        for seat in places:
+            self.workers.need_worker(seat)
+        first = next((worker for worker in instance.wanted_on if self.workers.listening(worker)), None)
+        if first is None:
+            return
+        instance.move(State.LOADING)
+        instance.stage = "choosing the fastest engine"
+        self._order(instance, first)
+        self._owner.publish()
+
+    def _order(self, instance: Instance, worker: str) -> None:
+        if worker not in instance.ordered and self.workers.listening(worker):
+            instance.ordered.add(worker)
+            self.workers.tell_worker(worker, "load", instance.load_order(self._settings.queue))
+
+    def unload(self, routed: Callable[[int], bool]) -> None:
+        """Have retired instances unloaded that no gateway routes to any more."""
+        for instance in list(self._instances.values()):
+            if instance.retired_at is not None and routed(instance.retired_at):
+                instance.retired_at = None
+                instance.leaving = set(instance.ordered)
+                for worker in instance.leaving:
+                    self.workers.tell_worker(worker, "retire", instance.handle)
+                self._remove_left(instance)
+
+    def worker_started(self, worker: str) -> None:
+        """Give a worker that is new, or again new, everything that it is to hold."""
+        for instance in self._on(worker):
+            if instance.state is State.READY:
+                self._order(instance, worker)
+        self._owner.publish()
+
+    def worker_ended(self, worker: str) -> None:
+        """Whatever was being loaded begins again, unless loading it ends workers."""
+        for instance in self._on(worker):
+            deaths = instance.lost(worker)
+            if instance.state is State.RETIRING:
+                self._remove_left(instance)
+            elif deaths >= LOAD_DEATHS and instance.state in (State.LOADING, State.READY):
+                self._without(instance, worker, f"{deaths} workers ended while they loaded it")
+            elif instance.state is State.LOADING:
+                instance.move(State.BUILT)
+        self._owner.publish()
+
+    def _on(self, worker: str) -> list[Instance]:
+        return [instance for instance in self._instances.values() if worker in instance.wanted_on]
+
+    def worker_said(self, worker: str, frame: Frame) -> None:
+        """Take a worker's word on an instance."""
+        kind, handle, *rest = frame
+        instance = self._instances.get(handle)
+        if instance is None:
+            return
+        if kind == "loading":
+            instance.being_loaded.add(worker)
+            return
+        instance.being_loaded.discard(worker)
+        if kind == "loaded":
+            self._loaded(instance, worker, rest[0])
+        elif kind == "failed":
+            self._load_failed(instance, worker, rest[0])
+        elif kind == "gone":
+            instance.leaving.discard(worker)
+            self._remove_left(instance)
+
+    def _remove_left(self, instance: Instance) -> None:
+        if instance.retired_at is None and not instance.leaving:
+            self._owner.remove(instance)
+
+    def _loaded(self, instance: Instance, worker: str, report: dict[str, object]) -> None:
+        instance.reports[worker] = report
+        instance.deaths.pop(worker, None)
+        if instance.state is State.LOADING:
+            instance.move(State.READY)
+            logger().info("serving", model=instance.source.name, version=instance.source.version, **report)
+        if instance.state is State.READY:
+            for other in instance.wanted_on:
+                self._order(instance, other)
+        self._owner.publish()
+
+    def _load_failed(self, instance: Instance, worker: str, reason: str) -> None:
+        if instance.state not in (State.LOADING, State.READY):
+            return
+        if (
+            instance.state is State.LOADING
+            and instance.family != KERAS
+            and instance.source.config.engine == "auto"
+        ):
+            logger().warning("served by Keras itself", model=instance.source.name, reason=reason)
+            instance.family = KERAS
+            instance.ordered.clear()
+            instance.move(State.BUILT)
+            self._owner.publish()
+        else:
+            self._without(instance, worker, reason)
+
+    def _without(self, instance: Instance, worker: str, reason: str) -> None:
+        """Serve an instance without a worker that cannot hold it; if it was the last, not at all."""
+        others = [other for other in instance.wanted_on if other != worker]
+        if not any(other in instance.reports for other in others):
+            self._owner.fail(instance, reason)
+            return
+        logger().error("not served there", model=instance.source.name, worker=worker, reason=reason)
+        instance.give_up(worker)
+        self._owner.publish()

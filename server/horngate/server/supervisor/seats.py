@@ -1,0 +1,30 @@
+"""Which workers a model is to be on: one a device and copy, the engines' families apart."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+from horngate.server.devices import Device
+
+ONLY_DEVICE = "cpu"
+
+
+@dataclass(frozen=True, kw_only=True)
+class Seat:
+    """A worker's name, and the device that it computes on."""
+
+    worker: str
+    device: Device
+
+
+def seats(family: str, devices: Sequence[Device], copies: int) -> tuple[Seat, ...]:
+    """The workers that hold a model of this family: `copies` on each device."""
+    return tuple(
+        Seat(worker=_name(family, device, copy), device=device)
+        for copy in range(1, copies + 1)
+        for device in devices
+    )
+
+
+def _name(family: str, device: Device, copy: int) -> str:
+    where = "" if device.name == ONLY_DEVICE else f" {device.name}"
+    return f"{family}{where}" + (f" copy {copy}" if copy > 1 else "")
