@@ -125,10 +125,16 @@ def test_the_operators_own_names_pass(tmp_path):
     assert check(path, permission=Permission(custom_objects=named)).all == ()
 
 
-def test_the_refusal_tells_every_unknown_class_or_their_number(tmp_path):
-    config = sequential(*(layer(f"Mine{i}", f"m{i}") for i in range(6)))
-    with pytest.raises(LoadError, match=r"'Mine0'.*'Mine3'.*and 2 more"):
-        check(hdf5(tmp_path / "custom.h5", config))
+def test_the_refusal_lists_every_unknown_name_and_the_line_that_would_allow_them(tmp_path):
+    mine = [layer(f"Mine{i}", f"m{i}") for i in range(6)]
+    path = hdf5(tmp_path / "custom.h5", sequential(*mine, layer("Activation", "act", activation="my_act")))
+    with pytest.raises(LoadError) as caught:
+        check(path)
+    told = str(caught.value)
+    assert "it names 7 things that Keras does not have: 'Mine0' (layer 'm0'); 'Mine1' (layer 'm1');" in told
+    assert "'my_act' (layer 'act'); if they are yours" in told
+    names = ", ".join(f'"your_module:{name}"' for name in (*(f"Mine{i}" for i in range(6)), "my_act"))
+    assert told.endswith(f"custom_objects = [{names}]")
 
 
 def test_nan_is_told_and_not_refused(tmp_path):

@@ -5,7 +5,7 @@ from dataclasses import dataclass, replace
 from typing import Any
 
 _MODELS = ("Sequential", "Functional", "Model")
-_DEEPEST = 32
+_DEEPEST = 12
 """Models nested deeper than this are not looked into."""
 
 Shape = tuple[int | None, ...]

@@ -1,6 +1,5 @@
 """The report on a Keras file, put together from its architecture and its stored weights."""
 
-import json
 import zipfile
 from collections.abc import Iterable
 from dataclasses import asdict, dataclass
@@ -9,11 +8,15 @@ from typing import IO, Any
 
 from horngate.contract.errors import LoadError
 from horngate.zoo.inspection.architecture import Layer, inputs_of, layers_of
-from horngate.zoo.inspection.weights import Stored, stored_weights
+from horngate.zoo.inspection.memory import Memory, memory_of
+from horngate.zoo.inspection.weights import Stored, hard_linked, stored_weights
+from horngate.zoo.safety.limits import Limits
+from horngate.zoo.safety.texts import Unsafe, read_json
+from horngate.zoo.safety.yaml_text import read_yaml
 
 _HDF5_SIGNATURE = b"\x89HDF\r\n\x1a\n"
-_CONFIG_LIMIT = 256 * 2**20
-"""A config.json larger than this is not one."""
+_LIMITS = Limits()
+_TEXTS = {".json": read_json, ".yaml": read_yaml, ".yml": read_yaml}
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -49,6 +52,7 @@ class Report:
     inputs: tuple[InputReport, ...]
     layers: tuple[LayerReport, ...]
     parameters: int
+    memory: Memory
 
     def to_json(self) -> dict[str, Any]:
         """A plain form for `json`."""
@@ -56,7 +60,10 @@ class Report:
 
 
 def inspect(path: Path) -> Report:
-    """Report on an `.h5`, `.hdf5` or `.keras` file, or on one of weights. LoadError for anything else."""
+    """Report on an `.h5`, `.hdf5` or `.keras` file, on one of weights, or on an architecture as JSON or YAML.
+
+    LoadError for anything else. Links out of the file are not followed, no weight is read.
+    """
     try:
         with path.open("rb") as file:
             head = file.read(len(_HDF5_SIGNATURE))
@@ -64,9 +71,14 @@ def inspect(path: Path) -> Report:
                 return _inspect_hdf5(path)
             if zipfile.is_zipfile(file):
                 return _inspect_archive(path)
+        if path.suffix in _TEXTS:
+            return _inspect_text(path)
     except OSError as error:
         raise LoadError(f"'{path}' cannot be read: {error.strerror or error}") from error
-    raise LoadError(f"'{path}' starts with {head!r}; expected a Keras model or weights (.h5, .keras)")
+    raise LoadError(
+        f"'{path}' starts with {head!r}; expected a Keras model or weights (.h5, .keras), or an architecture "
+        "(.json, .yaml)"
+    )
 
 
 def _inspect_hdf5(path: Path) -> Report:
@@ -76,12 +88,12 @@ def _inspect_hdf5(path: Path) -> Report:
         with h5py.File(path, "r") as file:
             config = _json(file.attrs.get("model_config"))
             training = _json(file.attrs.get("training_config"))
-            inner = file.get("model_weights")
+            inner = hard_linked(file, "model_weights")
             stored = stored_weights(inner if inner is not None else file)
             about = {
                 key: _text(file.attrs.get(key) or _of(inner, key)) for key in ("keras_version", "backend")
             }
-            has_optimizer = bool(file.get("optimizer_weights")) or bool(file.get("optimizer"))
+            has_optimizer = any(hard_linked(file, name) for name in ("optimizer_weights", "optimizer"))
     except (OSError, RuntimeError, KeyError, ValueError) as error:
         raise LoadError(f"'{path}' is a damaged HDF5 file ({error}); copy it again") from error
     kind = "HDF5 model" if config else "HDF5 weights"
@@ -97,11 +109,23 @@ def _inspect_archive(path: Path) -> Report:
             about = {key: _text(value) for key, value in _json(_member(archive, "metadata.json")).items()}
             with _opened(archive, "model.weights.h5") as file, h5py.File(file, "r") as weights:
                 stored = stored_weights(weights)
-                has_optimizer = bool(weights.get("optimizer"))
+                has_optimizer = bool(hard_linked(weights, "optimizer"))
     except (zipfile.BadZipFile, OSError, RuntimeError, KeyError, ValueError) as error:
         raise LoadError(f"'{path}' is not a whole .keras archive ({error}); copy it again") from error
     training = config.get("compile_config") or {}
     return _report(path, ".keras archive", about, config, training, stored, has_optimizer)
+
+
+def _inspect_text(path: Path) -> Report:
+    try:
+        config = _TEXTS[path.suffix](path.read_bytes().decode("utf-8"), path.name, _LIMITS)
+    except (Unsafe, UnicodeDecodeError):
+        config = {}
+    if not isinstance(config, dict):
+        raise LoadError(f"'{path}' holds a {type(config).__name__}; expected an architecture")
+    about = {key: _text(config.get(key)) for key in ("keras_version", "backend")}
+    kind = "JSON architecture" if path.suffix == ".json" else "YAML architecture"
+    return _report(path, kind, about, config, {}, Stored(places=()), False)
 
 
 def _report(
@@ -125,6 +149,7 @@ def _report(
         inputs=tuple(_input(layer) for layer in inputs_of(config)) if config else (),
         layers=_layer_reports(layers, stored),
         parameters=stored.total,
+        memory=memory_of(layers, stored),
     )
 
 
@@ -184,7 +209,7 @@ def _model_name(config: dict[str, Any]) -> str:
 def _member(archive: zipfile.ZipFile, name: str) -> bytes:
     if name not in archive.namelist():
         raise KeyError(f"it has no {name}")
-    if archive.getinfo(name).file_size > _CONFIG_LIMIT:
+    if archive.getinfo(name).file_size > _LIMITS.config_bytes:
         raise ValueError(f"{name} would take {archive.getinfo(name).file_size} bytes")
     return archive.read(name)
 
@@ -196,9 +221,13 @@ def _opened(archive: zipfile.ZipFile, name: str) -> IO[bytes]:
 
 
 def _json(text: Any) -> dict[str, Any]:
+    """A configuration that is too large or too deep to be looked at is told as unsafe, elsewhere."""
     if text is None:
         return {}
-    found = json.loads(_text(text))
+    try:
+        found = read_json(_text(text), "its configuration", _LIMITS)
+    except Unsafe:
+        return {}
     if not isinstance(found, dict):
         raise ValueError(f"its configuration is a {type(found).__name__}")
     return found

@@ -8,13 +8,16 @@ from typing import Any
 
 _CONTAINERS = {"layers", "_layer_checkpoint_dependencies", "vars", "model_weights"}
 _NOT_WEIGHTS = {"optimizer", "optimizer_weights"}
+_DEEPEST = 40
+"""Groups deeper than this are not looked into."""
 
 
 @dataclass(frozen=True, kw_only=True)
 class Stored:
-    """Every stored weight: where it lies, outermost name first, and how many numbers it has."""
+    """Every stored weight: where it lies, outermost name first, and how many numbers it has; their bytes."""
 
     places: tuple[tuple[tuple[str, ...], int], ...]
+    bytes: int = 0
 
     @property
     def total(self) -> int:
@@ -40,27 +43,37 @@ class Stored:
 
 def stored_weights(group: Any) -> Stored:
     """The weights below an HDF5 group, the optimizer's left out. Links out of the file are not followed."""
-    return Stored(places=tuple(_places(group, ())))
+    found = tuple(_places(group, (), 0))
+    return Stored(
+        places=tuple((names, count) for names, count, _ in found), bytes=sum(size for _, _, size in found)
+    )
 
 
-def _places(group: Any, names: tuple[str, ...]) -> Iterator[tuple[tuple[str, ...], int]]:
+def hard_linked(group: Any, name: str) -> Any:
+    """What lies in the file itself under that name, or None."""
+    import h5py
+
+    return group[name] if isinstance(group.get(name, getlink=True), h5py.HardLink) else None
+
+
+def _places(group: Any, names: tuple[str, ...], depth: int) -> Iterator[tuple[tuple[str, ...], int, int]]:
+    """A loop of links ends at the depth; what lies in other files counts for nothing."""
     import h5py
 
     for key in group:
-        if key in _NOT_WEIGHTS or not isinstance(group.get(key, getlink=True), h5py.HardLink):
-            continue
-        item = group[key]
+        item = hard_linked(group, key) if key not in _NOT_WEIGHTS and depth < _DEEPEST else None
         if isinstance(item, h5py.Dataset):
-            yield names, prod(item.shape or ())
-        elif key in _CONTAINERS:
-            yield from _places(item, names)
-        else:
-            yield from _places(item, (*names, _owner(item, key)))
+            if not item.is_virtual:
+                count = prod(item.shape or ())
+                yield names, count, count * item.dtype.itemsize
+        elif isinstance(item, h5py.Group):
+            inner = names if key in _CONTAINERS else (*names, _owner(item, key))
+            yield from _places(item, inner, depth + 1)
 
 
 def _owner(group: Any, key: str) -> str:
     """Keras 3 notes the layer's name beside its variables."""
-    variables = group.get("vars")
+    variables = hard_linked(group, "vars")
     name = variables.attrs.get("name") if variables is not None else None
     return str(name) if name else str(key).removeprefix("_layer_checkpoint_dependencies\\")
 

@@ -104,4 +104,5 @@ def _unknown(place: Place, name: str, module: str | None, slot: str = "") -> Fin
         where=place.where,
         what=f"names '{name}'{of}{slot}, which Keras does not have",
         remedy=f'if it is yours, name it in model.toml: custom_objects = ["your_module:{kind}"]',
+        unknown=kind,
     )

@@ -37,6 +37,7 @@ def _slot(place: Place, slot: str, config: dict[str, Any], permission: Permissio
                 where=place.where,
                 what=f"names the function '{held}' as its {slot}, which neither the file nor Keras has",
                 remedy=f'if it is yours, name it in model.toml: custom_objects = ["your_module:{held}"]',
+                unknown=held,
             )
 
 

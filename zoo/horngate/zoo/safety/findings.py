@@ -1,6 +1,6 @@
 """What a check found, each finding with the place, the matter, the reason and the remedy."""
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from dataclasses import asdict, dataclass
 from enum import StrEnum
 from typing import Any
@@ -36,17 +36,23 @@ class Danger(StrEnum):
     YAML = "yaml"
     VALUE = "value"
     """Weights that are no numbers."""
+    CRASH = "crash"
+    """The file ends whoever reads it."""
 
 
 @dataclass(frozen=True, kw_only=True)
 class Finding:
-    """One thing found at `where`. `refused` is false where it is only to be known, or was allowed."""
+    """One thing found at `where`. `refused` is false where it is only to be known, or was allowed.
+
+    `unknown` is the name of a class or function that an operator could allow.
+    """
 
     danger: Danger
     where: str
     what: str
     remedy: str
     refused: bool = True
+    unknown: str = ""
 
     def __str__(self) -> str:
         return f"{self.where} {self.what}; {self.remedy}"
@@ -78,11 +84,29 @@ class Findings:
         return tuple(finding for finding in self.all if not finding.refused)
 
     def error(self, file: str) -> LoadError:
-        """Why the file is refused."""
-        told = [_short(str(finding)) for finding in self.unsafe[:_TOLD]]
-        others = len(self.unsafe) - len(told)
-        more = f" (and {others} more; `horngate inspect` lists them)" if others > 0 else ""
+        """Why the file is refused: each unknown name, and the first few of whatever else."""
+        unknown = [finding for finding in self.unsafe if finding.unknown]
+        others = [finding for finding in self.unsafe if not finding.unknown]
+        told = [_short(str(finding)) for finding in (*others, *unknown[:1])[:_TOLD]]
+        if len(unknown) > 1:
+            told = [*(_short(str(finding)) for finding in others[:_TOLD]), _together(unknown)]
+        more = (
+            f" (and {len(others) - _TOLD} more; `horngate inspect` lists them)" if len(others) > _TOLD else ""
+        )
         return LoadError(f"'{file}' is refused: {'. '.join(told)}{more}")
+
+
+def _together(unknown: Sequence[Finding]) -> str:
+    """Every unknown name with the places that need it, and the line of model.toml that would allow them."""
+    needed: dict[str, list[str]] = {}
+    for finding in unknown:
+        needed.setdefault(finding.unknown, []).append(finding.where)
+    names = [f"'{name}' ({', '.join(dict.fromkeys(places))})" for name, places in needed.items()]
+    line = ", ".join(f'"your_module:{name}"' for name in needed)
+    return (
+        f"it names {len(needed)} things that Keras does not have: {_short('; '.join(names))}; if they are yours, "
+        f"name them in model.toml: custom_objects = [{_short(line)}]"
+    )
 
 
 def _short(text: str) -> str:

@@ -1,0 +1,85 @@
+"""A file inspected in a process of its own, behind walls: what is damaged by intent can hang or crash libhdf5."""
+
+import json
+import os
+import signal
+import subprocess
+import sys
+import tempfile
+from pathlib import Path
+from typing import Any
+
+from horngate.contract.errors import LoadError
+from horngate.zoo.safety import Danger, Finding, Findings
+
+PATIENCE_S = 60.0
+MEMORY_BYTES = 4 << 30
+_LAST_WORDS = 500
+
+
+def inspect_apart(path: Path, patience_s: float = PATIENCE_S) -> dict[str, Any]:
+    """The report, the upgrade's steps and the findings, in plain form. LoadError: the file cannot be read.
+
+    Where reading it hangs, crashes or takes too much, that is told as what is unsafe in it.
+    """
+    with tempfile.TemporaryDirectory(prefix="horngate-inspect-") as scratch:
+        command = [sys.executable, "-m", "horngate.zoo.inspection.apart", str(path.absolute()), scratch]
+        try:
+            done = subprocess.run(command, capture_output=True, timeout=patience_s, check=False)
+        except subprocess.TimeoutExpired:
+            return _ended(path, f"keeps whoever reads it busy for more than {patience_s:g} s")
+    if done.returncode < 0:
+        return _ended(path, f"crashes whoever reads it ({signal.Signals(-done.returncode).name})")
+    try:
+        told: dict[str, Any] = json.loads(done.stdout)
+    except ValueError:
+        words = done.stderr[-_LAST_WORDS:].decode(errors="replace").strip()
+        raise LoadError(f"'{path}' could not be inspected: {words}") from None
+    if "error" in told:
+        raise LoadError(told["error"].replace(str(path.absolute()), str(path)))
+    return told | {"file": str(path)}
+
+
+def _ended(path: Path, what: str) -> dict[str, Any]:
+    """All that can be told of a file that no process survives reading."""
+    finding = Finding(
+        danger=Danger.CRASH,
+        where="the file",
+        what=what,
+        remedy="it is damaged, or made to do that: copy it again",
+    )
+    return {"file": str(path), "file_bytes": path.stat().st_size, "unsafe": [finding.to_json()], "notes": []}
+
+
+def _told(path: Path) -> dict[str, Any]:
+    """What the process finds; runs nothing of the file."""
+    from horngate.zoo.inspection.report import inspect
+    from horngate.zoo.safety import examine
+
+    try:
+        report = inspect(path)
+        findings: Findings = examine(path)
+    except MemoryError:
+        return {"error": f"'{path}' takes more than {MEMORY_BYTES >> 20} MiB to read; is it damaged?"}
+    except LoadError as error:
+        return {"error": str(error)}
+    return report.to_json() | {
+        "unsafe": [finding.to_json() for finding in findings.unsafe],
+        "notes": [finding.to_json() for finding in findings.notes],
+    }
+
+
+def main() -> None:
+    """`python -m horngate.zoo.inspection.apart FILE SCRATCH`."""
+    from horngate.zoo.walls import limit, raise_walls
+
+    path, scratch = Path(sys.argv[1]), Path(sys.argv[2])
+    tempfile.tempdir = str(scratch)
+    limit(memory_bytes=MEMORY_BYTES, cpu_s=int(PATIENCE_S) + 1)
+    raise_walls(readable=[path], writable=[scratch])
+    print(json.dumps(_told(path)), flush=True)
+    os._exit(0)
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,142 @@
+"""A report on a terminal, or as plain lines for another program."""
+
+import sys
+from collections.abc import Iterator, Mapping, Sequence
+from pathlib import Path
+from typing import Any
+
+from horngate.contract.tensors import shape_text
+
+_PIPED_WIDTH = 1000
+"""Wide enough that nothing is cut when the output goes to another program."""
+_LABEL = 12
+
+Report = Mapping[str, Any]
+
+
+def show(report: Report) -> None:
+    """Print the report: the file, its layers, what would be upgraded, what is unsafe."""
+    from rich.console import Console
+
+    terminal = sys.stdout.isatty()
+    console = Console(width=None if terminal else _PIPED_WIDTH, highlight=False, soft_wrap=not terminal)
+    print_report(report, console, terminal=terminal)
+
+
+def print_report(report: Report, console: Any, *, terminal: bool) -> None:
+    """Print the report to a console of rich."""
+    from rich.text import Text
+
+    head = Text(Path(report["file"]).name, style="bold")
+    console.print(head.append(f"  {_kind(report)}", style="dim"))
+    for label, value in _summary(report):
+        console.print(Text(f"  {label:<{_LABEL}}", style="cyan").append(value, style="default"))
+    if report.get("layers"):
+        console.print()
+        console.print(_table(report["layers"], terminal))
+    for title, style, lines in _sections(report):
+        console.print()
+        console.print(_section(title, style, lines, terminal))
+
+
+def _kind(report: Report) -> str:
+    size = bytes_text(report["file_bytes"])
+    return f"{report['format']}, {size}" if "format" in report else size
+
+
+def _summary(report: Report) -> Iterator[tuple[str, str]]:
+    if "format" not in report:
+        return
+    yield "written by", _writer(report)
+    yield "holds", ", ".join(report["holds"]) or "nothing of Keras"
+    if report["model"]:
+        yield "model", report["model"]
+    for position, one in enumerate(report["inputs"]):
+        yield "" if position else "input", f"{one['name']}  {one['dtype']} {shape_text(tuple(one['shape']))}"
+    yield "parameters", f"{report['parameters']:,}"
+    yield "memory", _memory(report["memory"])
+
+
+def _writer(report: Report) -> str:
+    version = report["keras_version"]
+    writer = f"Keras {version}" if version != "unknown" else "an unknown version"
+    return f"{writer} (backend: {report['backend']})"
+
+
+def _memory(memory: Mapping[str, Any]) -> str:
+    weights = f"weights {bytes_text(memory['weights_bytes'])}"
+    if memory["row_bytes"] is None:
+        return f"{weights}; the file does not tell what a row takes"
+    return f"{weights}; a row about {bytes_text(memory['row_bytes'])} (estimate)"
+
+
+def _table(layers: Sequence[Mapping[str, Any]], terminal: bool) -> Any:
+    from rich import box
+    from rich.table import Table
+
+    table = Table(box=box.SIMPLE_HEAD if terminal else None, pad_edge=False, header_style="cyan")
+    for column in ("layer", "class", "output"):
+        table.add_column(column, no_wrap=not terminal, overflow="fold")
+    table.add_column("parameters", justify="right", no_wrap=True)
+    for layer in layers:
+        table.add_row(*_row(layer))
+    return table
+
+
+def _row(layer: Mapping[str, Any]) -> tuple[Any, ...]:
+    """Layers of a nested model stand indented below it. Names come from the file; none of them is markup."""
+    from rich.text import Text
+
+    depth = layer["name"].count("/")
+    shape = shape_text(tuple(layer["output_shape"])) if layer["output_shape"] else "-"
+    count = layer["parameters"] or 0
+    return (
+        Text("  " * depth + layer["name"]),
+        Text(layer["class_name"] or "-", style="dim"),
+        Text(shape),
+        Text(f"{count:,}", style="" if count else "dim"),
+    )
+
+
+def _sections(report: Report) -> Iterator[tuple[str, str, list[str]]]:
+    """What stands below the table: titles, their colours, their lines."""
+    steps = [_step(step) for step in report.get("upgraded", ())]
+    if steps:
+        yield "upgraded when it is served", "green", steps
+    notes, unsafe = ([_finding(one) for one in report[key]] for key in ("notes", "unsafe"))
+    if notes:
+        yield "to be known", "yellow", notes
+    if unsafe:
+        yield "unsafe: a server refuses this file", "bold red", unsafe
+    else:
+        yield "nothing unsafe was found", "green", []
+
+
+def _step(step: Mapping[str, Any]) -> str:
+    return f"{step['says']} ({', '.join(step['layers'])})"
+
+
+def _finding(finding: Mapping[str, Any]) -> str:
+    return f"{finding['where']} {finding['what']}; {finding['remedy']}"
+
+
+def _section(title: str, style: str, lines: Sequence[str], terminal: bool) -> Any:
+    """On a terminal, what does not fit a line goes on below its beginning."""
+    from rich.console import Group
+    from rich.padding import Padding
+    from rich.text import Text
+
+    marked = [Text(f"- {line}") if terminal else Text(f"    - {line}") for line in lines]
+    return Group(
+        Text(f"  {title}", style=style), *(Padding(one, (0, 0, 0, 4)) if terminal else one for one in marked)
+    )
+
+
+def bytes_text(count: int) -> str:
+    """A number of bytes for people."""
+    size = float(count)
+    for unit in ("bytes", "KB", "MB"):
+        if size < 1000:
+            return f"{size:.0f} {unit}" if unit == "bytes" else f"{size:.1f} {unit}"
+        size /= 1000
+    return f"{size:.2f} GB"
