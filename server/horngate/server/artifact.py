@@ -26,7 +26,7 @@ from typing import Any
 
 from horngate.contract.models import ModelSpec
 
-FORMAT = 2
+FORMAT = 3
 SPEC = "spec.json"
 GRAPH = "graph.onnx"
 WEIGHTS = "weights.bin"
@@ -63,6 +63,12 @@ class Artifact:
         """Why there is no ONNX graph, or None when there is one."""
         reason: str | None = self.manifest["refused"]
         return reason
+
+    @property
+    def objects(self) -> dict[str, Any]:
+        """What `model.keras` may need of the operator's: `custom_objects`, the folder `modules`, `allow_code`."""
+        objects: dict[str, Any] = self.manifest["objects"]
+        return objects
 
     @property
     def graph(self) -> Path:

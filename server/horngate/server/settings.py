@@ -4,7 +4,7 @@ import os
 import re
 import tomllib
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field, fields
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
@@ -15,6 +15,8 @@ TRANSPORTS = ("native", "grpcio")
 _UNITS_S = {"us": 1e-6, "ms": 1e-3, "s": 1.0}
 ENGINES_VARIABLE = "HORNGATE_ENGINES"
 ENGINES = ("auto", "onnxruntime", "openvino", "keras")
+LOADS = ("topology", "by_name")
+ARCHITECTURES = (".json", ".yaml", ".yml")
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -97,10 +99,35 @@ class ServerSettings:
 
 
 @dataclass(frozen=True, kw_only=True)
+class FileSettings:
+    """How a model's file is opened.
+
+    `custom_objects` are `"module:Name"`, the only modules of the operator's that are imported. `allow_code` lets
+    Python code in the file run. `load` is `"topology"` or, for weights and an architecture that they were not
+    made with, `"by_name"`.
+    """
+
+    custom_objects: tuple[str, ...] = ()
+    allow_code: bool = False
+    load: str = "topology"
+
+    def __post_init__(self) -> None:
+        if self.load not in LOADS:
+            raise LoadError(f"load is {self.load!r}; expected one of {', '.join(LOADS)}")
+        for name in self.custom_objects:
+            if not isinstance(name, str) or name.count(":") != 1:
+                raise LoadError(
+                    f'custom_objects names {name!r}; expected "module:Name", like "mypkg.layers:Attention"'
+                )
+
+
+@dataclass(frozen=True, kw_only=True)
 class ModelConfig:
     """What `model.toml` says of one model. All of it is optional.
 
-    `source` is `"zoo:NAME"`, with `weights` `"imagenet"`, `"none"` or a file; or empty: the model's own file.
+    `source` is `"zoo:NAME"`, with `weights` `"imagenet"`, `"none"` or a file; or a file with the architecture for
+    the versions' weights; or empty: the model's own file. `file` says how that is opened; its settings are
+    written beside the others.
     `versions` is `"latest"` (the newest that loads), `"all"`, or a list of numbers. `max_rows` bounds a batch
     below what memory allows. `queue` replaces the server's own settings for this model. `instances` is how many
     copies each device has.
@@ -113,6 +140,7 @@ class ModelConfig:
     max_rows: int | None = None
     queue: QueueSettings | None = None
     instances: int = 1
+    file: FileSettings = FileSettings()
 
     def __post_init__(self) -> None:
         engines = (*ENGINES, *own_engines())
@@ -120,8 +148,14 @@ class ModelConfig:
             raise LoadError(f"engine is {self.engine!r}; expected one of {', '.join(engines)}")
         if isinstance(self.versions, str) and self.versions not in ("latest", "all"):
             raise LoadError(f'versions is {self.versions!r}; expected "latest", "all" or a list of numbers')
-        if self.source and not self.source.startswith("zoo:"):
-            raise LoadError(f'source is {self.source!r}; expected "zoo:NAME"')
+        if (
+            self.source
+            and not self.source.startswith("zoo:")
+            and Path(self.source).suffix not in ARCHITECTURES
+        ):
+            raise LoadError(
+                f'source is {self.source!r}; expected "zoo:NAME" or an architecture ({", ".join(ARCHITECTURES)})'
+            )
         if self.max_rows is not None and self.max_rows < 1:
             raise LoadError(f"max_rows is {self.max_rows}; expected 1 or more")
         if self.instances < 1:
@@ -136,7 +170,11 @@ _TYPES: dict[str, type | tuple[type, ...]] = {
     "max_rows": int,
     "queue": dict,
     "instances": int,
+    "custom_objects": list,
+    "allow_code": bool,
+    "load": str,
 }
+_FILE_KEYS = ("custom_objects", "allow_code", "load")
 _QUEUE_TYPES: dict[str, type | tuple[type, ...]] = {
     "max_delay": str,
     "rows": int,
@@ -151,9 +189,8 @@ def read_model_config(path: Path) -> ModelConfig:
         table = tomllib.loads(path.read_text())
     except (OSError, UnicodeDecodeError, tomllib.TOMLDecodeError) as error:
         raise LoadError(f"{path.name}: {error}") from error
-    known = [field.name for field in fields(ModelConfig)]
     try:
-        _check_types(table, _TYPES, known)
+        _check_types(table, _TYPES, list(_TYPES))
         return ModelConfig(**_plain(table))
     except LoadError as error:
         raise LoadError(f"{path.name}: {error}") from error
@@ -186,7 +223,7 @@ def _check_types(table: dict[str, Any], types: Mapping[str, Any], known: Sequenc
     for key, value in table.items():
         if key not in known:
             raise LoadError(f"unknown key {key!r}; expected one of {', '.join(known)}")
-        if not isinstance(value, types[key]) or isinstance(value, bool):
+        if not isinstance(value, types[key]) or (isinstance(value, bool) and types[key] is not bool):
             raise LoadError(f"{key} is {value!r}, which is a {type(value).__name__}")
 
 
@@ -197,6 +234,11 @@ def _queue(table: dict[str, Any]) -> QueueSettings:
 
 
 def _plain(table: dict[str, Any]) -> dict[str, Any]:
+    file: dict[str, Any] = {key: value for key, value in table.items() if key in _FILE_KEYS}
+    file["custom_objects"] = tuple(file.get("custom_objects", ()))
+    table = {key: value for key, value in table.items() if key not in _FILE_KEYS} | {
+        "file": FileSettings(**file)
+    }
     if "queue" in table:
         table = table | {"queue": _queue(table["queue"])}
     versions = table.get("versions")

@@ -52,6 +52,10 @@ def test_zoo_models_need_no_file(tmp_path: Path) -> None:
         ("versions = [1, 0]", "model.toml: versions is [1, 0]; expected whole numbers above 0"),
         ("max_rows = 0", "model.toml: max_rows is 0; expected 1 or more"),
         ("engine = ", "model.toml: Invalid value"),
+        ('load = "by_luck"', "model.toml: load is 'by_luck'; expected one of topology, by_name"),
+        ('custom_objects = ["Layer"]', "model.toml: custom_objects names 'Layer'; expected \"module:Name\""),
+        ("allow_code = 1", "model.toml: allow_code is 1, which is a int"),
+        ('source = "base"', "model.toml: source is 'base'; expected \"zoo:NAME\" or an architecture"),
     ],
 )
 def test_a_bad_configuration_is_a_problem_of_its_model_alone(tmp_path: Path, text: str, told: str) -> None:
@@ -97,3 +101,25 @@ def test_a_file_settles_when_it_rests(tmp_path: Path) -> None:
     assert kept.versions["m"][1] == found.versions["m"][1], (
         "what rested before stays until the new file rests"
     )
+
+
+def test_an_architecture_and_its_weights_are_one_source(tmp_path: Path) -> None:
+    for name in ("flat.json", "flat.weights.h5", "deep/1/model.yml", "deep/1/model.h5", "whole.weights.h5"):
+        put(tmp_path / name)
+    found = scan(tmp_path)
+    assert versions(found) == {"flat": [1], "deep": [1], "whole": [1]}
+    assert found.versions["flat"][1].architecture == tmp_path / "flat.json"
+    assert found.versions["deep"][1].architecture == tmp_path / "deep" / "1" / "model.yml"
+    assert found.versions["whole"][1].architecture is None
+    before = found.versions["flat"][1].identity
+    put(tmp_path / "flat.json", "longer")
+    assert scan(tmp_path).versions["flat"][1].identity != before
+
+
+def test_the_operators_modules_are_part_of_the_source(tmp_path: Path) -> None:
+    put(tmp_path / "own" / "1" / "model.h5")
+    put(tmp_path / "own" / "model.toml", 'custom_objects = ["theirs:Layer"]')
+    put(tmp_path / "own" / "theirs.py", "one")
+    before = scan(tmp_path).versions["own"][1].identity
+    put(tmp_path / "own" / "theirs.py", "another")
+    assert scan(tmp_path).versions["own"][1].identity != before

@@ -31,14 +31,15 @@ from horngate.zoo.walls import limit, raise_walls
 _LONGEST = 4_000
 
 
-def build(order: BuildOrder, source: Path | None) -> None:
+def build(order: BuildOrder, source: Path | None, drawn: Path | None) -> None:
     """Fill the target folder with the artifact's files. LoadError says what is wrong with the source."""
     folder = Path(order.target)
-    if source is not None:
-        _examine(source, order)
+    for file in (source, drawn):
+        if file is not None:
+            _examine(file, order)
     _progress("importing Keras")
     import_keras()
-    model, history = _load(order, source)
+    model, history = _load(order, source, drawn)
     from horngate.zoo.describe import describe
 
     spec = describe(model)
@@ -68,27 +69,40 @@ def build(order: BuildOrder, source: Path | None) -> None:
         "tensors": tensors,
         "refused": refused,
         "history": history,
+        "objects": {
+            "custom_objects": list(order.custom_objects),
+            "modules": order.modules,
+            "allow_code": order.allow_code,
+        },
     }
     write_whole(folder / SPEC, json.dumps(manifest).encode())
 
 
 def _examine(source: Path, order: BuildOrder) -> None:
     """Refuse what could act or take too much before Keras is even imported; LoadError says what and where."""
-    from horngate.zoo.safety import Limits, check
+    from horngate.zoo.files.custom import object_names
+    from horngate.zoo.safety import Limits, Permission, check
 
     _progress("examining the file")
     limits = Limits(declared_bytes=order.memory_bytes) if order.memory_bytes else Limits()
-    for note in check(source, limits=limits).notes:
+    names = frozenset(object_names(order.custom_objects))
+    permission = Permission(allow_code=order.allow_code, custom_objects=names)
+    for note in check(source, permission=permission, limits=limits).notes:
         _tell(note=str(note))
 
 
-def _load(order: BuildOrder, source: Path | None) -> tuple[Any, dict[str, Any]]:
+def _load(order: BuildOrder, source: Path | None, drawn: Path | None) -> tuple[Any, dict[str, Any]]:
     """The model, and how its file was brought up to today's form."""
     from horngate.zoo.architectures import build as build_architecture
-    from horngate.zoo.files import open_model
+    from horngate.zoo.files import Opened, load_weights, open_model
+    from horngate.zoo.files.custom import resolve
 
     if order.zoo:
         _progress(f"building {order.zoo}")
+        if source is not None and order.load == "by_name":
+            model = build_architecture(order.zoo)
+            report = load_weights(model, source, by_name=True)
+            return model, _noted(Opened(model=model, weights=report))
         weights = str(source) if source is not None else order.weights
         return build_architecture(order.zoo, None if weights == "none" else weights), {}
     if source is None:
@@ -96,23 +110,35 @@ def _load(order: BuildOrder, source: Path | None) -> tuple[Any, dict[str, Any]]:
             f"nothing to build was named for '{order.name}'; expected a file or a network of the zoo"
         )
     _progress("loading the file")
-    opened = open_model(source)
-    for taken in opened.steps:
-        _tell(note=str(taken))
-    return opened.model, opened.to_json()
+    opened = open_model(
+        source,
+        custom_objects=resolve(order.custom_objects, Path(order.modules) if order.modules else None),
+        allow_code=order.allow_code,
+        architecture=drawn,
+        by_name=order.load == "by_name",
+    )
+    return opened.model, _noted(opened)
 
 
-def _private_copy(order: BuildOrder) -> Path | None:
+def _noted(opened: Any) -> dict[str, Any]:
+    """How the file became the model: told to the operator, and kept with the artifact."""
+    for line in opened.told():
+        _tell(note=line)
+    history: dict[str, Any] = opened.to_json()
+    return history
+
+
+def _private_copy(order: BuildOrder, file: Path | None, sha256: str) -> Path | None:
     """A copy that nobody else writes to, so that what is checked is what is loaded; None if no file is opened."""
-    if order.file is None:
+    if file is None:
         return None
-    copy = Path(order.scratch) / "source" / order.file.name
-    copy.parent.mkdir()
-    shutil.copyfile(order.file, copy)
-    with copy.open("rb") as file:
-        digest = hashlib.file_digest(file, "sha256").hexdigest()
-    if digest != order.sha256:
-        raise LoadError(f"{order.file.name} changed while it was read; it is built again when it rests")
+    copy = Path(order.scratch) / "source" / file.name
+    copy.parent.mkdir(exist_ok=True)
+    shutil.copyfile(file, copy)
+    with copy.open("rb") as opened:
+        digest = hashlib.file_digest(opened, "sha256").hexdigest()
+    if digest != sha256:
+        raise LoadError(f"{file.name} changed while it was read; it is built again when it rests")
     return copy
 
 
@@ -169,9 +195,12 @@ def _tell(**what: Any) -> None:
 
 def _run(order: BuildOrder) -> dict[str, Any]:
     try:
-        source = _private_copy(order)
+        source = _private_copy(order, order.file, order.sha256)
+        drawn = _private_copy(
+            order, Path(order.architecture) if order.architecture else None, order.architecture_sha256
+        )
         _close_in(order)
-        build(order, source)
+        build(order, source, drawn)
     except Exception as fault:
         if is_lack_of_memory(fault):
             return {"error": lack_of_memory(order)}
@@ -184,7 +213,8 @@ def _close_in(order: BuildOrder) -> None:
     """Raise the walls; only where published weights are fetched, and nobody's file is opened, do they stay down."""
     tempfile.tempdir = os.environ["TMPDIR"] = order.scratch
     if not order.downloads:
-        walls = raise_walls(readable=[], writable=[Path(order.target), Path(order.scratch)])
+        modules = [Path(order.modules)] if order.modules and order.custom_objects else []
+        walls = raise_walls(readable=modules, writable=[Path(order.target), Path(order.scratch)])
         _tell(walls=walls.to_json())
 
 

@@ -1,6 +1,7 @@
 """What the supervisor asks of a builder."""
 
 import json
+from collections.abc import Sequence
 from dataclasses import asdict, dataclass
 from pathlib import Path
 
@@ -12,6 +13,8 @@ PUBLISHED = ("imagenet", "none")
 class BuildOrder:
     """One source to build into the empty folder `target`. Either `path` with its `sha256`, or `zoo` with `weights`.
 
+    `architecture` (with its hash) is a file that tells the layers for a `path` that holds weights. The modules
+    of `custom_objects` may lie in the folder `modules`; see FileSettings for `allow_code` and `load`.
     `scratch` is a folder for whatever else is written. `memory_bytes` and `cpu_s` bound what the builder takes.
     """
 
@@ -22,6 +25,12 @@ class BuildOrder:
     sha256: str = ""
     zoo: str = ""
     weights: str = "none"
+    architecture: str = ""
+    architecture_sha256: str = ""
+    custom_objects: Sequence[str] = ()
+    allow_code: bool = False
+    load: str = "topology"
+    modules: str = ""
     memory_bytes: int = 0
     cpu_s: int = 3600
 

@@ -3,6 +3,7 @@
 import asyncio
 import time
 from collections.abc import Callable, Mapping
+from dataclasses import asdict
 from functools import partial
 from pathlib import Path
 from typing import Any
@@ -16,7 +17,7 @@ from horngate.server.metrics import SupervisorMetrics
 from horngate.server.settings import BuildSettings, available_cores
 from horngate.server.supervisor.builds import run_builder
 from horngate.server.supervisor.handover import hand_over, workspace
-from horngate.server.supervisor.repository import Source
+from horngate.server.supervisor.repository import Source, code_files
 
 BUILDER_MEMORY_SHARE = 0.8
 
@@ -37,10 +38,16 @@ class Artifacts:
 
         LoadError: it cannot be built, and why. OSError: the source cannot be read.
         """
-        zoo, weights = source.config.source.removeprefix("zoo:"), source.config.weights
+        from_zoo = source.config.source.startswith("zoo:")
+        zoo = source.config.source.removeprefix("zoo:") if from_zoo else ""
+        weights = source.config.weights
         file = Path(weights) if zoo and weights not in ("imagenet", "none") else source.path
         sha256 = await asyncio.to_thread(self._hashes.sha256, file) if file else ""
-        folder = self._cache / artifact_key(sha256, {"zoo": zoo, "weights": weights if zoo else ""})
+        drawn = source.architecture
+        drawn_sha256 = await asyncio.to_thread(self._hashes.sha256, drawn) if drawn else ""
+        shaped_by = {"zoo": zoo, "weights": weights if zoo else "", "architecture": drawn_sha256}
+        shaped_by |= await asyncio.to_thread(self._file_settings, source)
+        folder = self._cache / artifact_key(sha256, shaped_by)
         if Artifact(folder).is_whole:
             self._metrics.builds.labels("cached").inc()
             return folder
@@ -51,11 +58,21 @@ class Artifacts:
             sha256=sha256,
             zoo=zoo,
             weights=weights,
+            architecture=str(drawn or ""),
+            architecture_sha256=drawn_sha256,
+            modules=str(source.modules.absolute()) if source.modules else "",
+            **asdict(source.config.file),
             cpu_s=int(self._settings.timeout_s * available_cores()) + 1,
         )
         async with self._builders:
             await self._build(order, folder, on_stage)
         return folder
+
+    def _file_settings(self, source: Source) -> dict[str, Any]:
+        """How the file is opened, with the content of the operator's own modules in the model's folder."""
+        settings = asdict(source.config.file)
+        code = {path.name: self._hashes.sha256(path) for path in code_files(source.modules, source.config)}
+        return settings | {"code": code}
 
     async def _build(
         self, order: "partial[BuildOrder]", folder: Path, on_stage: Callable[[str], None]

@@ -2,7 +2,9 @@
 
 models/churn.h5                one model, version 1
 models/churn/3/model.h5        versions are folders of digits
+models/churn/3/model.json      an architecture, with its weights in model.weights.h5 or model.h5 beside it
 models/churn/model.toml        optional configuration
+models/churn.json              the same for one model: with churn.weights.h5 beside it
 models/resnet50/model.toml     with `source = "zoo:ResNet50"`: version 1, no file
 """
 
@@ -11,9 +13,10 @@ from dataclasses import dataclass, field, replace
 from pathlib import Path
 
 from horngate.contract.errors import LoadError
-from horngate.server.settings import ModelConfig, read_model_config
+from horngate.server.settings import ARCHITECTURES, ModelConfig, read_model_config
 
 SUFFIXES = (".h5", ".hdf5", ".keras")
+WEIGHTS = ".weights.h5"
 CONFIG = "model.toml"
 SETTLE_S = 1.0
 MAX_VERSION = (1 << 63) - 1
@@ -24,13 +27,18 @@ Key = tuple[str, int]
 
 @dataclass(frozen=True, kw_only=True)
 class Source:
-    """One version to serve. `identity` changes whenever the file or its configuration does."""
+    """One version to serve. `identity` changes whenever a file of it or its configuration does.
+
+    `architecture` tells the layers where `path` may hold weights alone. Custom objects may lie in `modules`.
+    """
 
     name: str
     version: int
     path: Path | None
     config: ModelConfig
     stamp: tuple[int, int, int] = (0, 0, 0)
+    architecture: Path | None = None
+    modules: Path | None = None
 
     @property
     def key(self) -> Key:
@@ -40,7 +48,7 @@ class Source:
     @property
     def identity(self) -> str:
         """What makes this source this one; equal identities need no new build."""
-        return repr((self.key, self.path, self.stamp, self.config))
+        return repr((self.key, self.path, self.architecture, self.stamp, self.config))
 
     @property
     def what(self) -> str:
@@ -72,7 +80,7 @@ def scan(folder: Path | None, zoo: Mapping[str, ModelConfig] | None = None) -> S
         except OSError as error:
             problems[name] = f"weights: {error}"
     for entry in sorted(folder.iterdir()) if folder is not None else []:
-        name = entry.stem if entry.suffix in SUFFIXES else entry.name
+        name = _model_name(entry)
         if entry.name.startswith("."):
             continue
         try:
@@ -127,22 +135,41 @@ def _entry(entry: Path, name: str) -> dict[int, Source]:
     if entry.is_dir():
         return _folder(entry, name)
     if entry.suffix in SUFFIXES:
-        return {1: _file(entry, name, 1, ModelConfig())}
+        return {1: _file(entry, name, 1, ModelConfig(), _beside(entry, name))}
+    if entry.suffix in ARCHITECTURES and not any(weights.exists() for weights in _weights_of(entry)):
+        raise LoadError(f"'{entry.name}' is alone; expected its weights beside it, in '{name}{WEIGHTS}'")
     return {}
+
+
+def _model_name(entry: Path) -> str:
+    if entry.is_dir() or entry.suffix not in (*SUFFIXES, *ARCHITECTURES):
+        return entry.name
+    return entry.name.removesuffix(WEIGHTS) if entry.name.endswith(WEIGHTS) else entry.stem
+
+
+def _weights_of(architecture: Path) -> list[Path]:
+    return [architecture.with_name(architecture.stem + suffix) for suffix in (WEIGHTS, *SUFFIXES)]
+
+
+def _beside(weights: Path, stem: str) -> Path | None:
+    """The architecture that lies beside a file of the same name."""
+    there = (weights.with_name(stem + suffix) for suffix in ARCHITECTURES)
+    return next((path for path in there if path.exists()), None)
 
 
 def _folder(folder: Path, name: str) -> dict[int, Source]:
     path = folder / CONFIG
     config = read_model_config(path) if path.exists() else ModelConfig()
-    if config.source:
+    if config.source.startswith("zoo:"):
         return {1: _from_zoo(name, config, folder)}
     found = {}
     for version in folder.iterdir():
         if _is_version(version.name) and version.is_dir():
-            files = [version / f"model{suffix}" for suffix in SUFFIXES]
+            files = [version / f"model{suffix}" for suffix in (*SUFFIXES, WEIGHTS)]
             present = [file for file in files if file.exists()]
             if present:
-                found[int(version.name)] = _file(present[0], name, int(version.name), config)
+                drawn = folder / config.source if config.source else _beside(present[0], "model")
+                found[int(version.name)] = _file(present[0], name, int(version.name), config, drawn, folder)
     return found
 
 
@@ -152,16 +179,41 @@ def _from_zoo(name: str, config: ModelConfig, folder: Path) -> Source:
         return Source(name=name, version=1, path=None, config=config)
     weights = folder / config.weights
     config = replace(config, weights=str(weights.absolute()))
-    return Source(name=name, version=1, path=None, config=config, stamp=_stamp(weights))
+    return Source(name=name, version=1, path=None, config=config, stamp=_stamp(weights), modules=folder)
 
 
-def _file(path: Path, name: str, version: int, config: ModelConfig) -> Source:
-    return Source(name=name, version=version, path=path, config=config, stamp=_stamp(path))
+def _file(
+    path: Path,
+    name: str,
+    version: int,
+    config: ModelConfig,
+    architecture: Path | None = None,
+    modules: Path | None = None,
+) -> Source:
+    watched = [path, *([architecture] if architecture else []), *code_files(modules, config)]
+    return Source(
+        name=name,
+        version=version,
+        path=path,
+        config=config,
+        stamp=_stamp(*watched),
+        architecture=architecture,
+        modules=modules,
+    )
 
 
-def _stamp(path: Path) -> tuple[int, int, int]:
-    status = path.stat()
-    return status.st_size, status.st_mtime_ns, status.st_ino
+def code_files(folder: Path | None, config: ModelConfig) -> list[Path]:
+    """The modules in a model's folder, if it has custom objects: what changes them changes the model."""
+    if folder is None or not config.file.custom_objects:
+        return []
+    return sorted(folder.glob("**/*.py"))
+
+
+def _stamp(*paths: Path) -> tuple[int, int, int]:
+    """One stamp for all: their sizes and inodes together, the time of the last change."""
+    status = [path.stat() for path in paths]
+    newest = max(one.st_mtime_ns for one in status)
+    return sum(one.st_size for one in status), newest, sum(one.st_ino for one in status)
 
 
 def _is_version(name: str) -> bool:

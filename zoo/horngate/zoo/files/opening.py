@@ -3,7 +3,7 @@
 Only the builder's process calls this: files are untrusted, and opening one runs Keras over it.
 """
 
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from dataclasses import asdict, dataclass, field
 from pathlib import Path
 from typing import Any
@@ -28,6 +28,15 @@ class Opened:
     steps: tuple[Taken, ...] = ()
     dropped: Mapping[str, tuple[str, ...]] = field(default_factory=dict)
     weights: WeightsReport | None = None
+
+    def told(self) -> Iterator[str]:
+        """Lines for people: each step taken, and what of the file's weights found no place."""
+        yield from map(str, self.steps)
+        if self.weights is not None:
+            for layer, why in self.weights.unmatched.items():
+                yield f"layer '{layer}' keeps untrained weights: {why}"
+            if self.weights.unused:
+                yield f"the file's weights of {', '.join(self.weights.unused)} are not used"
 
     def to_json(self) -> dict[str, Any]:
         """How the file became the model, in a plain form."""
@@ -60,7 +69,7 @@ def open_model(
     custom = dict(custom_objects or {})
     with read(path) as source:
         try:
-            if architecture is not None:
+            if architecture is not None and (by_name or source.architecture is None):
                 with read(architecture) as drawn:
                     return _opened(drawn, source, architecture, custom, allow_code, by_name)
             return _opened(source, source, path, custom, allow_code, by_name)
@@ -76,11 +85,16 @@ def _opened(
             "it holds weights without an architecture; save the whole model (model.save), or put the weights "
             "beside the architecture that they belong to"
         )
-    if drawn.origin.generation == 3:
-        from horngate.zoo.files.rebuild.todays import open_todays
+    if stored.weights is None:
+        raise LoadError("it holds an architecture without weights; put a weights file beside it")
+    if drawn.origin.generation < 3:
+        return _rebuilt(drawn, stored, custom, allow_code, by_name)
+    from horngate.zoo.files.rebuild.todays import drawn_today, open_todays
 
-        return open_todays(drawn, stored, path, custom, allow_code=allow_code, by_name=by_name)
-    return _rebuilt(drawn, stored, custom, allow_code, by_name)
+    if drawn is stored:
+        return Opened(model=open_todays(drawn.kind, path, custom, allow_code=allow_code))
+    model = drawn_today(drawn.architecture, custom, allow_code=allow_code)
+    return Opened(model=model, weights=_placed(model, stored, by_name))
 
 
 def _rebuilt(
@@ -89,10 +103,7 @@ def _rebuilt(
     from horngate.zoo.files.rebuild.layers import Construction
     from horngate.zoo.files.rebuild.models import model_or_layer
     from horngate.zoo.files.rebuild.unknown import refuse_unknown
-    from horngate.zoo.files.rebuild.weights import place_by_name, place_in_order
 
-    if stored.weights is None:
-        raise LoadError("it holds an architecture without weights; put a weights file beside it")
     upgraded = upgrade(drawn.architecture or {}, drawn.origin)
     config = upgraded.config
     refuse_unknown(config, custom)
@@ -100,7 +111,27 @@ def _rebuilt(
         config = with_inferred_input(config, (array.shape for array in arrays_of(stored.weights)))
     construction = Construction(custom=custom, allow_code=allow_code)
     model = model_or_layer(config, construction)
-    place = place_by_name if by_name else place_in_order
-    report = place(model, stored.weights, stored.origin)
+    report = _placed(model, stored, by_name)
     dropped = {layer: tuple(keys) for layer, keys in construction.dropped.items() if keys}
     return Opened(model=model, steps=upgraded.steps, dropped=dropped, weights=report)
+
+
+def _placed(model: Any, stored: Source, by_name: bool) -> WeightsReport:
+    from horngate.zoo.files.rebuild.weights import place_by_name, place_in_order
+
+    place = place_by_name if by_name else place_in_order
+    return place(model, stored.weights or (), stored.origin)
+
+
+def load_weights(model: Any, path: Path, *, by_name: bool = False) -> WeightsReport:
+    """Put a file's weights into a model that there is, by topology or, `by_name`, where the layers' names agree.
+
+    The file is of any age and may be a whole model. LoadError says what does not fit; nothing is changed then.
+    """
+    with read(path) as source:
+        if source.weights is None:
+            raise LoadError(f"'{path.name}' holds no weights")
+        try:
+            return _placed(model, source, by_name)
+        except LoadError as error:
+            raise LoadError(f"'{path.name}': {error}") from error

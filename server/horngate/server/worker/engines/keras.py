@@ -1,6 +1,7 @@
 """Keras itself, on whichever backend it runs: the reference, and what serves where no ONNX form exists."""
 
 from collections.abc import Callable, Mapping, Sequence
+from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -19,9 +20,14 @@ class Keras:
         """A compiled call of the sub-model that computes the outputs."""
         import_keras()
         from horngate.zoo.files import load
+        from horngate.zoo.files.custom import resolve
         from horngate.zoo.submodel import submodel
 
-        model = submodel(load(artifact.folder / KERAS), outputs)
+        objects = artifact.objects
+        folder = Path(objects["modules"]) if objects["modules"] else None
+        custom = resolve(objects["custom_objects"], folder)
+        whole = load(artifact.folder / KERAS, custom_objects=custom, allow_code=objects["allow_code"])
+        model = submodel(whole, outputs)
         return KerasProgram(model, [spec.name for spec in artifact.spec.inputs])
 
 

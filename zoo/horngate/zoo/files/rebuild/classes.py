@@ -31,8 +31,9 @@ def function(name: str, custom: Mapping[str, Any]) -> Any:
 
 
 def found(name: str, custom: Mapping[str, Any]) -> Any:
-    """What the operator named, with or without the package under which it was registered."""
-    return custom.get(name) or custom.get(name.rpartition(">")[2])
+    """What the operator named, with or without the package under which it was registered; or a scope's."""
+    bare = name.rpartition(">")[2]
+    return custom.get(name) or custom.get(bare) or keras.saving.get_registered_object(bare)
 
 
 def part(kind: str, value: Any, custom: Mapping[str, Any]) -> Any:

@@ -9,6 +9,7 @@ from typing import Any
 
 import keras
 
+from horngate.contract.errors import LoadError
 from horngate.zoo.files.rebuild.plan import Misfit, Plan
 from horngate.zoo.files.rebuild.slots import layers_in_order
 from horngate.zoo.files.stored import Node
@@ -60,6 +61,18 @@ def node_pairs(model: Any, node: Node) -> list[tuple[Any, Node]]:
         for layer, key in zip(layers, counted_names(layers), strict=True)
         if key in stored
     ]
+
+
+def named_nodes(node: Node) -> dict[str, Node]:
+    """What is stored for a model's layers, by the layers' names. LoadError: the file does not note them."""
+    stored = node.inside.get("layers", Node()).inside or _flat(node)
+    named = {one.name: one for one in stored.values() if one.name and any(one.every_array())}
+    if not named:
+        raise LoadError(
+            "the file does not note its layers' names, so its weights can be loaded by topology alone; leave out "
+            'load = "by_name"'
+        )
+    return named
 
 
 def _flat(node: Node) -> dict[str, Node]:

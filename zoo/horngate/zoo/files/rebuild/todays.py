@@ -8,15 +8,26 @@ import keras
 
 import horngate.zoo.files.legacy  # noqa: F401 - registers what upgraded files need
 from horngate.contract.errors import LoadError
-from horngate.zoo.files.opening import Opened
-from horngate.zoo.files.source import Source
 
 
-def open_todays(
-    drawn: Source, stored: Source, path: Path, custom: dict[str, Any], *, allow_code: bool, by_name: bool
-) -> Opened:
+def open_todays(kind: str, path: Path, custom: dict[str, Any], *, allow_code: bool) -> Any:
     """The model of a file that Keras 3 wrote, by Keras's own loader."""
-    return Opened(model=_keras_load(path, ".h5" if drawn.kind == "hdf5" else ".keras", custom, allow_code))
+    return _keras_load(path, ".h5" if kind == "hdf5" else ".keras", custom, allow_code)
+
+
+def drawn_today(config: dict[str, Any], custom: dict[str, Any], *, allow_code: bool) -> Any:
+    """The model of an architecture that Keras 3 wrote, untrained."""
+    extra = ("compile_config", "keras_version", "backend")
+    plain = {key: value for key, value in config.items() if key not in extra}
+    try:
+        return keras.saving.deserialize_keras_object(
+            plain, custom_objects=custom or None, safe_mode=not allow_code
+        )
+    except Exception as error:  # Keras raises whatever a layer's constructor raised
+        raise LoadError(
+            f"its architecture could not be made by Keras {keras.__version__}: {type(error).__name__}: "
+            f"{_first_lines(error)}"
+        ) from error
 
 
 def _keras_load(path: Path, suffix: str, custom: dict[str, Any], allow_code: bool) -> Any:

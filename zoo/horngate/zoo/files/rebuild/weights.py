@@ -9,7 +9,7 @@ from typing import Any
 from horngate.contract.errors import LoadError
 from horngate.zoo.files.origin import Origin
 from horngate.zoo.files.rebuild.grouped import pairs_by_name, pairs_in_order, plan_group
-from horngate.zoo.files.rebuild.nested import node_pairs, plan_node
+from horngate.zoo.files.rebuild.nested import named_nodes, plan_node
 from horngate.zoo.files.rebuild.plan import Misfit, Plan
 from horngate.zoo.files.rebuild.report import Placed, WeightsReport
 from horngate.zoo.files.rebuild.slots import layers_in_order
@@ -64,8 +64,8 @@ def _planned_by_name(
     """By layer: its plan, or why it has none. And the file's layers that the model has not."""
     stored: dict[str, Callable[[Any], Plan]] = {}
     if isinstance(weights, Node):
-        for layer, node in node_pairs(model, weights):
-            stored[node.name or layer.name] = lambda one, node=node: plan_node(one, node)  # type: ignore[misc]
+        for name, node in named_nodes(weights).items():
+            stored[name] = lambda one, node=node: plan_node(one, node)  # type: ignore[misc]
     else:
         for name, group in pairs_by_name(model, weights).items():
             stored[name] = lambda one, group=group: plan_group(one, group, origin)  # type: ignore[misc]
