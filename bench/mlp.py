@@ -4,7 +4,7 @@ import logging
 import sys
 from pathlib import Path
 
-from horngate.server.backend import import_keras
+from horngate.zoo.backend import import_keras
 
 
 def main(path: Path) -> None:

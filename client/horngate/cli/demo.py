@@ -59,7 +59,7 @@ def _say(line: str) -> None:
 def _train(folder: Path) -> tuple[Array, Array, Array]:
     """Train and publish; the test images, their digits, and Keras's own answers for them."""
     _say("1. Training a small convolutional network on scikit-learn's digits (1,437 images of 8 by 8)")
-    from horngate.server.backend import import_keras
+    from horngate.zoo.backend import import_keras
 
     keras = import_keras()
     from horngate.training import EpochEnd, Recipe, fit, publish

@@ -16,6 +16,7 @@ EPILOG = """examples:
   horngate predict churn rows.npy                send rows to a model and print what comes back
   horngate predict churn rows.npy --layer dense  the output of one of its layers
   horngate inspect models/churn.h5               what a file holds, without serving it
+  horngate export models/churn.h5 --onnx x.onnx  the same model as a file of another format
 
 `horngate COMMAND --help` explains a command.
 """
@@ -58,6 +59,11 @@ COMMANDS = {
     "inspect": Command(
         module="horngate.zoo.inspect_command",
         summary="show what a Keras file holds: inputs, outputs, layers",
+        extra="server",
+    ),
+    "export": Command(
+        module="horngate.zoo.export_command",
+        summary="write a model as ONNX, HDF5, .keras, JSON, YAML, weights or SavedModel",
         extra="server",
     ),
     "demo": Command(

@@ -12,8 +12,8 @@ from pathlib import Path
 from typing import Any
 
 from horngate.contract.errors import LoadError
-from horngate.server.backend import import_keras
 from horngate.server.builder.endings import is_lack_of_memory
+from horngate.zoo.backend import import_keras
 from horngate.zoo.walls import limit, raise_walls
 
 MEMORY_BYTES = 3 << 30

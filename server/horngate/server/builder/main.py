@@ -22,10 +22,10 @@ from horngate.contract.errors import HorngateError, LoadError
 from horngate.contract.models import ModelSpec
 from horngate.server.agreement import tolerance, worst_error
 from horngate.server.artifact import FORMAT, GRAPH, KERAS, REFERENCE, SPEC, WEIGHTS, write_whole
-from horngate.server.backend import import_keras
 from horngate.server.builder.endings import is_lack_of_memory, lack_of_memory
 from horngate.server.builder.order import BuildOrder
 from horngate.server.builder.reference import Array, KerasModel, edge_inputs, reference
+from horngate.zoo.backend import import_keras
 from horngate.zoo.walls import limit, raise_walls
 
 _LONGEST = 4_000

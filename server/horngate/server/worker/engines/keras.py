@@ -7,8 +7,8 @@ from typing import Any
 import numpy as np
 
 from horngate.server.artifact import KERAS, Artifact
-from horngate.server.backend import import_keras
 from horngate.server.worker.engines import Array
+from horngate.zoo.backend import import_keras
 
 
 class Keras:
