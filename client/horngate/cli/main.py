@@ -66,6 +66,11 @@ COMMANDS = {
         summary="write a model as ONNX, HDF5, .keras, JSON, YAML, weights or SavedModel",
         extra="server",
     ),
+    "bench": Command(
+        module="horngate.server.bench_command",
+        summary="simulate the scheduler under a load, on 1 to 64 devices",
+        extra="server",
+    ),
     "demo": Command(
         module="horngate.cli.demo",
         summary="train a small model, serve it and predict with it",

@@ -1,6 +1,7 @@
 """A request as the queues see it, for tests that run no model."""
 
 from dataclasses import dataclass, field
+from typing import Any
 
 from horngate.server.worker.scheduler import rank_s
 
@@ -17,6 +18,7 @@ class Request:
     alone: bool = False
     priority: int = 0
     bytes: int = 0
+    lane: Any = None
     rank_s: float = field(init=False)
     total_rows: int = field(init=False)
     ran: list[int] = field(default_factory=list)

@@ -106,7 +106,7 @@ class Batcher:
         line = Line(
             rows=flow.rows,
             bytes=flow.bytes,
-            rows_ahead=flow.order.rows_ahead(asked.priority),
+            rows_ahead=flow.rows_ahead(asked.priority),
             limit=model.dispatch_rows,
             row_s=self.row_s(model),
         )

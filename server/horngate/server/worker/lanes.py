@@ -1,16 +1,19 @@
-"""The requests that wait, kept so that the first is found, and any is taken out, however many there are."""
+"""The requests that wait, kept so that the first is found, and any is taken out, however many there are.
+
+What happens to every request costs a few dictionary operations here; what is kept in order is lines and lanes.
+"""
 
 import heapq
-from collections import Counter, OrderedDict
-from collections.abc import Collection, Hashable, Iterator
-from typing import Generic, Protocol, TypeVar
+from collections import OrderedDict
+from collections.abc import Callable, Collection, Hashable, Iterator
+from typing import Any, Generic, Protocol, TypeVar
 
 from horngate.server.costs import Cost
 from horngate.server.worker.scheduler import Waiting, rank_s
 
 
 class Queued(Waiting, Protocol):
-    """What can be kept here. `rows` is counted down as rows are taken; identity is what tells items apart."""
+    """What can be kept here. `rows` is counted down as rows are taken, `lane` is where it waits, or None."""
 
     rows: int
     bytes: int
@@ -19,62 +22,18 @@ class Queued(Waiting, Protocol):
     rank_s: float
     deadline_s: float | None
     alone: bool
+    lane: Any
 
 
 Q = TypeVar("Q", bound=Queued)
 
 
-class Order(Generic[Q]):
-    """Requests in the order of their ranks: a line for each priority, in order of arrival, merged as read."""
-
-    def __init__(self) -> None:
-        # Invariant: no line is empty.
-        self._lines: dict[int, OrderedDict[Q, None]] = {}
-        self._rows: Counter[int] = Counter()
-
-    def __bool__(self) -> bool:
-        return bool(self._lines)
-
-    def __iter__(self) -> Iterator[Q]:
-        if len(self._lines) == 1:
-            return iter(next(iter(self._lines.values())))
-        return heapq.merge(*self._lines.values(), key=lambda item: item.rank_s)
-
-    @property
-    def oldest_s(self) -> float:
-        """When the request that has waited longest arrived."""
-        return min(next(iter(line)).arrived_s for line in self._lines.values())
-
-    def rows_ahead(self, priority: int) -> int:
-        """Rows that go before a request of this priority that comes now, at the least."""
-        if len(self._lines) == 1 and priority in self._lines:
-            return self._rows[priority]
-        mine = rank_s(0.0, priority)
-        return sum(self._rows[other] for other in self._lines if rank_s(0.0, other) <= mine)
-
-    def add(self, item: Q) -> None:
-        """Let a request wait behind those of its priority."""
-        self._rows[item.priority] += item.rows
-        line = self._lines.get(item.priority)
-        if line is None:
-            line = self._lines[item.priority] = OrderedDict()
-        line[item] = None
-
-    def took(self, item: Q, rows: int) -> None:
-        """Hear that rows of a request were taken."""
-        self._rows[item.priority] -= rows
-
-    def remove(self, item: Q) -> None:
-        """Take a request out, all of whose rows were taken. KeyError if it is not there."""
-        line = self._lines[item.priority]
-        del line[item]
-        if not line:
-            del self._lines[item.priority]
-
-
 class Lane(Generic[Q]):
-    """See scheduler.Lane. `row_s` is what a row takes in a whole batch, as it was expected when the lane formed;
-    `program` is what its batches run on, whatever the caller's programs are."""
+    """See scheduler.Lane: a line for each priority, in order of arrival, merged by rank as they are read.
+
+    `row_s` is what a row takes in a whole batch, as it was expected when the lane formed; `program` is what its
+    batches run on, whatever the caller's programs are.
+    """
 
     def __init__(self, flow: "Flow[Q]", shapes: Hashable, outputs: tuple[str, ...], cost: Cost) -> None:
         self.flow = flow
@@ -82,11 +41,12 @@ class Lane(Generic[Q]):
         self.names = outputs
         self.outputs = frozenset(outputs)
         self.cost = cost
-        self.rows = 0
         self.limit = 1
         self.row_s = 0.0
         self.program: object = None
-        self.order: Order[Q] = Order()
+        # Invariant: rows is that of all lines, none of which is empty.
+        self.rows = 0
+        self.lines: dict[int, OrderedDict[Q, None]] = {}
 
     @property
     def siblings(self) -> Collection["Lane[Q]"]:
@@ -98,12 +58,63 @@ class Lane(Generic[Q]):
         """Whether its program has run often enough to compare."""
         return self.cost.is_known
 
+    @property
+    def first(self) -> Q:
+        """The request of the lowest rank."""
+        return next(iter(self))
+
+    @property
+    def oldest_s(self) -> float:
+        """When the request that has waited longest arrived."""
+        return min(next(iter(line)).arrived_s for line in self.lines.values())
+
     def cost_s(self, rows: int) -> float:
         """What a batch of so many rows is expected to take."""
         return self.cost.seconds(rows)
 
     def __iter__(self) -> Iterator[Q]:
-        return iter(self.order)
+        if len(self.lines) == 1:
+            for line in self.lines.values():
+                return iter(line)
+        return heapq.merge(*self.lines.values(), key=lambda item: item.rank_s)
+
+
+class Earliest(Generic[Q]):
+    """Lanes by a time that is cheap to read off each, such as the rank of its first request.
+
+    A lane is entered when its time may have become earlier; that it became later is found when it comes up.
+    """
+
+    def __init__(self, time_s: Callable[[Lane[Q]], float]) -> None:
+        self._time_s = time_s
+        # Invariant: of each lane with rows, the entry of the number in _latest is not later than its time. Its
+        # other entries, and those of lanes that are gone, fall out as they come up.
+        self._entries: list[tuple[float, int, Lane[Q]]] = []
+        self._latest: dict[Lane[Q], int] = {}
+        self._entered = 0
+
+    def enter(self, lane: Lane[Q]) -> None:
+        """Hear that a lane's time may be earlier than before."""
+        heapq.heappush(self._entries, self._entry(lane))
+
+    def first(self) -> Lane[Q]:
+        """The lane whose time is earliest. IndexError if no lane has rows."""
+        while True:
+            entered_s, number, lane = self._entries[0]
+            if self._latest.get(lane) != number:
+                heapq.heappop(self._entries)
+            elif not lane.rows:
+                heapq.heappop(self._entries)
+                del self._latest[lane]
+            elif self._time_s(lane) <= entered_s:
+                return lane
+            else:
+                heapq.heapreplace(self._entries, self._entry(lane))
+
+    def _entry(self, lane: Lane[Q]) -> tuple[float, int, Lane[Q]]:
+        self._entered += 1
+        self._latest[lane] = self._entered
+        return self._time_s(lane), self._entered, lane
 
 
 class Flow(Generic[Q]):
@@ -116,79 +127,99 @@ class Flow(Generic[Q]):
         self.max_delay_s = max_delay_s
         self.weight = weight
         self.used_s = 0.0
-        # Invariant: rows, bytes and order are over all lanes; full holds the lanes with a whole batch.
+        # Invariant: what is counted here is over all lanes, of which _full are those with a whole batch.
         self.rows = 0
         self.bytes = 0
         self.expected_s = 0.0
-        self.order: Order[Q] = Order()
         self.lanes: dict[Hashable, dict[tuple[str, ...], Lane[Q]]] = {}
-        self._lane_of: dict[Q, Lane[Q]] = {}
+        self._rows_of: dict[int, int] = {}
         self._full: dict[Lane[Q], None] = {}
+        self._by_rank: Earliest[Q] = Earliest(lambda lane: lane.first.rank_s)
+        self._by_age: Earliest[Q] = Earliest(lambda lane: lane.oldest_s)
 
     @property
     def due_s(self) -> float:
-        """When its first request may wait for company no longer: so that its deadline is met too."""
+        """When its requests may wait for company no longer: so that the first one's deadline is met too."""
         if self.max_delay_s == 0.0:
             return 0.0
-        due_s = self.order.oldest_s + self.max_delay_s
-        lane, first = self.next_lane, next(iter(self.order))
-        if first.deadline_s is None:
+        due_s = self._by_age.first().oldest_s + self.max_delay_s
+        lane = self.next_lane
+        if lane.first.deadline_s is None:
             return due_s
-        return min(due_s, first.deadline_s - lane.cost_s(min(lane.rows, lane.limit)))
+        return min(due_s, lane.first.deadline_s - lane.cost_s(min(lane.rows, lane.limit)))
 
     @property
     def next_lane(self) -> Lane[Q]:
         """The lane of the request that is first."""
-        return self._lane_of[next(iter(self.order))]
+        return self._by_rank.first()
 
     @property
     def full_lane(self) -> Lane[Q] | None:
         """A lane that holds a whole batch."""
         return next(iter(self._full), None)
 
-    def lane(self, shapes: Hashable, outputs: tuple[str, ...], cost: Cost) -> Lane[Q]:
+    @property
+    def oldest_s(self) -> float:
+        """When the request that has waited longest arrived."""
+        return min(lane.oldest_s for kin in self.lanes.values() for lane in kin.values())
+
+    def rows_ahead(self, priority: int) -> int:
+        """Rows that go before a request of this priority that comes now, at the least."""
+        mine = rank_s(0.0, priority)
+        return sum(rows for other, rows in self._rows_of.items() if rank_s(0.0, other) <= mine)
+
+    def lane(self, shapes: Hashable, outputs: tuple[str, ...], cost: Cost, limit: int) -> Lane[Q]:
         """The lane of these shapes and outputs, made if it is not there."""
         kin = self.lanes.setdefault(shapes, {})
         found = kin.get(outputs)
         if found is None:
             found = kin[outputs] = Lane(self, shapes, outputs, cost)
+            found.row_s = cost.row_s(limit)
+        found.limit = limit
         return found
-
-    def lane_of(self, item: Q) -> Lane[Q] | None:
-        """Where a request waits."""
-        return self._lane_of.get(item)
 
     def add(self, lane: Lane[Q], item: Q) -> None:
         """Let a request wait in a lane."""
-        self._lane_of[item] = lane
-        self.order.add(item)
-        lane.order.add(item)
+        line = lane.lines.get(item.priority)
+        if line is None:
+            line = lane.lines[item.priority] = OrderedDict()
+            line[item] = None
+            self._by_rank.enter(lane)
+            if self.max_delay_s:
+                self._by_age.enter(lane)
+        else:
+            line[item] = None
+        item.lane = lane
         self.bytes += item.bytes
-        self._count(lane, item.rows)
+        self._count(lane, item.priority, item.rows)
 
     def take(self, item: Q, rows: int) -> None:
         """Take the first `rows` rows of a request; with the last of them it leaves."""
-        lane = self._lane_of[item]
+        lane: Lane[Q] = item.lane
         item.rows -= rows
-        self.order.took(item, rows)
-        lane.order.took(item, rows)
         if item.rows == 0:
-            del self._lane_of[item]
-            self.order.remove(item)
-            lane.order.remove(item)
+            item.lane = None
+            line = lane.lines[item.priority]
+            del line[item]
+            if not line:
+                del lane.lines[item.priority]
             self.bytes -= item.bytes
-        self._count(lane, -rows)
+        self._count(lane, item.priority, -rows)
+        if not lane.rows:
+            self._leave(lane)
 
-    def _count(self, lane: Lane[Q], rows: int) -> None:
+    def _count(self, lane: Lane[Q], priority: int, rows: int) -> None:
         self.rows += rows
         lane.rows += rows
+        self._rows_of[priority] = self._rows_of.get(priority, 0) + rows
         self.expected_s = self.expected_s + rows * lane.row_s if self.rows else 0.0
         if lane.rows >= lane.limit:
             self._full[lane] = None
-        else:
-            self._full.pop(lane, None)
-        if not lane.order:
-            kin = self.lanes[lane.shapes]
-            del kin[lane.names]
-            if not kin:
-                del self.lanes[lane.shapes]
+        elif lane in self._full:
+            del self._full[lane]
+
+    def _leave(self, lane: Lane[Q]) -> None:
+        kin = self.lanes[lane.shapes]
+        del kin[lane.names]
+        if not kin:
+            del self.lanes[lane.shapes]

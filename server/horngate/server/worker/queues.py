@@ -61,7 +61,7 @@ class Queues(Generic[Q]):
     def oldest_s(self, handle: str) -> float | None:
         """When the request of a model that has waited longest arrived; None if none waits."""
         flow = self._waiting.get(handle)
-        return flow.order.oldest_s if flow is not None else None
+        return flow.oldest_s if flow is not None else None
 
     def flow(self, handle: str) -> Flow[Q]:
         """A model's flow, made if it is not there."""
@@ -93,10 +93,8 @@ class Queues(Generic[Q]):
         if not flow.rows:
             flow.used_s = max(flow.used_s, self._clock_s)
             self._waiting[handle] = flow
-        lane = flow.lane(shapes, outputs, cost)
-        if not lane.rows:
-            lane.row_s = cost.row_s(limit)
-        lane.limit, lane.program = limit, program
+        lane = flow.lane(shapes, outputs, cost, limit)
+        lane.program = program
         flow.add(lane, item)
         if item.deadline_s is not None:
             self._deadlines.add(item, item.deadline_s)
@@ -124,7 +122,7 @@ class Queues(Generic[Q]):
     def remove(self, handle: str, item: Q) -> None:
         """Take all that waits of a request out, if anything does."""
         flow = self._waiting.get(handle)
-        if flow is not None and flow.lane_of(item) is not None:
+        if flow is not None and item.lane is not None:
             self._take(handle, item, item.rows)
 
     def expired(self, now_s: float) -> list[Q]:

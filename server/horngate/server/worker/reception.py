@@ -12,7 +12,7 @@ from horngate.server.worker.bounds import Asked
 from horngate.server.worker.engines import Array, Program
 from horngate.server.worker.link import GatewayLink
 from horngate.server.worker.models import ServedModel
-from horngate.server.worker.scheduler import rank_s
+from horngate.server.worker.scheduler import LOWEST, rank_s
 from horngate.server.worker.shelf import Shelf
 from horngate.server.worker.work import Work
 
@@ -47,6 +47,7 @@ class Reception:
             else:
                 link.refuse(request, NotFound(f"this worker does not hold {handle}"))
             return
+        priority = min(priority, LOWEST)
         now_s = time.monotonic()
         left_s = None if deadline_s is None else deadline_s - now_s
         size = sum(_size(payload) for _, payload in tensors)

@@ -2,7 +2,7 @@
 
 from collections.abc import Sequence
 from dataclasses import dataclass, field, replace
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
@@ -34,6 +34,7 @@ class Work:
     bytes: int
     priority: int
     rank_s: float
+    lane: Any = None
     running_rows: int = 0
     dispatched_s: float = 0.0
     compute_s: float = 0.0
