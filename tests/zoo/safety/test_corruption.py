@@ -139,5 +139,7 @@ def test_a_damaged_file_loads_or_is_refused(victim, originals):
             wrong.append(f"{case}: {told}")
 
     each()
+    if KEPT:
+        (Path(KEPT) / "wrong.txt").write_text("\n".join(wrong))
     assert wrong == []
     assert victim.counts["refused"] > CASES // 4

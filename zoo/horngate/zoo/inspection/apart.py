@@ -7,10 +7,13 @@ import subprocess
 import sys
 import tempfile
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from horngate.contract.errors import LoadError
 from horngate.zoo.safety import Danger, Finding, Findings
+
+if TYPE_CHECKING:
+    from horngate.zoo.inspection.history import History
 
 PATIENCE_S = 60.0
 MEMORY_BYTES = 4 << 30
@@ -58,15 +61,21 @@ def _told(path: Path) -> dict[str, Any]:
 
     try:
         report = inspect(path)
-        findings: Findings = examine(path)
+        findings = examine(path)
     except MemoryError:
         return {"error": f"'{path}' takes more than {MEMORY_BYTES >> 20} MiB to read; is it damaged?"}
     except LoadError as error:
         return {"error": str(error)}
-    return report.to_json() | {
-        "unsafe": [finding.to_json() for finding in findings.unsafe],
-        "notes": [finding.to_json() for finding in findings.notes],
-    }
+    history = _history(path, findings)
+    return report.with_shapes(history.shapes).to_json() | history.to_json() | findings.to_json()
+
+
+def _history(path: Path, findings: Findings) -> "History":
+    """What else would be read of the file is read only where its structure is sound."""
+    from horngate.zoo.inspection.history import History, history_of
+
+    sound = {finding.danger for finding in findings.unsafe} <= {Danger.CODE, Danger.NAME, Danger.PATH}
+    return history_of(path) if sound else History()
 
 
 def main() -> None:

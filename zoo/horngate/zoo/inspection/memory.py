@@ -4,9 +4,6 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from math import prod
 
-from horngate.zoo.inspection.architecture import Layer
-from horngate.zoo.inspection.weights import Stored
-
 _WIDTH = 4
 """Bytes of a number in an activation."""
 
@@ -25,14 +22,13 @@ class Memory:
     layers: int
 
 
-def memory_of(layers: Sequence[Layer], stored: Stored) -> Memory:
-    """What the weights take, and what one row takes besides."""
-    shapes = [layer.output_shape for layer in layers if layer.output_shape]
-    row = sum(prod(size or 1 for size in shape[1:]) * _WIDTH for shape in shapes)
-    enough = len(shapes) * 2 > len(layers)
+def memory_of(shapes: Sequence[tuple[int | None, ...] | None], weights_bytes: int) -> Memory:
+    """What the weights take, and what one row takes besides, by the layers' output shapes."""
+    told = [shape for shape in shapes if shape]
+    row = sum(prod(size or 1 for size in shape[1:]) * _WIDTH for shape in told)
     return Memory(
-        weights_bytes=stored.bytes,
-        row_bytes=row if enough else None,
-        layers_told=len(shapes),
-        layers=len(layers),
+        weights_bytes=weights_bytes,
+        row_bytes=row if len(told) * 2 > len(shapes) else None,
+        layers_told=len(told),
+        layers=len(shapes),
     )

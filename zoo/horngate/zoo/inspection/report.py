@@ -1,8 +1,8 @@
 """The report on a Keras file, put together from its architecture and its stored weights."""
 
 import zipfile
-from collections.abc import Iterable
-from dataclasses import asdict, dataclass
+from collections.abc import Iterable, Mapping
+from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 from typing import IO, Any
 
@@ -57,6 +57,14 @@ class Report:
     def to_json(self) -> dict[str, Any]:
         """A plain form for `json`."""
         return asdict(self)
+
+    def with_shapes(self, shapes: Mapping[str, tuple[int | None, ...]]) -> "Report":
+        """The report with shapes of layers that the file does not tell itself, and what follows from them."""
+        layers = tuple(
+            replace(layer, output_shape=layer.output_shape or shapes.get(layer.name)) for layer in self.layers
+        )
+        told = [layer.output_shape for layer in layers]
+        return replace(self, layers=layers, memory=memory_of(told, self.memory.weights_bytes))
 
 
 def inspect(path: Path) -> Report:
@@ -149,7 +157,7 @@ def _report(
         inputs=tuple(_input(layer) for layer in inputs_of(config)) if config else (),
         layers=_layer_reports(layers, stored),
         parameters=stored.total,
-        memory=memory_of(layers, stored),
+        memory=memory_of([layer.output_shape for layer in layers], stored.bytes),
     )
 
 

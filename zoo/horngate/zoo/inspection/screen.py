@@ -10,6 +10,8 @@ from horngate.contract.tensors import shape_text
 _PIPED_WIDTH = 1000
 """Wide enough that nothing is cut when the output goes to another program."""
 _LABEL = 12
+_NAMED = 4
+"""A line names this many layers."""
 
 Report = Mapping[str, Any]
 
@@ -47,7 +49,7 @@ def _kind(report: Report) -> str:
 def _summary(report: Report) -> Iterator[tuple[str, str]]:
     if "format" not in report:
         return
-    yield "written by", _writer(report)
+    yield "written by", report["writer"] if report["writer"] != "unknown" else _writer(report)
     yield "holds", ", ".join(report["holds"]) or "nothing of Keras"
     if report["model"]:
         yield "model", report["model"]
@@ -103,6 +105,8 @@ def _sections(report: Report) -> Iterator[tuple[str, str, list[str]]]:
     steps = [_step(step) for step in report.get("upgraded", ())]
     if steps:
         yield "upgraded when it is served", "green", steps
+    if report.get("obstacle"):
+        yield "it cannot be brought up to today's Keras", "red", [report["obstacle"]]
     notes, unsafe = ([_finding(one) for one in report[key]] for key in ("notes", "unsafe"))
     if notes:
         yield "to be known", "yellow", notes
@@ -113,7 +117,10 @@ def _sections(report: Report) -> Iterator[tuple[str, str, list[str]]]:
 
 
 def _step(step: Mapping[str, Any]) -> str:
-    return f"{step['says']} ({', '.join(step['layers'])})"
+    """A step is told with the first few of the layers that it touches."""
+    layers = step["layers"]
+    more = f", and {len(layers) - _NAMED} more" if len(layers) > _NAMED else ""
+    return f"{step['says']} ({', '.join(layers[:_NAMED])}{more})"
 
 
 def _finding(finding: Mapping[str, Any]) -> str:

@@ -3,7 +3,7 @@
 import shutil
 import tempfile
 import zipfile
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
 
@@ -44,15 +44,21 @@ def examine(path: Path, *, permission: Permission = _FORBID, limits: Limits = _U
     examined is not safe after it: examine a private copy.
     """
     try:
-        with path.open("rb") as file:
-            head = file.read(len(_HDF5_SIGNATURE))
-        if head == _HDF5_SIGNATURE:
-            return Findings.of(_hdf5_file(path, permission, limits))
-        if head.startswith(_ZIP_SIGNATURE):
-            return Findings.of(_archive_file(path, permission, limits))
-        return Findings.of(_text_file(path, permission, limits))
+        return Findings.of(_kind(path)(path, permission, limits))
     except OSError as error:
         raise LoadError(f"'{path.name}' cannot be read: {error.strerror or error}") from error
+    except LoadError as error:
+        if str(error).startswith(f"'{path.name}'"):
+            raise
+        raise LoadError(f"'{path.name}': {error}") from error
+
+
+def _kind(path: Path) -> Callable[[Path, Permission, Limits], Iterator[Finding]]:
+    with path.open("rb") as file:
+        head = file.read(len(_HDF5_SIGNATURE))
+    if head == _HDF5_SIGNATURE:
+        return _hdf5_file
+    return _archive_file if head.startswith(_ZIP_SIGNATURE) else _text_file
 
 
 def _hdf5_file(path: Path, permission: Permission, limits: Limits) -> Iterator[Finding]:

@@ -83,6 +83,13 @@ class Findings:
         """Those that are only to be known."""
         return tuple(finding for finding in self.all if not finding.refused)
 
+    def to_json(self) -> dict[str, Any]:
+        """A plain form for `json`: what is unsafe, and what is only to be known."""
+        return {
+            "unsafe": [finding.to_json() for finding in self.unsafe],
+            "notes": [finding.to_json() for finding in self.notes],
+        }
+
     def error(self, file: str) -> LoadError:
         """Why the file is refused: each unknown name, and the first few of whatever else."""
         unknown = [finding for finding in self.unsafe if finding.unknown]
