@@ -63,7 +63,7 @@ COMMANDS = {
     ),
     "export": Command(
         module="horngate.zoo.export_command",
-        summary="write a model as ONNX, HDF5, .keras, JSON, YAML, weights or SavedModel",
+        summary="write a model as ONNX or in another format of Keras",
         extra="server",
     ),
     "bench": Command(
