@@ -31,6 +31,10 @@ class TimedProgram:
 
     def __init__(self, program: Program, batch_s: float, row_s: float) -> None:
         self._program = program
+        self.pool = program.pool
+        self.padded = program.padded
+        self.prepare = program.prepare
+        self.release = program.release
         self._batch_s = batch_s
         self._row_s = row_s
 

@@ -5,6 +5,7 @@
     model.keras      the normalised Keras file, for the keras engine
     reference.npz    inputs `x0, x1, …` and Keras's own outputs `y0, y1, …` for them
     calibration-*.json   written later by a worker: which engine is fastest on that machine, at which sizes
+    learned-*.json       written later by a worker: the largest batch that did not run out of memory there
     program-*.onnx       written later by a worker: the part of the graph that a set of outputs needs
 
 The folder is named by a hash of the source and of what shaped it, and appears whole: a builder fills a folder
@@ -91,9 +92,15 @@ def program_file(artifact: Artifact, outputs: Sequence[str]) -> Path:
     return artifact.folder / f"program-{digest}.onnx"
 
 
+def learned_file(artifact: Artifact, engine: str, limit_bytes: int) -> Path:
+    """Where the cap is kept that running out of memory has taught, for the engine asked for and so much memory."""
+    digest = hashlib.sha256(f"{engine}\0{limit_bytes}".encode()).hexdigest()[:16]
+    return artifact.folder / f"learned-{digest}.json"
+
+
 def forget_derived(artifact: Artifact) -> None:
     """Remove what workers wrote beside the builder's files; it is made again when it is needed."""
-    for pattern in ("program-*.onnx", "calibration-*.json"):
+    for pattern in ("program-*.onnx", "calibration-*.json", "learned-*.json"):
         for path in artifact.folder.glob(pattern):
             with suppress(OSError):
                 path.unlink()

@@ -5,26 +5,37 @@ import os
 import resource
 from pathlib import Path
 
+from horngate.server.cgroups import limiting_groups
+
 _PAGE_BYTES = os.sysconf("SC_PAGE_SIZE")
 _STATUS = Path("/proc/self/status")
-_CGROUPS = (
-    (Path("/sys/fs/cgroup/memory.max"), Path("/sys/fs/cgroup/memory.current")),
-    (
-        Path("/sys/fs/cgroup/memory/memory.limit_in_bytes"),
-        Path("/sys/fs/cgroup/memory/memory.usage_in_bytes"),
-    ),
-)
+_MACHINE = Path("/proc/meminfo")
+_COUNTERS = Path("/proc/vmstat")
 
 
 def available_bytes() -> int:
-    """What could still be allocated: the machine's available memory, or less where a control group says so."""
-    available = _field_kib(Path("/proc/meminfo"), "MemAvailable") * 1024
-    for limit, usage in _CGROUPS:
-        try:
-            available = min(available, int(limit.read_text()) - int(usage.read_text()))
-        except (OSError, ValueError):
-            continue  # No such group, or its limit reads "max".
-    return max(available, 0)
+    """What could still be allocated: the machine's available memory, or less.
+
+    Less is what a control group at any level leaves, or this process's own limits (`ulimit -v`, `ulimit -d`).
+    """
+    left = [_field_kib(_MACHINE, "MemAvailable") * 1024]
+    left += [group.left_bytes for group in limiting_groups()]
+    for limit, field in ((resource.RLIMIT_AS, "VmSize"), (resource.RLIMIT_DATA, "VmData")):
+        most, _ = resource.getrlimit(limit)
+        if most != resource.RLIM_INFINITY:
+            left.append(most - _field_kib(_STATUS, field) * 1024)
+    return max(0, min(left))
+
+
+def limit_bytes() -> int:
+    """All that there is: the machine's memory, or the tightest limit of a control group or of this process."""
+    limits = [_field_kib(_MACHINE, "MemTotal") * 1024]
+    limits += [group.limit_bytes for group in limiting_groups()]
+    for limit in (resource.RLIMIT_AS, resource.RLIMIT_DATA):
+        most, _ = resource.getrlimit(limit)
+        if most != resource.RLIM_INFINITY:
+            limits.append(most)
+    return min(limits)
 
 
 def resident_bytes() -> int:
@@ -51,6 +62,29 @@ def peak_bytes() -> int:
 def trim() -> None:
     """Give freed memory back to the system, so that what is measured next is not hidden in it."""
     ctypes.CDLL(None).malloc_trim(0)
+
+
+def oom_kills() -> int:
+    """How many processes the kernel has killed for want of memory since it started; 0 where it does not tell."""
+    try:
+        return _counter("oom_kill")
+    except (OSError, KeyError, ValueError):
+        return 0
+
+
+def die_first(badness: int) -> None:
+    """Tell the kernel whom to end when memory runs out: of 0 to 1000, the highest first."""
+    try:
+        Path("/proc/self/oom_score_adj").write_text(str(badness))
+    except OSError:
+        return
+
+
+def _counter(name: str) -> int:
+    for line in _COUNTERS.read_text().splitlines():
+        if line.startswith(f"{name} "):
+            return int(line.split()[1])
+    raise KeyError(name)
 
 
 def _field_kib(path: Path, field: str) -> int:

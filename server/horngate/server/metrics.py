@@ -100,6 +100,33 @@ class WorkerMetrics:
             labels,
             multiprocess_mode="livemax",
         )
+        self.batch_bytes = Gauge(
+            "horngate_model_batch_bytes",
+            "Most memory that a batch of the dispatched size takes, as predicted.",
+            (*labels, "device"),
+            multiprocess_mode="livemax",
+        )
+        self.device_budget = Gauge(
+            "horngate_device_budget_bytes",
+            "What a device's workers may hold, models and batches.",
+            ("device",),
+            multiprocess_mode="livesum",
+        )
+        self.device_used = Gauge(
+            "horngate_device_used_bytes",
+            "What a device's workers hold now.",
+            ("device",),
+            multiprocess_mode="livesum",
+        )
+        self.out_of_memory = Counter(
+            "horngate_out_of_memory", "Batches for which memory ran out.", (*labels, "device")
+        )
+        self.halved = Counter(
+            "horngate_batches_halved", "Batches run in halves, for memory's sake.", (*labels, "device")
+        )
+        self.padding = Counter(
+            "horngate_padding_rows", "Rows computed only to fill a compiled batch size.", labels
+        )
         self.memory = Gauge(
             "horngate_model_memory_bytes",
             "Memory that a loaded model holds before any batch.",
@@ -125,6 +152,16 @@ class SupervisorMetrics:
         )
         self.load_failures = Counter(
             "horngate_model_load_failures", "Versions that could not be served.", ("model", "version")
+        )
+        self.budget = Gauge(
+            "horngate_memory_budget_bytes",
+            "What all workers may hold, models and batches.",
+            multiprocess_mode="livesum",
+        )
+        self.starved = Counter(
+            "horngate_workers_starved",
+            "Workers that ended for want of memory while they ran a batch.",
+            ("worker",),
         )
         self.worker_restarts = Counter("horngate_worker_restarts", "Workers restarted.", ("worker",))
         self.gateway_restarts = Counter("horngate_gateway_restarts", "Gateways restarted.", ("gateway",))

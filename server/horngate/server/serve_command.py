@@ -7,6 +7,7 @@ import tempfile
 from pathlib import Path
 
 from horngate.contract.errors import LoadError
+from horngate.server.budget import MemorySetting
 from horngate.server.devices import read_devices, server_cores
 from horngate.server.settings import (
     TRANSPORTS,
@@ -48,6 +49,13 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     )
     _add_build_arguments(parser)
     _add_scheduling_arguments(parser)
+    parser.add_argument(
+        "--memory",
+        default="auto",
+        metavar="SIZE",
+        help='what the workers may hold, models and batches: "6GiB", "60%%" of the machine or container, or auto: '
+        "what is available, less a reserve (default: %(default)s)",
+    )
     parser.add_argument(
         "--ready-file",
         type=Path,
@@ -147,6 +155,7 @@ def run(args: argparse.Namespace) -> int:
         zoo_weights=args.zoo_weights,
         http_port=args.http_port,
         cache=args.cache,
+        memory=MemorySetting.parse(args.memory),
         build=BuildSettings(timeout_s=args.build_timeout, memory_bytes=args.build_memory * 2**20),
         gateway=GatewaySettings(
             host=args.host,

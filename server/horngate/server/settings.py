@@ -9,11 +9,13 @@ from pathlib import Path
 from typing import Any
 
 from horngate.contract.errors import LoadError
+from horngate.server.budget import MemorySetting
 from horngate.server.devices import Device, read_devices, server_cores
 
 TRANSPORTS = ("native", "grpcio")
 _UNITS_S = {"us": 1e-6, "ms": 1e-3, "s": 1.0}
 ENGINES_VARIABLE = "HORNGATE_ENGINES"
+BATCHING = ("fastest", "largest")
 ENGINES = ("auto", "onnxruntime", "openvino", "keras")
 LOADS = ("topology", "by_name")
 ARCHITECTURES = (".json", ".yaml", ".yml")
@@ -85,6 +87,7 @@ class ServerSettings:
 
     `zoo_weights` is `"imagenet"`, `"none"` (random) or a file. `cache` holds the artifacts. Metrics and health
     are on `http_port`, where 0 is any free one. `queue` is for models that have no settings of their own.
+    `memory` is what the workers may hold: see MemorySetting.
     """
 
     models: Path | None = None
@@ -94,6 +97,7 @@ class ServerSettings:
     cache: Path = Path("~/.cache/horngate")
     gateway: GatewaySettings = GatewaySettings()
     queue: QueueSettings = QueueSettings()
+    memory: MemorySetting = field(default_factory=MemorySetting)
     build: BuildSettings = BuildSettings()
     devices: tuple[Device, ...] = field(default_factory=lambda: read_devices("cpu", server_cores()))
 
@@ -129,7 +133,8 @@ class ModelConfig:
     the versions' weights; or empty: the model's own file. `file` says how that is opened; its settings are
     written beside the others.
     `versions` is `"latest"` (the newest that loads), `"all"`, or a list of numbers. `max_rows` bounds a batch
-    below what memory allows. `queue` replaces the server's own settings for this model. `instances` is how many
+    below what memory allows. `batching` is `"fastest"` (filled to the size that runs fastest) or `"largest"` (to
+    what memory allows). `queue` replaces the server's own settings for this model. `instances` is how many
     copies each device has.
     """
 
@@ -138,6 +143,7 @@ class ModelConfig:
     engine: str = "auto"
     versions: str | tuple[int, ...] = "latest"
     max_rows: int | None = None
+    batching: str = "fastest"
     queue: QueueSettings | None = None
     instances: int = 1
     file: FileSettings = FileSettings()
@@ -156,6 +162,8 @@ class ModelConfig:
             raise LoadError(
                 f'source is {self.source!r}; expected "zoo:NAME" or an architecture ({", ".join(ARCHITECTURES)})'
             )
+        if self.batching not in BATCHING:
+            raise LoadError(f"batching is {self.batching!r}; expected one of {', '.join(BATCHING)}")
         if self.max_rows is not None and self.max_rows < 1:
             raise LoadError(f"max_rows is {self.max_rows}; expected 1 or more")
         if self.instances < 1:
@@ -168,6 +176,7 @@ _TYPES: dict[str, type | tuple[type, ...]] = {
     "engine": str,
     "versions": (str, list),
     "max_rows": int,
+    "batching": str,
     "queue": dict,
     "instances": int,
     "custom_objects": list,

@@ -9,12 +9,14 @@ from pathlib import Path
 from typing import Any, Protocol
 
 from horngate.contract.errors import LoadError
+from horngate.server import memory
 from horngate.server.frames.channel import Frame
 from horngate.server.logs import logger
 from horngate.server.metrics import SupervisorMetrics, collect_totals, forget_process
 from horngate.server.settings import GatewaySettings
-from horngate.server.supervisor.children import Child
+from horngate.server.supervisor.children import ONE_HEAP, Child
 from horngate.server.supervisor.seats import Seat
+from horngate.server.worker.notes import NOTE_SUFFIX, is_hunger, read_note
 
 DRAIN_S = 35.0
 LEAVE_S = 5.0
@@ -31,8 +33,11 @@ class Owner(Protocol):
     def worker_said(self, worker: str, frame: Frame) -> None:
         """A worker tells of a model."""
 
-    def worker_ended(self, worker: str) -> None:
-        """A worker is gone with all that it held; another is on its way."""
+    def worker_ended(self, worker: str, starved: tuple[str, int] | None) -> None:
+        """A worker is gone with all that it held; another is on its way.
+
+        `starved` is the model that it ran and its batch's rows, if it ended for want of memory.
+        """
 
 
 class Fleet:
@@ -58,6 +63,7 @@ class Fleet:
         self._tasks: list[asyncio.Task[None]] = []
         self._answers: set[asyncio.Task[None]] = set()
         self._ending = False
+        self._oom_kills = memory.oom_kills()
 
     def start_gateways(self) -> None:
         """Start the gateways; `fault` is set if the first cannot listen."""
@@ -107,7 +113,8 @@ class Fleet:
         device = self._seats[name].device
         options = {"path": str(self._socket(name)), "device": device.name, "cores": device.cores}
         arguments = [name, json.dumps(options)]
-        return Child(name, "horngate.server.worker.main", arguments, device.environment)
+        variables = {**ONE_HEAP, **device.environment}
+        return Child(name, "horngate.server.worker.main", arguments, variables)
 
     def _gateway(self, name: str) -> Child:
         options = {
@@ -166,9 +173,19 @@ class Fleet:
         if is_worker:
             self._metrics.worker_restarts.labels(child.name).inc()
             self._listening.pop(child.name, None)
-            self._owner.worker_ended(child.name)
+            self._owner.worker_ended(child.name, self._starved(child, status))
         else:
             self._metrics.gateway_restarts.labels(child.name).inc()
+
+    def _starved(self, child: Child, status: int) -> tuple[str, int] | None:
+        kills, self._oom_kills = self._oom_kills, memory.oom_kills()
+        if not is_hunger(status, self._oom_kills - kills):
+            return None
+        note = read_note(self._socket(child.name).with_suffix(NOTE_SUFFIX))
+        if note is not None:
+            logger().error("ended for want of memory", name=child.name, model=note[0], rows=note[1])
+            self._metrics.starved.labels(child.name).inc()
+        return note
 
     async def _gone(self, children: dict[str, Child], patience_s: float) -> None:
         until_s = time.monotonic() + patience_s

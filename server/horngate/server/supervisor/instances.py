@@ -23,7 +23,8 @@ class Instance:
 
     `folder` is the artifact's, once built. `wanted_on` names the workers that are to hold it, `reports` what
     those said that do. `being_loaded` are the workers that are at it just now, `deaths` how many ended over
-    that, `leaving` those that still hold it though it is retired.
+    that, `leaving` those that still hold it though it is retired. `learned_rows` is the most rows of a batch
+    since a worker that ran more was killed for want of memory.
     """
 
     handle: str
@@ -43,6 +44,7 @@ class Instance:
     begun_s: float = field(default_factory=time.monotonic)
     ready_s: float = 0.0
     retired_at: int | None = None
+    learned_rows: int | None = None
 
     @property
     def report(self) -> Mapping[str, Any]:
@@ -69,6 +71,13 @@ class Instance:
             table.discard(worker)
         self.last_report = self.reports.pop(worker, self.last_report)
         return self.deaths[worker]
+
+    def starved(self, rows: int) -> None:
+        """A worker was killed for want of memory over a batch of so many rows.
+
+        A quarter: a second death over the same request would be taken for the request's own fault.
+        """
+        self.learned_rows = max(1, min(rows, self.learned_rows or rows) // 4)
 
     def give_up(self, worker: str) -> None:
         """A worker is not to hold it any more, since it cannot."""
@@ -115,6 +124,8 @@ class Instance:
             "folder": str(self.folder),
             "engine": "keras" if self.family == KERAS else config.engine,
             "max_rows": config.max_rows,
+            "batching": config.batching,
+            "learned_rows": self.learned_rows,
             "queue": asdict(config.queue or queue),
         }
 

@@ -5,9 +5,11 @@ from typing import Protocol
 
 from horngate.server.frames.channel import Frame
 from horngate.server.logs import logger
+from horngate.server.metrics import SupervisorMetrics
 from horngate.server.settings import ServerSettings
 from horngate.server.supervisor.fleet import Fleet
 from horngate.server.supervisor.instances import KERAS, Instance
+from horngate.server.supervisor.rations import Rations
 from horngate.server.supervisor.reconcile import State
 from horngate.server.supervisor.seats import seats
 
@@ -35,10 +37,17 @@ class Loads:
 
     workers: Fleet
 
-    def __init__(self, settings: ServerSettings, instances: dict[str, Instance], owner: Steps) -> None:
+    def __init__(
+        self,
+        settings: ServerSettings,
+        instances: dict[str, Instance],
+        owner: Steps,
+        metrics: SupervisorMetrics,
+    ) -> None:
         self._settings = settings
         self._instances = instances
         self._owner = owner
+        self._rations = Rations(settings.memory, metrics)
 
     def load(self, instance: Instance) -> None:
         """Have the first of its workers load it; the others follow once that has measured it."""
@@ -71,13 +80,30 @@ class Loads:
 
     def worker_started(self, worker: str) -> None:
         """Give a worker that is new, or again new, everything that it is to hold."""
+        self._deal()
         for instance in self._on(worker):
             if instance.state is State.READY:
                 self._order(instance, worker)
         self._owner.publish()
 
-    def worker_ended(self, worker: str) -> None:
-        """Whatever was being loaded begins again, unless loading it ends workers."""
+    def _deal(self) -> None:
+        """Have every worker know what it may hold."""
+        there = {worker for instance in self._instances.values() for worker in instance.wanted_on}
+        self._rations.deal(
+            sorted(worker for worker in there if self.workers.listening(worker)),
+            list(self._instances.values()),
+            lambda worker, part: self.workers.tell_worker(worker, "budget", part),
+        )
+
+    def worker_ended(self, worker: str, starved: tuple[str, int] | None) -> None:
+        """Whatever was being loaded begins again, unless loading it ends workers.
+
+        `starved` is the model that ran when the worker was killed for want of memory, and its batch's rows: it is
+        loaded again with a lower cap.
+        """
+        self._rations.forget(worker)
+        if starved is not None and starved[0] in self._instances:
+            self._instances[starved[0]].starved(starved[1])
         for instance in self._on(worker):
             deaths = instance.lost(worker)
             if instance.state is State.RETIRING:
@@ -103,11 +129,15 @@ class Loads:
         instance.being_loaded.discard(worker)
         if kind == "loaded":
             self._loaded(instance, worker, rest[0])
+        elif kind == "changed":
+            self._changed(instance, worker, rest[0])
         elif kind == "failed":
-            self._load_failed(instance, worker, rest[0])
+            self._load_failed(instance, worker, rest[0], is_too_large=rest[1])
         elif kind == "gone":
             instance.leaving.discard(worker)
+            instance.reports.pop(worker, None)
             self._remove_left(instance)
+            self._deal()
 
     def _remove_left(self, instance: Instance) -> None:
         if instance.retired_at is None and not instance.leaving:
@@ -122,14 +152,22 @@ class Loads:
         if instance.state is State.READY:
             for other in instance.wanted_on:
                 self._order(instance, other)
+        self._deal()
         self._owner.publish()
 
-    def _load_failed(self, instance: Instance, worker: str, reason: str) -> None:
+    def _changed(self, instance: Instance, worker: str, report: dict[str, object]) -> None:
+        if worker in instance.reports and instance.reports[worker] != report:
+            instance.reports[worker] = report
+            instance.learned_rows = None  # The worker has written down what it learned.
+            self._owner.publish()
+
+    def _load_failed(self, instance: Instance, worker: str, reason: str, *, is_too_large: bool) -> None:
         if instance.state not in (State.LOADING, State.READY):
             return
         if (
             instance.state is State.LOADING
             and instance.family != KERAS
+            and not is_too_large
             and instance.source.config.engine == "auto"
         ):
             logger().warning("served by Keras itself", model=instance.source.name, reason=reason)

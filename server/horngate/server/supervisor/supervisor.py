@@ -41,7 +41,7 @@ class Supervisor:
         self.instances: dict[str, Instance] = {}
         self._on_change = on_change
         self._metrics = SupervisorMetrics()
-        self._loads = Loads(settings, self.instances, self)
+        self._loads = Loads(settings, self.instances, self, self._metrics)
         self._fleet = Fleet(settings.gateway, directory, self._loads, self._metrics)
         self._loads.workers = self._fleet
         self._artifacts = Artifacts(settings.cache.expanduser(), settings.build, self._metrics)

@@ -5,6 +5,7 @@ import time
 from collections import Counter
 from collections.abc import Callable, Mapping
 from contextlib import suppress
+from functools import partial
 from typing import cast
 
 from horngate.contract.errors import (
@@ -20,10 +21,12 @@ from horngate.server.metrics import WorkerMetrics
 from horngate.server.worker.bounds import Asked, Line, refusal
 from horngate.server.worker.engines import Array, Program
 from horngate.server.worker.models import ServedModel
+from horngate.server.worker.notes import Note
 from horngate.server.worker.queues import Queues
+from horngate.server.worker.room import Room
 from horngate.server.worker.runner import Runner
 from horngate.server.worker.scheduler import Decision
-from horngate.server.worker.work import Batch, Share, Work, merge
+from horngate.server.worker.work import Batch, Share, Work
 
 BATCHES_AHEAD = 2
 
@@ -39,6 +42,9 @@ class Batcher:
         models: Mapping[str, ServedModel],
         deliver: Callable[[Callable[[], None]], None],
         metrics: WorkerMetrics,
+        room: Room,
+        note: Note,
+        device: str,
     ) -> None:
         self.batches_run = 0
         self.rows_run: Counter[str] = Counter()
@@ -51,7 +57,8 @@ class Batcher:
         self._running_s = 0.0
         self._alone_under_way = False
         self._wake_s = math.inf
-        self._runner = Runner(lambda batches: deliver(lambda: self._finished(batches)))
+        self._device = device
+        self._runner = Runner(lambda batches: deliver(lambda: self._finished(batches)), room, note)
 
     def __bool__(self) -> bool:
         """Whether anything waits."""
@@ -114,14 +121,14 @@ class Batcher:
 
     def queue(self, model: ServedModel, work: Work, program: Program) -> None:
         """Let a work wait for its batch."""
-        shapes = tuple(array.shape[1:] for array in work.inputs) if model.free_axes else ()
+        shapes = model.shapes(work.inputs)
         self._queues.add(
             work.handle,
             work,
             shapes=shapes,
             outputs=work.outputs,
             cost=self._cost(model, work.outputs),
-            limit=model.limit(shapes),
+            limit=model.limit(work.outputs, shapes),
             program=program,
         )
 
@@ -168,16 +175,19 @@ class Batcher:
             self._announce(first)
         self._under_way[first.handle] += 1
         self._running_s += ride.charged_s
-        self._runner.run(
-            Batch(
-                handle=first.handle,
-                program=cast(Program, ride.program),
-                names=ride.names,
-                charged_s=ride.charged_s,
-                shares=shares,
-                inputs=merge(self._models[first.handle].input_names, shares),
-            )
+        model, program = self._models[first.handle], cast(Program, ride.program)
+        batch = Batch(
+            handle=first.handle,
+            program=program,
+            names=ride.names,
+            charged_s=ride.charged_s,
+            shares=shares,
+            input_names=model.input_names,
+            needed_bytes=partial(model.batch_bytes, program, ride.names, model.shapes(first.inputs)),
         )
+        with suppress(MemoryError):  # The runner finds that they are not merged, and halves.
+            batch.merged()
+        self._runner.run(batch)
 
     def _end_late(self, work: Work) -> None:
         waited_s = time.monotonic() - work.arrived_s
@@ -205,6 +215,7 @@ class Batcher:
             model = self._models[batch.handle]
             self._metrics.batch_rows.labels(*model.labels).observe(batch.rows)
             self._metrics.compute.labels(*model.labels).observe(batch.compute_s)
+            self._learn(batch, model)
             self._running_s -= batch.charged_s
             self.rows_run[batch.handle] += batch.rows
             self._queues.settle(batch.handle, batch.charged_s, batch.compute_s)
@@ -216,6 +227,19 @@ class Batcher:
                 for share in batch.shares:
                     share.work.running_rows -= share.rows
                     self.end(share.work, _explained(batch.fault, model))
+
+    def _learn(self, batch: Batch, model: ServedModel) -> None:
+        """What a batch teaches about memory."""
+        if batch.halved:
+            self._metrics.halved.labels(*model.labels, self._device).inc(batch.halved)
+        if batch.short_rows:
+            self._metrics.out_of_memory.labels(*model.labels, self._device).inc()
+            model.caps.ran_out(batch.short_rows)
+        elif batch.fault is None:
+            model.caps.ran(batch.rows)
+            padding = batch.program.padded(batch.rows) - batch.rows
+            if padding:
+                self._metrics.padding.labels(*model.labels).inc(padding)
 
     def _add_part(self, share: Share, outputs: list[Array], batch: Batch, model: ServedModel) -> None:
         work = share.work
@@ -231,6 +255,8 @@ class Batcher:
 
 
 def _explained(fault: Exception, model: ServedModel) -> HorngateError:
+    if isinstance(fault, ResourceExhausted):
+        return ResourceExhausted(f"model '{model.order.name}': {fault}", reason=fault.reason)
     text = f"model '{model.order.name}': {model.calibration.choice.engine} could not run it: {fault}"
     # ONNX Runtime's and TensorFlow's word for values that an operator refuses, such as an index out of range.
     if isinstance(fault, HorngateError) or type(fault).__name__ in (

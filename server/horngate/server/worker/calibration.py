@@ -9,33 +9,38 @@ import json
 import math
 import os
 import platform
-import time
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import suppress
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, replace
 from importlib.metadata import version
 from pathlib import Path
 from typing import Any
 
-import numpy as np
-
 from horngate.contract.errors import LoadError
 from horngate.server import memory
-from horngate.server.agreement import tolerance, worst_error
-from horngate.server.artifact import REFERENCE, Artifact, write_whole
+from horngate.server.agreement import tolerance
+from horngate.server.artifact import Artifact, write_whole
 from horngate.server.settings import available_cores
-from horngate.server.worker.engines import Array, EngineChoice, Program, engine_named
+from horngate.server.worker.engines import EngineChoice, Program, engine_named
+from horngate.server.worker.memory_model import MemoryModel
+from horngate.server.worker.probe import (
+    LONGEST_RUN_S,
+    Guard,
+    Sweep,
+    fastest_run_s,
+    measure,
+    resident_idle_bytes,
+    sweep,
+    warm,
+)
+from horngate.server.worker.reference import Reference
 
 COMPARED_ROWS = (1, 4, 16, 64)
 CURVE_ROWS = tuple(1 << power for power in range(11))
-LONGEST_RUN_S = 0.2
-RUNS_S = 0.05
-LEAST_RUNS = 3
 GOOD_ENOUGH = 0.97
 BATCH_S = 0.0003
-MAX_CAP = 1 << 16
-BUDGET_SHARE = 0.5
-MARGIN = 1.25
+STRETCHES = (4, 2)
+STRETCHED_S = 3.0
 TINY_ROWS_PER_S = 2000.0
 
 
@@ -43,15 +48,15 @@ TINY_ROWS_PER_S = 2000.0
 class Calibration:
     """What was found. `curve` is rows a second by batch size; `error` the worst difference from Keras.
 
-    `compared` tells each candidate's mean rows a second, or why it was not taken; `row_elements` how many input
-    elements a row had.
+    `program_bytes` is what the loaded program holds; `compared` tells each candidate's mean rows a second, or
+    why it was not taken.
     """
 
     choice: EngineChoice
     curve: dict[int, float]
-    bytes_per_row: int
+    memory: MemoryModel
+    program_bytes: int
     error: float
-    row_elements: int
     compared: dict[str, str]
 
     @property
@@ -63,9 +68,28 @@ class Calibration:
         rates = {rows: rows / (rows / rate + BATCH_S) for rows, rate in self.curve.items()}
         return min(rows for rows, rate in rates.items() if rate >= GOOD_ENOUGH * max(rates.values()))
 
-    def cap(self, available_bytes: int) -> int:
-        """The largest batch whose predicted memory is within the budget: half of what is available."""
-        return max(1, min(MAX_CAP, int(available_bytes * BUDGET_SHARE / self.bytes_per_row)))
+    def to_json(self) -> dict[str, Any]:
+        """A plain form for `json`; `from_json` is its inverse."""
+        return {
+            "choice": asdict(self.choice),
+            "curve": self.curve,
+            "memory": self.memory.to_json(),
+            "program_bytes": self.program_bytes,
+            "error": self.error,
+            "compared": self.compared,
+        }
+
+    @classmethod
+    def from_json(cls, data: Mapping[str, Any]) -> "Calibration":
+        """Read what `to_json` wrote."""
+        return cls(
+            choice=EngineChoice(**data["choice"]),
+            curve={int(rows): rate for rows, rate in data["curve"].items()},
+            memory=MemoryModel.from_json(data["memory"]),
+            program_bytes=int(data["program_bytes"]),
+            error=data["error"],
+            compared=data["compared"],
+        )
 
 
 def candidates(artifact: Artifact, engine: str) -> list[EngineChoice]:
@@ -84,40 +108,60 @@ def candidates(artifact: Artifact, engine: str) -> list[EngineChoice]:
     return [EngineChoice(engine=name, threads=threads) for threads in counts for name in names]
 
 
-def calibrate(artifact: Artifact, choices: Sequence[EngineChoice], keep: Callable[[], bool]) -> Calibration:
+def calibrate(
+    artifact: Artifact, choices: Sequence[EngineChoice], keep: Callable[[], bool], guard: Guard
+) -> Calibration:
     """The kept result for this machine, or a new measurement, written down if `keep` says so at its end.
 
     LoadError if no engine agrees with Keras.
     """
     path = artifact.folder / f"calibration-{_fingerprint(choices)}.json"
-    outputs = [spec.name for spec in artifact.spec.outputs]
     kept = _read(path)
     if kept is not None:
         return kept
+    result = _measured(artifact, choices, guard)
+    if keep():
+        with suppress(OSError):  # A cache that cannot be written costs time, not service.
+            write_whole(path, json.dumps(result.to_json()).encode())
+    return result
+
+
+def _measured(artifact: Artifact, choices: Sequence[EngineChoice], guard: Guard) -> Calibration:
+    outputs = [spec.name for spec in artifact.spec.outputs]
     reference = Reference.read(artifact)
     found: list[_Candidate] = []
     for choice in choices:
         if choice.threads > 1 or len(choices) == 1 or _is_tiny(found):
-            found.append(_compare(artifact, choice, outputs, reference))
+            found.append(_compare(artifact, choice, outputs, reference, guard))
     if not any(candidate.agrees for candidate in found):
         raise LoadError("; ".join(f"{candidate.choice}: {candidate.verdict}" for candidate in found))
     best = max((candidate for candidate in found if candidate.agrees), key=lambda candidate: candidate.score)
-    memory.trim()
-    program = engine_named(best.choice.engine).load(artifact, outputs, best.choice.threads)
-    bytes_per_row = _bytes_per_row(program, reference, artifact)
-    curve = dict(_curve(program, reference, CURVE_ROWS))
-    result = Calibration(
+    _, program_bytes, curve, model = probe_program(artifact, best.choice, reference, guard)
+    return Calibration(
         choice=best.choice,
         curve=curve,
-        bytes_per_row=bytes_per_row,
+        memory=model,
+        program_bytes=program_bytes,
         error=best.error,
-        row_elements=sum(array.size // array.shape[0] for array in reference.inputs.values()),
         compared={str(candidate.choice): candidate.verdict for candidate in found},
     )
-    if keep():
-        with suppress(OSError):  # A cache that cannot be written costs time, not service.
-            write_whole(path, json.dumps(asdict(result)).encode())
-    return result
+
+
+def probe_program(
+    artifact: Artifact, choice: EngineChoice, reference: Reference, guard: Guard
+) -> tuple[Program, int, dict[int, float], MemoryModel]:
+    """The model's own program, what it holds once it has run, its rows a second, and its memory model.
+
+    Some engines pack the weights a second time when they first run.
+    """
+    memory.trim()
+    before = memory.resident_bytes()
+    outputs = [spec.name for spec in artifact.spec.outputs]
+    program = engine_named(choice.engine).load(artifact, outputs, choice.threads)
+    warm(program, reference)
+    program_bytes = max(0, resident_idle_bytes(program) - before)
+    found = sweep(program, reference, CURVE_ROWS, guard)
+    return program, program_bytes, found.curve, _memory_model(program, reference, artifact, found, guard)
 
 
 def check(artifact: Artifact, choice: EngineChoice, program: Program) -> None:
@@ -126,30 +170,6 @@ def check(artifact: Artifact, choice: EngineChoice, program: Program) -> None:
     error = reference.error(program)
     if error > tolerance(reference.outputs):
         raise LoadError(f"{choice}: differs from Keras by {error:.1e} of the output's scale")
-
-
-@dataclass(frozen=True)
-class Reference:
-    """Inputs by name and Keras's outputs for them."""
-
-    inputs: dict[str, Array]
-    outputs: list[Array]
-
-    @classmethod
-    def read(cls, artifact: Artifact) -> "Reference":
-        """The artifact's reference."""
-        with np.load(artifact.folder / REFERENCE, allow_pickle=False) as data:
-            inputs = {spec.name: _restored(data[f"x{i}"]) for i, spec in enumerate(artifact.spec.inputs)}
-            outputs = [_restored(data[f"y{i}"]) for i in range(len(artifact.spec.outputs))]
-        return cls(inputs, outputs)
-
-    def rows(self, count: int) -> dict[str, Array]:
-        """The inputs repeated to `count` rows."""
-        return {name: np.resize(array, (count, *array.shape[1:])) for name, array in self.inputs.items()}
-
-    def error(self, program: Program) -> float:
-        """The largest difference of a program from Keras, relative to each output's scale; inf if not alike."""
-        return worst_error(self.outputs, program.run(self.inputs))
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -177,69 +197,62 @@ def _is_tiny(found: Sequence[_Candidate]) -> bool:
 
 
 def _compare(
-    artifact: Artifact, choice: EngineChoice, outputs: Sequence[str], reference: Reference
+    artifact: Artifact, choice: EngineChoice, outputs: Sequence[str], reference: Reference, guard: Guard
 ) -> _Candidate:
     allowed = tolerance(reference.outputs)
     try:
         program = engine_named(choice.engine).load(artifact, outputs, choice.threads)
         error = reference.error(program)
-        score = _score(dict(_curve(program, reference, COMPARED_ROWS))) if error <= allowed else 0.0
+        score = _score(list(_rates(program, reference, guard))) if error <= allowed else 0.0
     except Exception as fault:
         return _Candidate(choice=choice, error=math.inf, tolerance=allowed, score=0.0, fault=str(fault))
     return _Candidate(choice=choice, error=error, tolerance=allowed, score=score)
 
 
-def _score(curve: dict[int, float]) -> float:
+def _score(rates: Sequence[float]) -> float:
     """The geometric mean of the rates: neither the single row nor the full batch decides alone."""
-    return math.exp(sum(math.log(rate) for rate in curve.values()) / len(curve))
+    return math.exp(sum(math.log(rate) for rate in rates) / len(rates))
 
 
-def _curve(program: Program, reference: Reference, sizes: Sequence[int]) -> Iterator[tuple[int, float]]:
-    for rows in sizes:
+def _rates(program: Program, reference: Reference, guard: Guard) -> Iterator[float]:
+    for rows in COMPARED_ROWS:
+        if not guard.allows(rows, ()):
+            return
         inputs = reference.rows(rows)
         program.run(inputs)
-        took_s = _fastest_run_s(program, inputs)
-        yield rows, rows / took_s
+        took_s = fastest_run_s(program, inputs)
+        yield rows / took_s
         if took_s > LONGEST_RUN_S:
             return
 
 
-def _fastest_run_s(program: Program, inputs: dict[str, Array]) -> float:
-    """The fastest of several: whatever else the machine does can only make a run slower."""
-    begin = time.perf_counter()
-    took_s: list[float] = []
-    while len(took_s) < LEAST_RUNS or time.perf_counter() - begin < RUNS_S:
-        start = time.perf_counter()
-        program.run(inputs)
-        took_s.append(time.perf_counter() - start)
-    return min(took_s)
+def _memory_model(
+    program: Program, reference: Reference, artifact: Artifact, found: Sweep, guard: Guard
+) -> MemoryModel:
+    model = MemoryModel(points=tuple(found.points), row_bytes=reference.row_bytes, shapes=reference.shapes)
+    shapes = [spec.shape for spec in artifact.spec.inputs]
+    if all(None not in shape[1:] for shape in shapes):
+        return model
+    for factor in STRETCHES:
+        stretched = reference.stretched(shapes, factor)
+        stretch = model.stretched(stretched.shapes)
+        rows = _rows_for_stretch(model, found, stretch, guard)
+        # Some networks have a longest length, and refuse more.
+        with suppress(Exception), guard.alone():
+            _, took_bytes = measure(program, stretched.rows(rows), resident_idle_bytes(program))
+            growth = max(stretch, took_bytes / model.line(rows))
+            return replace(model, stretch=stretch, growth=growth)
+    return model
 
 
-def _bytes_per_row(program: Program, reference: Reference, artifact: Artifact) -> int:
-    """An upper bound of what one more row takes: the steeper of two probes and the tensors' own bytes.
-
-    Peak memory is a straight line in rows; its slope is probed between 4 and 16 rows (the first probe also
-    pays what does not grow with rows) and widened by MARGIN, since engines round their blocks up.
-    """
-    peaks = []
-    for rows in (4, 16):
-        inputs = reference.rows(rows)
-        memory.reset_peak()
-        for _ in range(3):
-            program.run(inputs)
-        peaks.append(memory.peak_bytes())
-    slope = (peaks[1] - peaks[0]) / 12
-    tensors = [*reference.inputs.values(), *reference.outputs]
-    own: float = sum(array.nbytes / array.shape[0] for array in tensors)
-    # A layer's output is there with the one before it; a probe that shows less was disturbed.
-    floor = 2 * max((spec.row_bytes for layer in artifact.spec.layers for spec in layer.outputs), default=0)
-    # A batch exists twice while it is merged, and its outputs twice while they are sent.
-    return math.ceil(MARGIN * max(slope, floor) + 2 * own + 1)
-
-
-def _restored(array: Array) -> Array:
-    """Strings are kept without pickle as numpy's fixed-size bytes; the engines take objects."""
-    return array.astype(object) if array.dtype.kind in "SU" else array
+def _rows_for_stretch(model: MemoryModel, found: Sweep, stretch: float, guard: Guard) -> int:
+    """The largest measured batch that is safe and quick with axes so much longer, should costs grow squared."""
+    fits = [
+        rows
+        for rows, rate in found.curve.items()
+        if model.bytes(rows) * stretch**2 <= guard.room_bytes and rows / rate * stretch**2 <= STRETCHED_S
+    ]
+    return max(fits, default=1)
 
 
 def _fingerprint(choices: Sequence[EngineChoice]) -> str:
@@ -259,14 +272,6 @@ def _cpu_lines() -> list[str]:
 
 def _read(path: Path) -> Calibration | None:
     try:
-        data: dict[str, Any] = json.loads(path.read_text())
-        return Calibration(
-            choice=EngineChoice(**data["choice"]),
-            curve={int(rows): rate for rows, rate in data["curve"].items()},
-            bytes_per_row=data["bytes_per_row"],
-            error=data["error"],
-            row_elements=data["row_elements"],
-            compared=data["compared"],
-        )
+        return Calibration.from_json(json.loads(path.read_text()))
     except (OSError, ValueError, KeyError, TypeError):
         return None

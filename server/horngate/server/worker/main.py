@@ -9,9 +9,14 @@ from pathlib import Path
 
 import setproctitle
 
+from horngate.server import memory
 from horngate.server.frames.channel import Channel
 from horngate.server.logs import configure_logs, logger
+from horngate.server.worker.notes import NOTE_SUFFIX, Note
 from horngate.server.worker.worker import Worker
+
+# A builder that takes too much is to go before a worker does, a worker before a gateway.
+WORKER_BADNESS = 300
 
 
 def main() -> None:
@@ -30,7 +35,9 @@ def main() -> None:
     listener = socket.socket(socket.AF_UNIX)
     listener.bind(str(path))
     listener.listen()
-    Worker(listener, Channel(socket.socket(fileno=control_fd)), options["device"]).run()
+    note = Note(path.with_suffix(NOTE_SUFFIX))
+    memory.die_first(WORKER_BADNESS)
+    Worker(listener, Channel(socket.socket(fileno=control_fd)), options["device"], note).run()
     logger().info("worker stopped")
     # Engines' own threads and destructors have nothing left to do; some of them hang at interpreter exit.
     sys.stderr.flush()

@@ -1,23 +1,41 @@
 """The models that a worker holds: calibrated, capped, with a program for each set of outputs asked for."""
 
-import math
 import threading
 import time
 from collections import OrderedDict
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from functools import partial
 from pathlib import Path
 from queue import SimpleQueue
 from typing import Any
 
+from horngate.contract.errors import ResourceExhausted
 from horngate.server import memory
-from horngate.server.artifact import Artifact, forget_derived, program_file
+from horngate.server.artifact import KERAS, WEIGHTS, Artifact, forget_derived, learned_file, program_file
+from horngate.server.budget import size_text
 from horngate.server.settings import QueueSettings
+from horngate.server.worker.buckets import buckets
 from horngate.server.worker.calibration import Calibration, calibrate, candidates, check
-from horngate.server.worker.engines import Program, engine_named
+from horngate.server.worker.caps import Cap
+from horngate.server.worker.engines import Array, Program, engine_named
+from horngate.server.worker.holdings import Holdings
+from horngate.server.worker.liveness import estimated_row_bytes, live_row_bytes, tensor_bytes
+from horngate.server.worker.memory_model import MAX_ROWS, MemoryModel
+from horngate.server.worker.probe import Guard
+from horngate.server.worker.reference import Reference
+from horngate.server.worker.room import Room
+
+Shapes = tuple[tuple[int, ...], ...]
+"""The trailing shape of each input."""
 
 MAX_PROGRAMS = 32
+MAX_LIMITS = 4096
+OUTPUT_COPIES = 3
+FREE_SIZE = 64
+"""What the estimate before the first probe takes axes without a size to be."""
+
+LARGEST = "largest"
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -30,6 +48,8 @@ class LoadOrder:
     folder: str
     engine: str = "auto"
     max_rows: int | None = None
+    batching: str = "fastest"
+    learned_rows: int | None = None
     queue: QueueSettings = field(default_factory=QueueSettings)
 
     @classmethod
@@ -50,50 +70,78 @@ class ServedModel:
         self.input_names = [spec.name for spec in self.inputs]
         self.outputs = tuple(spec.name for spec in artifact.spec.outputs)
         self.free_axes = any(None in spec.shape[1:] for spec in self.inputs)
-        cap = calibration.cap(memory.available_bytes())
-        self.cap = min(cap, order.max_rows or cap)
-        self.dispatch_rows = min(self.cap, calibration.dispatch_rows)
-        self.memory_bytes = 0
+        self.caps = Cap(
+            order.max_rows or MAX_ROWS, learned_file(artifact, order.engine, memory.limit_bytes())
+        )
+        if order.learned_rows is not None:
+            self.caps.learn(order.learned_rows)
         self.load_s = 0.0
+        self._room_bytes = 0
+        # Invariant: holds limits found since the room or the cap last changed.
+        self._limits: dict[tuple[tuple[str, ...], Shapes], int] = {}
         # Invariant: the least recently used program comes first.
         self._programs: OrderedDict[tuple[str, ...], Program] = OrderedDict()
 
     @classmethod
-    def load(cls, order: LoadOrder, batches_run: Callable[[], int]) -> "ServedModel":
-        """Calibrate and make the program of the model's own outputs. LoadError if no engine serves it.
+    def load(
+        cls, order: LoadOrder, room: Room, holdings: Holdings, batches_run: Callable[[], int]
+    ) -> "ServedModel":
+        """Calibrate and make the program of the model's own outputs.
 
-        What is derived from the artifact is made again, once, where it turns out to be unusable.
-        `batches_run` counts: a measurement that others disturbed is used but not kept.
+        ResourceExhausted, with the sums, if it does not fit what is left; LoadError if no engine serves it. What
+        is derived from the artifact is made again, once, where it turns out to be unusable. `batches_run` counts:
+        a measurement that others disturbed is used but not kept.
         """
         artifact = Artifact(Path(order.folder))
         begin = time.monotonic()
+        _admit(holdings, order, least_bytes(artifact), live_row_bytes(artifact.spec, free_size=1))
         try:
-            model = cls._load(order, artifact, batches_run)
+            model = cls._load(order, artifact, room, holdings, batches_run)
+        except ResourceExhausted:
+            raise
         except Exception:
             forget_derived(artifact)
-            model = cls._load(order, artifact, batches_run)
+            model = cls._load(order, artifact, room, holdings, batches_run)
         model.load_s = time.monotonic() - begin
         return model
 
     @classmethod
-    def _load(cls, order: LoadOrder, artifact: Artifact, batches_run: Callable[[], int]) -> "ServedModel":
+    def _load(
+        cls,
+        order: LoadOrder,
+        artifact: Artifact,
+        room: Room,
+        holdings: Holdings,
+        batches_run: Callable[[], int],
+    ) -> "ServedModel":
         before = batches_run()
-        calibration = calibrate(
-            artifact, candidates(artifact, order.engine), keep=lambda: batches_run() == before
+        guard = Guard(
+            room_bytes=room.left_bytes(),
+            row_bytes=estimated_row_bytes(artifact.spec, FREE_SIZE),
+            alone=lambda: room.alone,
         )
+        calibration = calibrate(
+            artifact, candidates(artifact, order.engine), keep=lambda: batches_run() == before, guard=guard
+        )
+        _admit(holdings, order, calibration.program_bytes, calibration.memory.bytes(1))
         memory.trim()
-        resident = memory.resident_bytes()
         model = cls(order, artifact, calibration)
         program = model.compile(model.outputs)
-        model.memory_bytes = max(0, memory.resident_bytes() - resident)
         check(artifact, calibration.choice, program)
         model.add(model.outputs, program)
+        model.fit(max(0, holdings.left_bytes - model.memory_bytes))
+        model.prepare(program)
         return model
 
     def compile(self, outputs: tuple[str, ...]) -> Program:
         """The program for a set of outputs, on the engine that calibration chose."""
         choice = self.calibration.choice
         return engine_named(choice.engine).load(self.artifact, outputs, choice.threads)
+
+    def prepare(self, program: Program) -> None:
+        """Compile what the program's engine compiles by batch size, for every size that will be dispatched."""
+        reference = Reference.read(self.artifact)
+        program.prepare(buckets(self.calibration.curve, self.dispatch_rows), reference.rows)
 
     def program(self, outputs: tuple[str, ...]) -> Program | None:
         """The program for these outputs if it is made already."""
@@ -110,16 +158,74 @@ class ServedModel:
             given_up, _ = self._programs.popitem(last=False)
             program_file(self.artifact, given_up).unlink(missing_ok=True)
 
-    def limit(self, shapes: Sequence[tuple[int, ...]]) -> int:
-        """The most rows of a batch whose inputs have these trailing shapes.
+    @property
+    def memory_bytes(self) -> int:
+        """An upper bound of what its programs hold: none has more of the network than the model's own."""
+        return self.calibration.program_bytes * len(self._programs)
 
-        Memory was measured at the reference's sizes; on larger free axes the cap shrinks in proportion.
+    @property
+    def cap(self) -> int:
+        """The most rows of a batch."""
+        return self.caps.rows
+
+    @property
+    def dispatch_rows(self) -> int:
+        """The size that batches are filled to: the fastest, or with `batching = "largest"` the largest."""
+        if self.order.batching == LARGEST:
+            return self.cap
+        return min(self.cap, self.calibration.dispatch_rows)
+
+    def shapes(self, inputs: Sequence[Array]) -> Shapes:
+        """The trailing shapes of a request's inputs, where a request chooses them; else nothing."""
+        return tuple(array.shape[1:] for array in inputs) if self.free_axes else ()
+
+    def fit(self, room_bytes: int) -> None:
+        """Take the memory that is left for batches; the cap follows."""
+        self._room_bytes = room_bytes
+        self._limits.clear()
+        most = self.calibration.memory.rows_within(room_bytes)
+        self.caps.fit(max(1, min(most, self.order.max_rows or most)))
+
+    def limit(self, outputs: tuple[str, ...], shapes: Shapes) -> int:
+        """The most rows of a batch for these outputs whose inputs have these trailing shapes."""
+        key = (outputs, shapes)
+        fits = self._limits.get(key)
+        if fits is None:
+            if len(self._limits) >= MAX_LIMITS:
+                self._limits.clear()
+            fits = self._limits[key] = self._memory_of(outputs, shapes).rows_within(self._room_bytes, shapes)
+        return max(1, min(self.dispatch_rows, fits))
+
+    def batch_bytes(self, program: Program, outputs: tuple[str, ...], shapes: Shapes, rows: int) -> int:
+        """An upper bound of what a batch takes, padding included."""
+        return self._memory_of(outputs, shapes).bytes(program.padded(rows), shapes)
+
+    def refusal(self, outputs: tuple[str, ...], shapes: Shapes) -> ResourceExhausted | None:
+        """Why a request of these shapes is not taken, if not one row of it fits."""
+        row_bytes = self._memory_of(outputs, shapes).bytes(1, shapes)
+        if row_bytes <= self._room_bytes:
+            return None
+        return ResourceExhausted(
+            f"model '{self.order.name}': one row of shape {', '.join(map(str, shapes)) or 'as declared'} needs up "
+            f"to {size_text(row_bytes)}; {size_text(self._room_bytes)} are there for batches; send shorter inputs, "
+            "ask for fewer layers, or give the server more memory (--memory)",
+            reason="memory",
+        )
+
+    def _memory_of(self, outputs: tuple[str, ...], shapes: Shapes) -> MemoryModel:
+        """The memory model of the program for these outputs.
+
+        It computes no more than the model's own program does, which was probed; but what it hands out stays while
+        it runs, is copied out, and is copied again on its way to the gateway.
         """
-        if not shapes:
-            return self.dispatch_rows
-        elements = sum(math.prod(shape) for shape in shapes)
-        scaled = int(self.cap * self.calibration.row_elements / elements)
-        return max(1, min(self.dispatch_rows, scaled))
+        model = self.calibration.memory
+        if outputs == self.outputs:
+            return model
+        longest = max((size for shape in shapes for size in shape), default=1)
+        specs = self.artifact.spec.requestable
+        kept = OUTPUT_COPIES * sum(tensor_bytes(specs[name], longest) for name in outputs)
+        points = tuple((rows, size + rows * kept) for rows, size in model.points)
+        return replace(model, points=points, row_bytes=model.row_bytes + kept)
 
     def report(self) -> dict[str, Any]:
         """What the supervisor tells people about it."""
@@ -129,9 +235,22 @@ class ServedModel:
             "dispatch_rows": self.dispatch_rows,
             "load_s": round(self.load_s, 3),
             "memory_bytes": self.memory_bytes,
+            "batch_bytes": self.calibration.memory.bytes(self.dispatch_rows),
             "error": float(f"{self.calibration.error:.1e}"),
             "compared": self.calibration.compared,
         }
+
+
+def least_bytes(artifact: Artifact) -> int:
+    """The least that a program holds, known before anything is loaded: the weights."""
+    sizes: dict[str, int] = artifact.manifest.get("files", {})
+    return sizes.get(WEIGHTS) or sizes.get(KERAS) or 0
+
+
+def _admit(holdings: Holdings, order: LoadOrder, program_bytes: int, row_bytes: int) -> None:
+    refusal = holdings.refusal(f"{order.name}/{order.version}", program_bytes, row_bytes)
+    if refusal is not None:
+        raise refusal
 
 
 class Background:

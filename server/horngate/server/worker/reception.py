@@ -62,11 +62,16 @@ class Reception:
         except (HorngateError, ValueError) as error:
             link.refuse(request, error if isinstance(error, HorngateError) else InternalError(str(error)))
             return
+        outputs = tuple(names) or model.outputs
+        too_large = model.refusal(outputs, model.shapes(inputs))
+        if too_large is not None:
+            link.refuse(request, too_large)
+            return
         work = link.works[request] = Work(
             owner=link,
             request=request,
             handle=handle,
-            outputs=tuple(names) or model.outputs,
+            outputs=outputs,
             inputs=inputs,
             total_rows=rows,
             rows=rows,
@@ -97,6 +102,7 @@ class Reception:
         waiting = self._compiling.pop((model.order.handle, outputs))
         if not isinstance(result, Exception):
             model.add(outputs, result)
+            self._shelf.refit()
         for work in waiting:
             if work.request not in work.owner.works:
                 continue  # It was cancelled meanwhile.

@@ -1,20 +1,32 @@
-"""The thread that runs batches, one at a time, in the engine, which releases the GIL meanwhile."""
+"""The thread that runs batches, one at a time, in the engine, which releases the GIL meanwhile.
+
+A batch that finds no memory is halved until it runs, or one row is left; one that an engine refuses is run
+request by request, so that only the cause suffers.
+"""
 
 import threading
 import time
 from collections.abc import Callable
 from queue import SimpleQueue
 
-from horngate.contract.errors import InvalidRequest
+from horngate.contract.errors import InvalidRequest, ResourceExhausted
+from horngate.server.worker.engines.out_of_memory import OutOfMemory, out_of_memory_told
+from horngate.server.worker.notes import Note
+from horngate.server.worker.room import Room
 from horngate.server.worker.work import Batch
 
 
 class Runner:
-    """Runs what it is given, in order, and hands back what became of it through `deliver` (any thread's)."""
+    """Runs what it is given, in order, and hands back what became of it through `deliver` (any thread's).
 
-    def __init__(self, deliver: Callable[[list[Batch]], None]) -> None:
+    `note` tells whoever outlives this process what it was running.
+    """
+
+    def __init__(self, deliver: Callable[[list[Batch]], None], room: Room, note: Note) -> None:
         self._batches: SimpleQueue[Batch] = SimpleQueue()
         self._deliver = deliver
+        self._room = room
+        self._note = note
         threading.Thread(target=self._run, name="runner", daemon=True).start()
 
     def run(self, batch: Batch) -> None:
@@ -24,24 +36,50 @@ class Runner:
     def _run(self) -> None:
         while True:
             batch = self._batches.get()
-            _execute(batch)
-            if batch.fault is None or len(batch.shares) == 1:
-                self._deliver([batch])
-                continue
-            singles = batch.singles()
-            for single in singles:
-                _execute(single)
-            self._deliver(singles)
+            with self._room.alone:
+                done = self._survive(batch)
+            self._deliver(done)
+
+    def _survive(self, batch: Batch) -> list[Batch]:
+        """What became of a batch: itself, or the parts that it was run in."""
+        if batch.rows > 1 and not self._room.make(batch.program, batch.needed_bytes(batch.rows)):
+            return self._halved(batch, was_run=False)
+        self._note.running(batch.handle, batch.rows)
+        _execute(batch)
+        self._note.idle()
+        if isinstance(batch.fault, OutOfMemory):
+            self._room.give_back()
+            if batch.rows > 1:
+                return self._halved(batch, was_run=True)
+            batch.short_rows = 1
+            batch.fault = _too_large(batch.fault)
+        elif batch.fault is not None and len(batch.shares) > 1:
+            return [part for single in batch.singles() for part in self._survive(single)]
+        return [batch]
+
+    def _halved(self, batch: Batch, *, was_run: bool) -> list[Batch]:
+        first, second = batch.halves()
+        parts = [*self._survive(first), *self._survive(second)]
+        parts[0].halved += 1
+        if was_run:
+            parts[0].short_rows = max(batch.rows, parts[0].short_rows)
+        return parts
 
 
 def _execute(batch: Batch) -> None:
     begin = time.perf_counter()
     try:
-        batch.outputs = batch.program.run(batch.inputs)
+        with out_of_memory_told():
+            batch.outputs = batch.program.run(batch.merged())
         _check_rows(batch)
     except Exception as fault:
         batch.fault = fault
+        batch.inputs = None  # Halves read the requests themselves; the merged copy is in their way.
     batch.compute_s = time.perf_counter() - begin
+
+
+def _too_large(fault: Exception) -> ResourceExhausted:
+    return ResourceExhausted(f"one row needs more memory than there is: {fault}", reason="memory")
 
 
 def _check_rows(batch: Batch) -> None:

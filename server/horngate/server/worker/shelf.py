@@ -1,15 +1,19 @@
 """What the supervisor says: models loaded, retired and unloaded."""
 
+from collections import Counter
 from collections.abc import Callable, Collection
 from functools import partial
 from typing import Any
 
-from horngate.contract.errors import Unavailable
+from horngate.contract.errors import ResourceExhausted, Unavailable
+from horngate.server import memory
 from horngate.server.frames.channel import Frame
 from horngate.server.metrics import WorkerMetrics
 from horngate.server.worker.batcher import Batcher
+from horngate.server.worker.holdings import Holdings
 from horngate.server.worker.link import GatewayLink
 from horngate.server.worker.models import Background, LoadOrder, ServedModel
+from horngate.server.worker.room import Room
 
 
 class Shelf:
@@ -29,6 +33,7 @@ class Shelf:
         deliver: Callable[[Callable[[], None]], None],
         receive: Callable[[GatewayLink, Frame], None],
         metrics: WorkerMetrics,
+        room: Room,
     ) -> None:
         self.loader = Background(deliver)
         self.models = models
@@ -41,6 +46,8 @@ class Shelf:
         self._deliver = deliver
         self._receive = receive
         self._metrics = metrics
+        self._room = room
+        self._process_bytes = 0
 
     def load(self, order: LoadOrder) -> None:
         """Have a model loaded; requests for it wait meanwhile."""
@@ -48,9 +55,45 @@ class Shelf:
 
         def load() -> ServedModel:
             self._deliver(partial(self._tell, "loading", order.handle))
-            return ServedModel.load(order, lambda: self._batcher.batches_run)
+            # Read on the loader's thread, once what was ordered before has been loaded.
+            holdings = self._holdings_before_load()
+            return ServedModel.load(order, self._room, holdings, lambda: self._batcher.batches_run)
 
         self.loader.do(load, partial(self._loaded, order))
+
+    def set_budget(self, budget_bytes: int) -> None:
+        """Take what the worker may hold, all in all; the caps follow."""
+        self._room.budget_bytes = budget_bytes
+        self._metrics.device_budget.labels(self._device).set(budget_bytes)
+        self.refit()
+
+    @property
+    def holdings(self) -> Holdings:
+        """Who holds what."""
+        held: Counter[str] = Counter()
+        for model in list(self.models.values()):
+            held[f"{model.order.name}/{model.order.version}"] += model.memory_bytes
+        budget = self._room.budget_bytes
+        if budget is None:
+            budget = self._process_bytes + held.total() + max(0, self._room.left_bytes())
+        return Holdings(budget_bytes=budget, process_bytes=self._process_bytes, models=held)
+
+    def _holdings_before_load(self) -> Holdings:
+        """The libraries count with the process, and are all there once the first model is."""
+        if not self.models:
+            self._process_bytes = memory.resident_bytes()
+        return self.holdings
+
+    def refit(self) -> None:
+        """Let every model's cap follow what is left for batches."""
+        left_bytes = self.holdings.left_bytes
+        for model in list(self.models.values()):
+            model.fit(left_bytes)
+            self._retell(model)
+
+    def _retell(self, model: ServedModel) -> None:
+        self._measure(model)
+        self._tell("changed", model.order.handle, self._report(model))
 
     def retire(self, handle: str) -> None:
         """Unload a model once nobody waits for it."""
@@ -67,26 +110,35 @@ class Shelf:
             if model is not None and not any(other.labels == model.labels for other in self.models.values()):
                 self._metrics.memory.labels(*model.labels, self._device).set(0)
             self._tell("gone", handle)
+            self.refit()
 
     def _loaded(self, order: LoadOrder, result: ServedModel | Exception) -> None:
         early = [(link, item) for link, item in self.arriving.pop(order.handle) if link.open]
         if isinstance(result, Exception):
-            self._tell("failed", order.handle, str(result) or repr(result))
+            is_too_large = isinstance(result, ResourceExhausted)
+            self._tell("failed", order.handle, str(result) or repr(result), is_too_large)
             error = Unavailable(f"model '{order.name}' could not be loaded: {result}")
             for link, item in early:
                 link.refuse(item[0], error)
             return
         self.models[order.handle] = result
         self._batcher.welcome(result)
-        self._measure(result)
+        result.caps.changed = partial(self._retell, result)
+        self.refit()
         self._tell("loaded", order.handle, self._report(result))
         for link, item in early:
             self._receive(link, item)
 
     def _report(self, model: ServedModel) -> dict[str, Any]:
-        return model.report() | {"device": self._device, "row_s": self._batcher.row_s(model)}
+        return model.report() | {
+            "device": self._device,
+            "row_s": self._batcher.row_s(model),
+            "process_bytes": self._process_bytes,
+        }
 
     def _measure(self, model: ServedModel) -> None:
         self._metrics.cap.labels(*model.labels).set(model.cap)
         self._metrics.dispatch.labels(*model.labels).set(model.dispatch_rows)
+        batch_bytes = model.calibration.memory.bytes(model.dispatch_rows)
+        self._metrics.batch_bytes.labels(*model.labels, self._device).set(batch_bytes)
         self._metrics.memory.labels(*model.labels, self._device).set(model.memory_bytes)

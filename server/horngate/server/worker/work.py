@@ -1,6 +1,6 @@
 """Requests inside a worker, and the batches that their rows are merged into."""
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING, Any
 
@@ -73,7 +73,9 @@ class Batch:
     """Rows that run together. The runner fills `outputs` or `fault`, and `compute_s`.
 
     `names` are the program's outputs, of which each request gets those that it asked for. `charged_s` is what
-    the model's account was charged.
+    the model's account was charged. `needed_bytes` bounds the memory of so many of its rows. `inputs` is None
+    while the requests are not merged. Of a batch that was run in parts, the first tells in `halved` how often it
+    was halved, and in `short_rows` how many rows ran out of memory, 0 if none did.
     """
 
     handle: str
@@ -81,9 +83,13 @@ class Batch:
     names: tuple[str, ...]
     charged_s: float
     shares: list[Share]
-    inputs: dict[str, Array]
+    input_names: Sequence[str]
+    needed_bytes: Callable[[int], int]
+    inputs: dict[str, Array] | None = None
     outputs: list[Array] = field(default_factory=list)
     fault: Exception | None = None
+    halved: int = 0
+    short_rows: int = 0
     compute_s: float = 0.0
 
     @property
@@ -111,14 +117,41 @@ class Batch:
             return self.outputs
         return [self.outputs[self.names.index(name)] for name in work.outputs]
 
+    def merged(self) -> dict[str, Array]:
+        """The inputs, merged now if they are not yet. MemoryError if there is no room for them."""
+        if self.inputs is None:
+            self.inputs = merge(self.input_names, self.shares)
+        return self.inputs
+
     def singles(self) -> list["Batch"]:
         """The same shares, each as a batch of its own: after a fault, so that only its cause suffers."""
-        names = list(self.inputs)
-        charged_s = self.charged_s / len(self.shares)
-        return [
-            replace(self, charged_s=charged_s, fault=None, shares=[share], inputs=merge(names, [share]))
-            for share in self.shares
-        ]
+        return [self._part([share]) for share in self.shares]
+
+    def halves(self) -> tuple["Batch", "Batch"]:
+        """The first half of the rows and the rest, in order; a share may be cut."""
+        first, second = cut(self.shares, self.rows // 2)
+        return self._part(first), self._part(second)
+
+    def _part(self, shares: list[Share]) -> "Batch":
+        rows = sum(share.rows for share in shares)
+        charged_s = self.charged_s * rows / self.rows
+        return replace(
+            self, charged_s=charged_s, shares=shares, inputs=None, outputs=[], fault=None, compute_s=0.0
+        )
+
+
+def cut(shares: Sequence[Share], rows: int) -> tuple[list[Share], list[Share]]:
+    """The shares of the first `rows` rows, and those of the rest."""
+    first: list[Share] = []
+    second: list[Share] = []
+    for share in shares:
+        middle = min(share.stop, share.start + max(0, rows))
+        if middle > share.start:
+            first.append(replace(share, stop=middle))
+        if middle < share.stop:
+            second.append(replace(share, start=middle))
+        rows -= share.rows
+    return first, second
 
 
 def merge(names: Sequence[str], shares: Sequence[Share]) -> dict[str, Array]:

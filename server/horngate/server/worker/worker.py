@@ -21,7 +21,9 @@ from horngate.server.worker.batcher import Batcher
 from horngate.server.worker.link import GatewayLink
 from horngate.server.worker.meter import TICK_S, Meter
 from horngate.server.worker.models import LoadOrder, ServedModel
+from horngate.server.worker.notes import Note
 from horngate.server.worker.reception import Reception
+from horngate.server.worker.room import Room
 from horngate.server.worker.shelf import Shelf
 
 
@@ -32,7 +34,7 @@ class Worker:
     made, then in `_batcher`.
     """
 
-    def __init__(self, listener: socket.socket, control: Channel, device: str) -> None:
+    def __init__(self, listener: socket.socket, control: Channel, device: str, note: Note) -> None:
         self._listener = listener
         self._control = control
         self._metrics = WorkerMetrics()
@@ -41,7 +43,8 @@ class Worker:
         self._outcomes: deque[Callable[[], None]] = deque()
         self._links: set[GatewayLink] = set()
         models: dict[str, ServedModel] = {}
-        self._batcher = Batcher(models, self._deliver, self._metrics)
+        room = Room()
+        self._batcher = Batcher(models, self._deliver, self._metrics, room, note, device)
         self._shelf = Shelf(
             models,
             self._batcher,
@@ -50,6 +53,7 @@ class Worker:
             deliver=self._deliver,
             receive=self._receive,
             metrics=self._metrics,
+            room=room,
         )
         self._reception = Reception(self._shelf, self._batcher)
         self._meter = Meter(self._metrics, self._batcher, models, device)
@@ -89,6 +93,8 @@ class Worker:
         for kind, *rest in frames:
             if kind == "load":
                 self._shelf.load(LoadOrder.from_plain(rest[0]))
+            elif kind == "budget":
+                self._shelf.set_budget(rest[0])
             elif kind == "retire":
                 self._shelf.retire(rest[0])
             elif kind == "stop":

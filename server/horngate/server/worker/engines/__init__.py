@@ -1,6 +1,6 @@
 """The engines: what turns an artifact into something that computes, behind one small Protocol."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Hashable, Mapping, Sequence
 from dataclasses import dataclass
 from importlib import import_module
 from typing import Any, Protocol
@@ -25,10 +25,32 @@ class EngineChoice:
 
 
 class Program(Protocol):
-    """A loaded network for one set of outputs. One thread runs it at a time; it releases the GIL meanwhile."""
+    """A loaded network for one set of outputs. One thread runs it at a time; it releases the GIL meanwhile.
+
+    Programs of one `pool` run in the same memory: what a batch of one of them left reserved, the next batch of
+    another takes.
+    """
+
+    @property
+    def pool(self) -> Hashable: ...
 
     def run(self, inputs: Mapping[str, Array]) -> list[Array]:
-        """Outputs in the order that they were asked for; every array has the rows of the inputs."""
+        """Outputs in the order that they were asked for; every array has the rows of the inputs.
+
+        OutOfMemory if memory does not suffice; a smaller batch may still run.
+        """
+
+    def padded(self, rows: int) -> int:
+        """How many rows a batch of `rows` is computed as; more where the program is compiled for fixed sizes."""
+
+    def prepare(self, sizes: Sequence[int], rows_of: Callable[[int], Mapping[str, Array]]) -> None:
+        """Compile for these batch sizes now, so that no batch up to the largest of them has to wait for that.
+
+        `rows_of` makes inputs of so many rows. Nothing is done where a program takes any size.
+        """
+
+    def release(self) -> None:
+        """Free what earlier batches left reserved, where the engine can; `memory.trim` returns it to the system."""
 
 
 class Engine(Protocol):

@@ -1,6 +1,6 @@
 """OpenVINO on the CPU."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
 import openvino
@@ -8,6 +8,7 @@ import openvino
 from horngate.server.artifact import Artifact
 from horngate.server.worker.engines import Array
 from horngate.server.worker.engines.graphs import program_path
+from horngate.server.worker.engines.out_of_memory import out_of_memory_told
 
 
 class OpenVino:
@@ -27,9 +28,11 @@ class OpenVino:
 
 
 class OpenVinoProgram:
-    """A compiled model with one infer request; inputs are bound by name."""
+    """A compiled model with one infer request; inputs are bound by name. It keeps its batches' memory to itself."""
 
     def __init__(self, compiled: Any, outputs: tuple[str, ...]) -> None:
+        self.pool = id(self)
+        self._compiled = compiled
         self._request = compiled.create_infer_request()
         ports = {name: port for port in compiled.outputs for name in port.get_names()}
         self._ports = tuple(ports[name] for name in outputs)
@@ -38,8 +41,20 @@ class OpenVinoProgram:
     def run(self, inputs: Mapping[str, Array]) -> list[Array]:
         """See Program."""
         feed = {name: inputs[name] for name in self._inputs}
-        results = self._request.infer(feed, share_inputs=True)
-        return [results[port] for port in self._ports]
+        with out_of_memory_told():
+            results = self._request.infer(feed, share_inputs=True)
+            return [results[port] for port in self._ports]
+
+    def padded(self, rows: int) -> int:
+        """See Program."""
+        return rows
+
+    def prepare(self, sizes: Sequence[int], rows_of: Callable[[int], Mapping[str, Array]]) -> None:
+        """See Program."""
+
+    def release(self) -> None:
+        """See Program."""
+        self._compiled.release_memory()
 
 
 _CORE: list[Any] = []

@@ -1,0 +1,132 @@
+"""A program run at several batch sizes, its time and its memory taken.
+
+What is measured is a batch as it is served: its inputs merged into arrays of their own, those of the next batch
+merged beside them, its outputs, and the copy of the outputs that goes to the gateway. The memory of a batch is
+the largest growth of the process's resident memory over the loaded program that has run once, with all that
+could be given back given back before.
+"""
+
+import time
+from collections.abc import Callable, Mapping, Sequence
+from contextlib import AbstractContextManager
+from dataclasses import dataclass, field
+
+import numpy as np
+
+from horngate.server import memory
+from horngate.server.worker.engines import Array, Program
+from horngate.server.worker.engines.out_of_memory import OutOfMemory
+from horngate.server.worker.reference import Reference
+
+LONGEST_RUN_S = 0.2
+RUNS_S = 0.05
+LEAST_RUNS = 3
+SLOW_RUNS = 2
+LEAST_ROWS = 16
+"""Memory is probed up to this size at least, however slow the program: a line needs two sizes past one row."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class Guard:
+    """What a probe may take. `row_bytes` is the estimate before anything was measured; `alone` is entered by
+    whoever runs, so that no other batch is in the measurement."""
+
+    room_bytes: int
+    row_bytes: int
+    alone: Callable[[], AbstractContextManager[object]]
+
+    def allows(self, rows: int, points: Sequence[tuple[int, int]]) -> bool:
+        """Whether a batch of so many rows is likely to fit, by what is measured, else by the estimate.
+
+        One row is always tried: the estimate alone refuses nobody.
+        """
+        if rows == 1:
+            return True
+        if not points or points[-1][0] < 2:
+            return rows * self.row_bytes <= self.room_bytes
+        last_rows, last_bytes = points[-1]
+        return 2 * last_bytes * rows / last_rows <= self.room_bytes
+
+
+@dataclass(kw_only=True)
+class Sweep:
+    """Rows a second by batch size, and the bytes that each size took."""
+
+    curve: dict[int, float] = field(default_factory=dict)
+    points: list[tuple[int, int]] = field(default_factory=list)
+
+
+def sweep(program: Program, reference: Reference, sizes: Sequence[int], guard: Guard) -> Sweep:
+    """Run ascending sizes until one is slow and memory is known, or until the next is not likely to fit."""
+    found = Sweep()
+    warm(program, reference)
+    idle_bytes = resident_idle_bytes(program)
+    for rows in sizes:
+        if not guard.allows(rows, found.points):
+            break
+        try:
+            with guard.alone():
+                took_s, took_bytes = measure(program, reference.rows(rows), idle_bytes)
+        except OutOfMemory:
+            if rows == 1:
+                raise
+            break
+        found.curve[rows] = rows / took_s
+        found.points.append((rows, took_bytes))
+        if took_s > LONGEST_RUN_S and rows >= LEAST_ROWS:
+            break
+    return found
+
+
+def warm(program: Program, reference: Reference) -> None:
+    """Have a program make whatever it makes when it first runs."""
+    for _ in range(2):
+        program.run(reference.rows(1))
+
+
+def resident_idle_bytes(program: Program) -> int:
+    """The process's resident memory when all is given back that earlier batches left."""
+    program.release()
+    memory.trim()
+    return memory.resident_bytes()
+
+
+def measure(program: Program, inputs: Mapping[str, Array], idle_bytes: int) -> tuple[float, int]:
+    """Seconds of the fastest run, since others can only slow one; and the most memory above `idle_bytes`.
+
+    The inputs, made since then, stand for the next batch's and count.
+    """
+    resident_idle_bytes(program)
+    memory.reset_peak()
+    begin = time.perf_counter()
+    runs_s: list[float] = []
+    while not _is_enough(runs_s, time.perf_counter() - begin):
+        runs_s.append(_run_as_served(program, inputs))
+    return min(runs_s), max(0, memory.peak_bytes() - idle_bytes)
+
+
+def fastest_run_s(program: Program, inputs: Mapping[str, Array]) -> float:
+    """The fastest of several runs, nothing else measured."""
+    begin = time.perf_counter()
+    runs_s: list[float] = []
+    while len(runs_s) < LEAST_RUNS or time.perf_counter() - begin < RUNS_S:
+        start = time.perf_counter()
+        program.run(inputs)
+        runs_s.append(time.perf_counter() - start)
+    return min(runs_s)
+
+
+def _is_enough(runs_s: Sequence[float], passed_s: float) -> bool:
+    if runs_s and runs_s[-1] > LONGEST_RUN_S:
+        return len(runs_s) >= SLOW_RUNS
+    return len(runs_s) >= LEAST_RUNS and passed_s >= RUNS_S
+
+
+def _run_as_served(program: Program, inputs: Mapping[str, Array]) -> float:
+    merged = {name: np.array(array) for name, array in inputs.items()}
+    start = time.perf_counter()
+    outputs = program.run(merged)
+    took_s = time.perf_counter() - start
+    copies = [np.array(output) for output in outputs]
+    del copies
+    return took_s

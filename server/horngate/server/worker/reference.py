@@ -1,0 +1,56 @@
+"""The artifact's reference: inputs, and Keras's own outputs for them."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import numpy as np
+
+from horngate.server.agreement import worst_error
+from horngate.server.artifact import REFERENCE, Artifact
+from horngate.server.worker.engines import Array, Program
+
+
+@dataclass(frozen=True)
+class Reference:
+    """Inputs by name and Keras's outputs for them."""
+
+    inputs: dict[str, Array]
+    outputs: list[Array]
+
+    @classmethod
+    def read(cls, artifact: Artifact) -> "Reference":
+        """The artifact's reference."""
+        with np.load(artifact.folder / REFERENCE, allow_pickle=False) as data:
+            inputs = {spec.name: _restored(data[f"x{i}"]) for i, spec in enumerate(artifact.spec.inputs)}
+            outputs = [_restored(data[f"y{i}"]) for i in range(len(artifact.spec.outputs))]
+        return cls(inputs, outputs)
+
+    def rows(self, count: int) -> dict[str, Array]:
+        """The inputs repeated to `count` rows."""
+        return {name: np.resize(array, (count, *array.shape[1:])) for name, array in self.inputs.items()}
+
+    def stretched(self, shapes: Sequence[Sequence[int | None]], factor: int) -> "Reference":
+        """The same with every free axis `factor` times as long; `shapes` are the inputs', None for a free axis."""
+        inputs = {}
+        for (name, array), shape in zip(self.inputs.items(), shapes, strict=True):
+            inputs[name] = np.tile(array, [1, *(factor if size is None else 1 for size in shape[1:])])
+        return Reference(inputs, [])
+
+    @property
+    def shapes(self) -> tuple[tuple[int, ...], ...]:
+        """Each input's trailing shape."""
+        return tuple(array.shape[1:] for array in self.inputs.values())
+
+    @property
+    def row_bytes(self) -> int:
+        """What a served row takes at the least: inputs merged, inputs of the next batch, outputs and their copy."""
+        return 2 * sum(array.nbytes // len(array) for array in [*self.inputs.values(), *self.outputs])
+
+    def error(self, program: Program) -> float:
+        """The largest difference of a program from Keras, relative to each output's scale; inf if not alike."""
+        return worst_error(self.outputs, program.run(self.inputs))
+
+
+def _restored(array: Array) -> Array:
+    """Strings are kept without pickle as numpy's fixed-size bytes; the engines take objects."""
+    return array.astype(object) if array.dtype.kind in "SU" else array

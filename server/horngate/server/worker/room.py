@@ -1,0 +1,85 @@
+"""Memory for batches: what the budget and the machine leave, looked at before each batch that could matter.
+
+Engines keep what their batches took, and as sizes vary they keep more than any one batch needs. So the model of
+a batch's memory bounds the batch alone, and what is kept is measured: when the next batch would not fit beside
+it, it is given back first.
+"""
+
+import math
+import threading
+import time
+from collections.abc import Callable, Hashable
+from typing import Protocol
+from weakref import WeakSet
+
+from horngate.server import memory
+
+LOOK_BYTES = 16 << 20
+LOOK_S = 0.25
+FLOOR_BYTES = 48 << 20
+"""What is left to the machine when a batch is as large as it may be."""
+
+
+class Kept(Protocol):
+    """A program, as far as its memory goes; see engines.Program."""
+
+    @property
+    def pool(self) -> Hashable: ...
+
+    def release(self) -> None:
+        """Free what earlier batches left reserved."""
+
+
+class Room:
+    """The memory of one worker's batches. The runner's thread makes room; the main one sets `budget_bytes`.
+
+    `alone` is held by whoever runs a program: one batch, or one probe, at a time. `left_bytes` may be replaced by
+    a test's own.
+    """
+
+    def __init__(self, left_bytes: Callable[[], int] | None = None) -> None:
+        self.budget_bytes: int | None = None
+        self.alone = threading.Lock()
+        self._left = left_bytes or self._measured_left
+        # Invariant: _kept holds an upper bound of what each pool can give to its next batch.
+        self._kept: dict[Hashable, int] = {}
+        self._programs: WeakSet[Kept] = WeakSet()
+        self._looked_s = -math.inf
+
+    def left_bytes(self) -> int:
+        """What the worker may still take, now."""
+        return self._left()
+
+    def make(self, program: Kept, needed_bytes: int) -> bool:
+        """Whether a batch of so many bytes may run now; what earlier ones left is given back if it must be."""
+        self._programs.add(program)
+        kept_bytes = self._kept.get(program.pool, 0)
+        if self._is_known_to_fit(needed_bytes, kept_bytes) or self._left() >= needed_bytes - kept_bytes:
+            self._kept[program.pool] = max(kept_bytes, needed_bytes)
+            return True
+        self.give_back()
+        if self._left() < needed_bytes - self._kept.get(program.pool, 0):
+            return False
+        self._kept[program.pool] = max(needed_bytes, self._kept.get(program.pool, 0))
+        return True
+
+    def give_back(self) -> None:
+        """Return to the system what batches left reserved. A pool that its engine keeps stays counted."""
+        for program in list(self._programs):
+            program.release()
+        memory.trim()
+        self._kept = {pool: size for pool, size in self._kept.items() if pool == "keras"}
+
+    def _is_known_to_fit(self, needed_bytes: int, kept_bytes: int) -> bool:
+        """Looking costs as much as a tiny batch: those are looked after now and then."""
+        now_s = time.monotonic()
+        if needed_bytes < LOOK_BYTES and now_s - self._looked_s < LOOK_S and needed_bytes <= kept_bytes:
+            return True
+        self._looked_s = now_s
+        return False
+
+    def _measured_left(self) -> int:
+        left = memory.available_bytes() - FLOOR_BYTES
+        if self.budget_bytes is not None:
+            left = min(left, self.budget_bytes - memory.resident_bytes())
+        return left
