@@ -4,7 +4,7 @@ from typing import Any
 
 import keras
 import pytest
-from keras import layers
+from keras import layers, ops
 
 from horngate.zoo.convert import Refused, convert
 
@@ -177,14 +177,64 @@ def test_both_directions_of_masked_steps(sequences, agree):
     agree(keras.Model(inputs, layer(layers.Masking()(inputs))), feed=masked_steps)
 
 
-@pytest.mark.parametrize("inner", ["relu", "hard_sigmoid", "softsign", "linear", "elu"])
-def test_other_activations(inner, agree):
-    layer = layers.LSTM(5, activation=inner, recurrent_activation="hard_sigmoid")
-    agree(model_of(layer), engines=["onnxruntime"])
+ACTIVATIONS = ["relu", "hard_sigmoid", "softsign", "linear", "elu", "silu", None]
+"""The operators have most of these; silu runs step by step."""
+
+
+@pytest.mark.parametrize("gates", ["sigmoid", "hard_sigmoid", "softmax"])
+def test_other_activations(gates, agree):
+    inputs = keras.Input((6, 4))
+    outputs = [layers.LSTM(5, activation=one, recurrent_activation=gates)(inputs) for one in ACTIVATIONS]
+    outputs += [layers.GRU(5, activation=one, recurrent_activation=gates)(inputs) for one in ACTIVATIONS]
+    agree(keras.Model(inputs, outputs), engines=["onnxruntime"])
 
 
 def test_a_plain_rnn_of_a_cell(agree):
     agree(model_of(layers.RNN(layers.GRUCell(5), return_sequences=True)))
+
+
+class Leaky(layers.Layer):
+    """A cell of a user: what it sees fades away."""
+
+    state_size = 4
+
+    def build(self, shape):
+        self.rate = self.add_weight(shape=(shape[-1],), initializer="uniform")
+
+    def call(self, x, states):
+        state = states[0] * ops.sigmoid(self.rate) + ops.tanh(x)
+        return state * 2, [state]
+
+
+@pytest.mark.parametrize("backwards", [False, True])
+@pytest.mark.parametrize("mask", [False, True])
+def test_a_cell_of_a_user(mask, backwards, agree):
+    inputs = keras.Input((None, 4))
+    layer = layers.RNN(Leaky(), return_sequences=True, return_state=True, go_backwards=backwards)
+    outputs = layer(layers.Masking()(inputs) if mask else inputs)
+    agree(keras.Model(inputs, outputs), feed=masked_steps)
+
+
+def test_a_cell_by_itself(agree):
+    x, h, c = keras.Input((4,)), keras.Input((5,)), keras.Input((5,))
+    output, states = layers.LSTMCell(5)(x, [h, c])
+    agree(keras.Model([x, h, c], [output, *states]))
+
+
+def test_in_double_precision(agree):
+    inputs = keras.Input((6, 4), dtype="float64")
+    layer = layers.Bidirectional(layers.LSTM(3, dtype="float64"), dtype="float64")
+    agree(keras.Model(inputs, layer(inputs)), tolerance=1e-12, engines=["onnxruntime"])
+
+
+def test_a_subclass_inside_both_directions_is_refused():
+    class Other(layers.LSTM):
+        """Computes something else, perhaps."""
+
+    with keras.utils.custom_object_scope({"Other": Other}):
+        model = model_of(layers.Bidirectional(Other(3)))
+    with pytest.raises(Refused, match="its inner layer is a Other"):
+        convert(model)
 
 
 @pytest.mark.parametrize(
@@ -196,8 +246,10 @@ def test_a_plain_rnn_of_a_cell(agree):
         (lambda: layers.LSTM(3), (4, 6, 5)),
         (lambda: keras.Sequential([keras.Input((6,)), layers.Dense(4), layers.Dense(2)]), (4, 6)),
         (lambda: layers.Dense(3), (None, 5)),
+        (lambda: layers.Conv2D(3, 2, padding="same"), (None, None, None, 2)),
+        (lambda: layers.TimeDistributed(layers.Bidirectional(layers.GRU(2))), (2, 3, 4, 2)),
     ],
-    ids=["dense", "convolution", "flatten", "lstm", "model", "free steps"],
+    ids=["dense", "convolution", "flatten", "lstm", "model", "free steps", "free sizes", "nested"],
 )
 def test_each_step_by_itself(inner, shape, agree):
     agree(model_of(layers.TimeDistributed(inner()), shape=shape))
@@ -217,6 +269,66 @@ def test_masks_of_merged_steps(agree):
     agree(keras.Model([x, y], [added, joined, longer]), feed=masked_steps)
 
 
+@pytest.mark.parametrize(
+    "kind", ["Add", "Subtract", "Average", "Multiply", "Maximum", "Minimum", "Concatenate"]
+)
+def test_masks_of_merged_words(kind, agree):
+    """Some layers look at the masks of what they merge, and Concatenate joins one with none."""
+    words, others, bare = (
+        keras.Input((6,), dtype="int32"),
+        keras.Input((6,), dtype="int32"),
+        keras.Input((6, 4)),
+    )
+    seen, too = (layers.Embedding(9, 4, mask_zero=True)(one) for one in (words, others))
+    merge = getattr(layers, kind)
+    outputs = [layers.GRU(2)(merge()(pair)) for pair in ([seen, too], [seen, bare], [bare, too])]
+    if kind == "Concatenate":
+        outputs.append(layers.GRU(2)(merge(axis=1)([seen, bare])))
+
+    def feed(random, one):
+        return (
+            masked_words(random, one)
+            if one.datatype == "INT32"
+            else random.normal(size=one.shape).astype("f4")
+        )
+
+    agree(keras.Model([words, others, bare], outputs), feed=feed)
+
+
+class Passing(layers.Layer):
+    """Hands on its very input, with the mask that hangs on it."""
+
+    def call(self, x):
+        return x
+
+
+class Marking(layers.Layer):
+    """Makes a mask of its own."""
+
+    def call(self, x):
+        return x * 2.0
+
+    def compute_mask(self, x, mask=None):
+        return ops.any(x > 0, axis=-1)
+
+
+@pytest.mark.filterwarnings("ignore:.*does not support masking")
+def test_masks_of_user_code(agree):
+    words, steps = keras.Input((6,), dtype="int32"), keras.Input((6, 4))
+    seen = layers.Embedding(9, 4, mask_zero=True)(words)
+    marked = layers.Lambda(lambda x: x * 2.0, mask=lambda x, mask: ops.logical_not(mask))(seen)
+    outputs = [layers.GRU(2)(one) for one in (Passing()(seen), Marking()(steps), marked)]
+
+    def feed(random, one):
+        return (
+            masked_words(random, one)
+            if one.datatype == "INT32"
+            else random.normal(size=one.shape).astype("f4")
+        )
+
+    agree(keras.Model([words, steps], outputs), feed=feed)
+
+
 @pytest.mark.parametrize("mask", [False, True])
 @pytest.mark.parametrize("backwards", [False, True])
 def test_stacked_cells(mask, backwards, agree):
@@ -225,12 +337,6 @@ def test_stacked_cells(mask, backwards, agree):
     layer = layers.RNN(cells, return_sequences=True, return_state=True, go_backwards=backwards)
     outputs = keras.tree.flatten(layer(layers.Masking()(inputs) if mask else inputs))
     agree(keras.Model(inputs, outputs), feed=masked_steps)
-
-
-def test_a_stateful_layer_is_refused():
-    inputs = keras.Input(batch_shape=(2, 3, 4))
-    with pytest.raises(Refused, match=r"layer 'lstm' \(LSTM\): it is stateful"):
-        convert(keras.Model(inputs, layers.LSTM(2, stateful=True, name="lstm")(inputs)))
 
 
 @pytest.mark.parametrize("rank", [1, 2])
@@ -242,6 +348,18 @@ def test_convolutional(rank, backwards, sequences, agree):
     )
     inputs = keras.Input((*(4, 6, 5, 3)[: rank + 1], 3))
     agree(keras.Model(inputs, layer(inputs)))
+
+
+@pytest.mark.parametrize("kind", ["masked", "free", "both directions"])
+def test_convolutional_steps(kind, agree):
+    inputs = keras.Input((None if kind == "free" else 3, 5, 4, 2))
+    layer = layers.ConvLSTM2D(2, 2, return_sequences=True, data_format="channels_last")
+    layer = layers.Bidirectional(layer) if kind == "both directions" else layer
+    if kind == "masked":
+        mask = keras.Input((3,), dtype="bool")
+        agree(keras.Model([inputs, mask], layer(inputs, mask=mask)), engines=["onnxruntime"])
+    else:
+        agree(keras.Model(inputs, layer(inputs)), engines=["onnxruntime"])
 
 
 def test_convolutional_with_strides(agree):

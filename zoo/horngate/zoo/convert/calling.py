@@ -26,8 +26,11 @@ def run_wiring(graph: Graph, wiring: Wiring, fed: list[Value], named: dict[str, 
         for name, tensor, value in zip(call.names, call.outputs, results, strict=True):
             known[id(tensor)] = _as_declared(value, tensor, name, public=named is not None)
             if named is not None:
-                named[name] = known[id(tensor)]
-    return [known[id(tensor)] for tensor in wiring.outputs]
+                named[name] = graph.cast(known[id(tensor)], tensor.dtype)
+    outputs = [known[id(tensor)] for tensor in wiring.outputs]
+    if named is None:
+        return outputs
+    return [graph.cast(value, tensor.dtype) for value, tensor in zip(outputs, wiring.outputs, strict=True)]
 
 
 def call_inside(graph: Graph, layer: Any, x: Value) -> Value:
@@ -35,7 +38,8 @@ def call_inside(graph: Graph, layer: Any, x: Value) -> Value:
     if is_model_with_graph(layer):
         results = run_wiring(graph, wiring_of(layer), _entering(graph, layer, x), None)
     else:
-        results = call_layer(graph, layer, (x,), {})
+        mask = {} if x.mask is None else {"mask": x.mask}
+        results = call_layer(graph, layer, (x,), mask)
     if len(results) != 1:
         raise Refused(f"its inner {type(layer).__name__} has {len(results)} outputs; expected one")
     shape = layer.compute_output_shape((None, *x.shape[1:]))
@@ -54,8 +58,15 @@ def call_layer(graph: Graph, layer: Any, arguments: Any, keywords: dict[str, Any
         inspect.signature(converter).bind(graph, layer, *arguments, **given)
     except TypeError as error:
         raise Refused(f"it is called in a way that its converter does not know: {error}") from error
-    outputs = list(keras.tree.flatten(converter(graph, layer, *arguments, **given)))
+    with _variables_cast(layer):
+        outputs = list(keras.tree.flatten(converter(graph, layer, *arguments, **given)))
     return inherited_mask(graph, layer, arguments, outputs, mask)
+
+
+def _variables_cast(layer: Any) -> Any:
+    """The scope in which a layer's weights read as in its compute dtype, as Keras sets it around a call."""
+    casts = layer.autocast and keras.backend.is_float_dtype(layer.compute_dtype)
+    return keras.src.backend.AutocastScope(layer.compute_dtype if casts else None)
 
 
 def _of_user_code(layer: Any) -> Converter:
@@ -136,7 +147,8 @@ def _as_declared(value: Value, tensor: Any, name: str, *, public: bool) -> Value
 
     Keras declares wrong sizes for some operations inside of layers (attention); those are not public.
     """
-    fits = value.rank == len(tensor.shape) and value.dtype == tensor.dtype
+    dtypes_fit = value.dtype == tensor.dtype or _computes_integers(value, tensor)
+    fits = value.rank == len(tensor.shape) and dtypes_fit
     sizes = list(zip(value.shape[1:], tensor.shape[1:], strict=False))
     if not fits or (public and any(None not in pair and pair[0] != pair[1] for pair in sizes)):
         raise Refused(
@@ -145,3 +157,11 @@ def _as_declared(value: Value, tensor: Any, name: str, *, public: bool) -> Value
         )
     known = (declared if ours is None else ours for ours, declared in sizes)
     return replace(value, shape=(None, *known) if tensor.shape else ())
+
+
+def _computes_integers(value: Value, tensor: Any) -> bool:
+    """Whether Keras declares a float where it computes an integer, as it does for merged integers and the like.
+
+    What follows gets the integer, as in Keras; a request gets what is declared.
+    """
+    return bool(keras.backend.is_float_dtype(tensor.dtype) and keras.backend.is_int_dtype(value.dtype))

@@ -11,6 +11,7 @@ from horngate.zoo.convert.calling import run_wiring
 from horngate.zoo.convert.graph import Graph, Value
 from horngate.zoo.convert.registry import Refused
 from horngate.zoo.convert.tracing import traced
+from horngate.zoo.states import State
 from horngate.zoo.weight_file import WeightFile
 from horngate.zoo.wiring import input_names, output_names, wiring_of
 
@@ -21,10 +22,14 @@ class Converted:
 
     The graph computes every layer's output; only the model's own are declared as graph outputs, under the
     names of the model's specification. `cut` makes a graph of what is asked for.
+
+    The `states` of layers that are `stateful` are inputs and outputs of the graph beside the model's own:
+    feeding the outputs back continues a sequence. `begun_anew` makes a graph without them.
     """
 
     proto: onnx.ModelProto
     tensors: dict[str, str]
+    states: tuple[State, ...] = ()
 
 
 def convert(model: Any, weights: Path | None = None) -> Converted:
@@ -58,7 +63,8 @@ def _converted(model: Any, weights: WeightFile | None) -> Converted:
     tensors = {name: value.name for name, value in (public | outputs).items()}
     for name, value in outputs.items():
         graph.output(name, value)
-    return Converted(proto=graph.model, tensors=tensors)
+    states = graph.memory.declare(graph)
+    return Converted(proto=graph.model, tensors=tensors, states=states)
 
 
 def _public(graph: Graph, value: Value) -> Value:

@@ -1,7 +1,8 @@
 """An ONNX graph under construction, and the values in it."""
 
 import hashlib
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass, replace
 from typing import Any
 
@@ -12,6 +13,7 @@ import onnx
 from onnx import helper
 
 from horngate.contract.tensors import Shape
+from horngate.zoo.convert.memory import Memory
 from horngate.zoo.convert.registry import Refused, converter_of, function_converter
 from horngate.zoo.convert.weights import as_numpy
 from horngate.zoo.cut import axis_name
@@ -42,6 +44,27 @@ _ONNX_DTYPE = {
     "float64": onnx.TensorProto.DOUBLE,
     "string": onnx.TensorProto.STRING,
 }
+
+
+_OF_INTEGERS = (keras.activations.relu, keras.activations.relu6)
+"""The activations that Keras has for integers too."""
+
+_SINGLE_ONLY = frozenset(
+    (
+        "Celu",
+        "Elu",
+        "Erf",
+        "Gelu",
+        "HardSigmoid",
+        "HardSwish",
+        "LeakyRelu",
+        "Mish",
+        "Selu",
+        "Softplus",
+        "Softsign",
+    )
+)
+"""Operators that no engine has in float64."""
 
 
 def onnx_dtype(dtype: str) -> int:
@@ -89,6 +112,9 @@ class Graph:
         self.model = onnx.ModelProto(ir_version=IR_VERSION, producer_name="horngate")
         self.model.opset_import.append(helper.make_opsetid("", OPSET))
         self.model.graph.name = name
+        self.memory = Memory()
+        # Where nodes go: the graph's own, or those of the body that is being written.
+        self._nodes = self.model.graph.node
         # Every name in `_names` is used by exactly one input, node output or initializer.
         self._names: set[str] = set()
         self._constants: dict[tuple[Any, ...], Value] = {}
@@ -109,11 +135,36 @@ class Graph:
         self.model.graph.input.append(helper.make_tensor_value_info(name, onnx_dtype(dtype), axes))
         return Value(name=name, shape=shape, dtype=dtype)
 
+    def fresh_input(self, kind: str, shape: Shape, dtype: str) -> Value:
+        """A graph input that is named after the layer around it."""
+        return self.input(self._fresh(kind), shape, dtype)
+
+    @contextmanager
+    def body(self, inputs: Sequence[tuple[str, Shape, str]]) -> Iterator[tuple[onnx.GraphProto, list[Value]]]:
+        """Write what follows into the body of a loop, which gets inputs of these kinds, shapes and dtypes.
+
+        A body reads whatever the graph around it holds; nothing outside reads what is made inside but through
+        `body_output`.
+        """
+        inner = onnx.GraphProto(name=self._fresh("body"))
+        values = [Value(name=self._fresh(kind), shape=shape, dtype=dtype) for kind, shape, dtype in inputs]
+        inner.input.extend(_declared(value) for value in values)
+        around = self._nodes, dict(self._transposed), dict(self._cast)
+        self._nodes = inner.node
+        try:
+            yield inner, values
+        finally:
+            self._nodes, self._transposed, self._cast = around
+
+    def body_output(self, body: onnx.GraphProto, value: Value) -> None:
+        """Hand a value out of the body that is being written."""
+        body.output.append(_declared(self.op("Identity", self.plain(value))))
+
     def output(self, name: str, value: Value) -> None:
         """Declare a graph output; its name is used as it is."""
         if value.name != name:
             node = helper.make_node("Identity", [value.name], [name], name=f"{name}/output")
-            self.model.graph.node.append(node)
+            self._nodes.append(node)
         axes = [axis_name(name, axis, size) for axis, size in enumerate(value.shape)]
         self.model.graph.output.append(helper.make_tensor_value_info(name, onnx_dtype(value.dtype), axes))
 
@@ -134,10 +185,12 @@ class Graph:
         **attributes: Any,
     ) -> tuple[Value, ...]:
         """One node. What is not given about its outputs is as in the first input; masks do not pass on."""
+        if kind in _SINGLE_ONLY and any(value is not None and value.dtype == "float64" for value in inputs):
+            raise Refused(f"no engine has ONNX's {kind} in float64")
         names = [self._fresh(kind) for _ in range(outputs)]
         read = ["" if value is None else value.name for value in inputs]
         node = helper.make_node(kind, read, names, name=names[0], domain=domain, **attributes)
-        self.model.graph.node.append(node)
+        self._nodes.append(node)
         if domain and domain not in {one.domain for one in self.model.opset_import}:
             self.model.opset_import.append(helper.make_opsetid(domain, ML_OPSET))
         first = next(value for value in inputs if value is not None)
@@ -216,6 +269,8 @@ class Graph:
         """Apply a layer's `activation`: a function, or a layer used as one."""
         if function is None or function is keras.activations.linear:
             return x
+        if not keras.backend.is_float_dtype(x.dtype) and function not in _OF_INTEGERS:
+            raise Refused(f"its activation gets {x.dtype}")
         if isinstance(function, keras.Layer):
             converter = converter_of(function)
             if converter is not None:
@@ -245,3 +300,8 @@ class Graph:
 def _bytes_of(array: np.ndarray[Any, Any]) -> memoryview | bytes:
     """What an array holds, without a copy; `array` lies in C order."""
     return array.reshape(-1).view(np.uint8).data if array.size else b""
+
+
+def _declared(value: Value) -> onnx.ValueInfoProto:
+    """What a body says of its inputs and outputs: the dtype and the rank."""
+    return helper.make_tensor_value_info(value.name, onnx_dtype(value.dtype), [None] * value.rank)

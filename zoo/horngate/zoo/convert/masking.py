@@ -32,20 +32,35 @@ def with_mask_arguments(layer: Any, arguments: Any, keywords: dict[str, Any]) ->
 
 def inherited_mask(graph: Graph, layer: Any, arguments: Any, outputs: list[Value], mask: Any) -> list[Value]:
     """The outputs with the masks that Keras would set on them."""
+    outputs = _with_own_masks(arguments, outputs)
     if not layer.supports_masking:
-        return [_bare(value) for value in outputs]
+        return outputs
     rule = mask_rule(layer)
     if rule is not None:
         given = rule(graph, layer, arguments[0] if arguments else None, mask)
     elif type(layer).compute_mask is not keras.Layer.compute_mask:
-        raise Refused("its compute_mask has no converter; register one with @masks")
+        given = _traced_mask(graph, layer, arguments, mask)
     else:
         given = mask
-    if given is None:
-        return [_bare(value) for value in outputs]
     flat = list(given) if isinstance(given, list | tuple) else [given]
     flat += [None] * (len(outputs) - len(flat))
-    return [replace(value, mask=one) for value, one in zip(outputs, flat, strict=False)]
+    return [replace(value, mask=value.mask or one) for value, one in zip(outputs, flat, strict=False)]
+
+
+def _with_own_masks(arguments: Any, outputs: list[Value]) -> list[Value]:
+    """What a layer hands on as it is keeps the mask that hangs on it; what it made has none yet."""
+    given = [leaf for leaf in keras.tree.flatten(arguments) if isinstance(leaf, Value)]
+    masks = {value.name: value.mask for value in given}
+    return [replace(value, mask=masks.get(value.name)) for value in outputs]
+
+
+def _traced_mask(graph: Graph, layer: Any, arguments: Any, mask: Any) -> Any:
+    """What a `compute_mask` of user code computes."""
+    from horngate.zoo.convert.tracing import traced  # which itself follows masks
+
+    if not arguments:
+        raise Refused("its compute_mask has no converter; register one with @masks")
+    return traced(graph, layer.compute_mask, arguments[0], mask)
 
 
 def _is_tensors(value: Any) -> bool:
@@ -58,7 +73,3 @@ def _is_tensors(value: Any) -> bool:
 def _masks_of(value: Any) -> Any:
     masks = keras.tree.map_structure(lambda leaf: getattr(leaf, "mask", None), value)
     return None if all(mask is None for mask in keras.tree.flatten(masks)) else masks
-
-
-def _bare(value: Value) -> Value:
-    return replace(value, mask=None)

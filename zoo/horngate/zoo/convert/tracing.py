@@ -19,8 +19,6 @@ from horngate.zoo.wiring import wiring_of_function
 
 def traced_layer(graph: Graph, layer: Any, *arguments: Any, **keywords: Any) -> Any:
     """Convert a call of a layer by tracing its `call`."""
-    if layer.compute_dtype != layer.variable_dtype:
-        raise Refused(f"its dtype policy is mixed ({layer.dtype_policy.name}), which tracing does not follow")
     if layer._call_has_training_arg:
         keywords["training"] = False
     return traced(graph, layer.call, *arguments, **keywords)
@@ -58,16 +56,16 @@ def _symbol(leaf: Any, symbols: dict[int, tuple[Any, Value]]) -> Any:
 
 def _converted(graph: Graph, outputs: Any, symbols: dict[int, tuple[Any, Value]]) -> Any:
     flat = keras.tree.flatten(outputs)
-    strange = [one for one in flat if not isinstance(one, keras.KerasTensor)]
+    strange = [one for one in flat if not (one is None or isinstance(one, keras.KerasTensor))]
     if strange:
         raise Refused(
             f"one of its outputs is a {type(strange[0]).__name__} that does not depend on its inputs"
         )
-    made = [one for one in flat if id(one) not in symbols]
+    made = [one for one in flat if one is not None and id(one) not in symbols]
     used = [pair for pair in symbols.values() if hasattr(pair[0], "_keras_history")]
     results: dict[int, Value] = {key: value for key, (_, value) in symbols.items()}
     if made:
         function = keras.Function([symbol for symbol, _ in used], made)
         values = run_wiring(graph, wiring_of_function(function), [value for _, value in used], None)
         results |= {id(one): value for one, value in zip(made, values, strict=True)}
-    return keras.tree.map_structure(lambda one: results[id(one)], outputs)
+    return keras.tree.map_structure(lambda one: None if one is None else results[id(one)], outputs)

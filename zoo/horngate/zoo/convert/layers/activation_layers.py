@@ -4,6 +4,8 @@ from typing import Any
 
 import keras
 import numpy as np
+from keras.src.activations.activations import Mish as MishOperation
+from keras.src.activations.activations import ReLU as ReluOperation
 
 from horngate.zoo.convert.graph import Graph, Value
 from horngate.zoo.convert.layers import activations
@@ -17,7 +19,7 @@ def activation(graph: Graph, layer: Any, x: Value) -> Value:
     return graph.activate(layer.activation, x)
 
 
-@converts(keras.layers.ReLU)
+@converts(keras.layers.ReLU, ReluOperation)
 def relu(graph: Graph, layer: Any, x: Value) -> Value:
     """The rectifier with a ceiling, a threshold and a slope below it."""
     slope, ceiling, threshold = layer.negative_slope, layer.max_value, layer.threshold
@@ -32,6 +34,12 @@ def relu(graph: Graph, layer: Any, x: Value) -> Value:
         return y
     below = graph.op("Relu", graph.op("Sub", scalar(graph, threshold, x), x))
     return graph.op("Sub", y, graph.op("Mul", below, scalar(graph, slope, x)))
+
+
+@converts(MishOperation)
+def mish(graph: Graph, operation: Any, x: Value) -> Value:
+    """The activation, traced."""
+    return graph.activate(keras.activations.mish, x)
 
 
 @converts(keras.layers.LeakyReLU)
@@ -57,15 +65,14 @@ def prelu(graph: Graph, layer: Any, x: Value) -> Value:
 def softmax(graph: Graph, layer: Any, x: Value, mask: Value | None = None) -> Value:
     """Softmax along one axis. As in Keras, masked positions are zero, even where all are masked."""
     axis = layer.axis
-    if isinstance(axis, list | tuple):
-        if len(axis) != 1:
-            raise Refused(f"softmax over several axes {tuple(axis)}")
-        axis = axis[0]
     if mask is None:
         return activations.softmax(graph, x, axis)
     if mask.dtype != "bool":
-        raise Refused(f"a mask of {mask.dtype}; expected bool")
+        mask = graph.op("Greater", mask, scalar(graph, 0.5, mask), dtype="bool")
     x = graph.plain(x)
+    pairs = list(zip(mask.shape[::-1], x.shape[::-1], strict=False))
+    if mask.rank > x.rank or any(None not in (m, size) and m not in (1, size) for m, size in pairs):
+        raise Refused(f"its mask of shape {mask.shape} does not fit its input of shape {x.shape}")
     low = -3.0e4 if x.dtype == "float16" else float(np.finfo(np.float32).min) / 2
     kept = graph.op("Where", mask, x, scalar(graph, low, x), shape=x.shape, dtype=x.dtype)
     y = activations.softmax(graph, kept, axis)

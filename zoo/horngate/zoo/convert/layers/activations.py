@@ -212,7 +212,21 @@ def threshold(graph: Graph, x: Value, threshold: float, default_value: float) ->
 def _along(kind: str, graph: Graph, x: Value, axis: int) -> Value:
     x = graph.plain(x)
     if not isinstance(axis, int):
-        raise Refused(f"{kind} over several axes {axis}")
+        return _along_several(kind, graph, x, [one % x.rank for one in axis])
     if not -x.rank <= axis < x.rank:
         raise Refused(f"{kind} over axis {axis} of a tensor of rank {x.rank}")
     return graph.op(kind, x, axis=axis % x.rank)
+
+
+def _along_several(kind: str, graph: Graph, x: Value, axes: list[int]) -> Value:
+    """Over several axes at once, shifted by their largest as Softmax does."""
+    if len(axes) == 1:
+        return graph.op(kind, x, axis=axes[0])
+    shape = tuple(1 if axis in axes else size for axis, size in enumerate(x.shape))
+    along = graph.ints(*axes)
+    shifted = graph.op("Sub", x, graph.op("ReduceMax", x, along, shape=shape))
+    grown = graph.op("Exp", shifted)
+    total = graph.op("ReduceSum", grown, along, shape=shape)
+    if kind == "LogSoftmax":
+        return graph.op("Sub", shifted, graph.op("Log", total))
+    return graph.op("Div", grown, total)

@@ -14,6 +14,7 @@ from horngate.zoo.convert.graph import Graph, Value
 from horngate.zoo.convert.layers.activations import scalar
 from horngate.zoo.convert.layers.dense import einsum_dense
 from horngate.zoo.convert.registry import Refused, converts, masks
+from horngate.zoo.convert.weights import as_numpy
 
 _LOW = {"float16": -0.7 * 65500.0}
 _SOFTMAX_LOW = {"float16": -3.0e4}
@@ -35,7 +36,11 @@ def multi_head(
 ) -> Value | tuple[Value, Value]:
     """Several attentions side by side. Keras takes the query's mask from the query itself."""
     if any(one.rank != 3 for one in (query, value)):
-        raise Refused(f"attention over several axes: shapes {query.shape} and {value.shape}")
+        masked = any(one is not None for one in (query.mask, value_mask, key_mask, attention_mask))
+        if masked or use_causal_mask or return_attention_scores:
+            raise Refused("attention over several axes, with a mask or with its scores")
+        return _over_several_axes(graph, layer, query, value, key or value)
+    attention_mask = None if attention_mask is None else _as_mask(graph, attention_mask)
     if isinstance(layer, keras.layers.MultiHeadAttention):
         graph.take_mask(query, value, key or value)
     q = einsum_dense(graph, layer._query_dense, query)
@@ -46,7 +51,9 @@ def multi_head(
         *_spread(graph, query.mask, (1, 3)),
         *_spread(graph, value_mask, (1, 2)),
         *_spread(graph, key_mask, (1, 2)),
-        *_spread(graph, attention_mask, (1,) if attention_mask and attention_mask.rank == 3 else ()),
+        *_spread(
+            graph, attention_mask, (1,) if attention_mask is not None and attention_mask.rank == 3 else ()
+        ),
         *([no_later(graph, scores)] if use_causal_mask else []),
         *([_near(graph, scores, window)] if window else []),
     ]
@@ -58,6 +65,44 @@ def multi_head(
         attended = graph.op("Mul", attended, einsum_dense(graph, layer._gate_dense, query))
     output = einsum_dense(graph, layer._output_dense, attended)
     return (output, weights) if return_attention_scores else output
+
+
+def _over_several_axes(graph: Graph, layer: Any, query: Value, value: Value, key: Value) -> Value:
+    """What is attended over becomes one axis of steps; what is not becomes rows, like those there are."""
+    axes = [axis % query.rank for axis in layer._attention_axes]
+    if axes != list(range(query.rank - 1 - len(axes), query.rank - 1)):
+        raise Refused(
+            f"attention over axes {axes} of {query.rank}; expected the last ones before the features"
+        )
+    q, v, k = (_with_one_axis(graph, one, len(axes)) for one in (query, value, key))
+    q, k, v = (
+        einsum_dense(graph, dense, one, equation="abc,cde->abde")
+        for dense, one in ((layer._query_dense, q), (layer._key_dense, k), (layer._value_dense, v))
+    )
+    scores = _scores(graph, q, k, layer._inverse_sqrt_key_dim)
+    weights = _weights(graph, layer, scores, [], explicit=False)
+    product = graph.op("MatMul", weights, _turned(graph, v), shape=(*weights.shape[:3], v.shape[3]))
+    kernel = layer._output_dense.kernel.shape
+    equation = "abcd,cde->abe" if len(kernel) == 3 else "abcd,cdef->abef"
+    output = einsum_dense(graph, layer._output_dense, _by_step(graph, product), equation=equation)
+    sizes = graph.op("Shape", query, shape=(query.rank - 1,), dtype="int64", end=query.rank - 1)
+    target = graph.op("Concat", sizes, graph.ints(*kernel[2:]), axis=0)
+    return graph.op("Reshape", output, target, shape=(*query.shape[:-1], *kernel[2:]))
+
+
+def _with_one_axis(graph: Graph, x: Value, count: int) -> Value:
+    """(rows, steps, features), the steps being the last `count` axes before the features."""
+    x = graph.plain(x)
+    steps = x.shape[-1 - count : -1]
+    if None in steps or x.shape[-1] is None:
+        raise Refused(f"attention over several axes of free sizes: {x.shape}")
+    size = int(np.prod([size for size in steps if size is not None]))
+    return graph.op("Reshape", x, graph.ints(-1, size, x.shape[-1]), shape=(None, size, x.shape[-1]))
+
+
+def _as_mask(graph: Graph, mask: Any) -> Value:
+    """A mask as a value; a constant may be given too."""
+    return mask if isinstance(mask, Value) else graph.constant(as_numpy(mask))
 
 
 @converts(keras.layers.Attention, keras.layers.AdditiveAttention)

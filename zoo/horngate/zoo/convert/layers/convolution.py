@@ -16,23 +16,23 @@ def convolution(graph: Graph, layer: Any, x: Value) -> Value:
     """Kernels are (window…, in / groups, out) in Keras and (out, in / groups, window…) in ONNX."""
     axes = (layer.rank + 1, layer.rank, *range(layer.rank))
     kernel = graph.weight(layer.kernel, "kernel", dtype=layer.compute_dtype, axes=axes)
-    y = _slide(graph, layer, x, kernel, channels=layer.filters, groups=layer.groups, bias=_bias(graph, layer))
+    y = slide(graph, layer, x, kernel, channels=layer.filters, groups=layer.groups, bias=_bias(graph, layer))
     return graph.activate(layer.activation, y)
 
 
 @converts(keras.layers.DepthwiseConv1D, keras.layers.DepthwiseConv2D)
 def depthwise(graph: Graph, layer: Any, x: Value) -> Value:
     """One group a channel; the outputs of a channel lie side by side."""
-    kernel, channels, groups = _depthwise_kernel(graph, layer, layer.kernel)
-    y = _slide(graph, layer, x, kernel, channels=channels, groups=groups, bias=_bias(graph, layer))
+    kernel, channels, groups = depthwise_kernel(graph, layer, layer.kernel)
+    y = slide(graph, layer, x, kernel, channels=channels, groups=groups, bias=_bias(graph, layer))
     return graph.activate(layer.activation, y)
 
 
 @converts(keras.layers.SeparableConv1D, keras.layers.SeparableConv2D)
 def separable(graph: Graph, layer: Any, x: Value) -> Value:
     """A depthwise convolution, then a pointwise one that has the bias."""
-    kernel, channels, groups = _depthwise_kernel(graph, layer, layer.depthwise_kernel)
-    y = _slide(graph, layer, x, kernel, channels=channels, groups=groups, bias=None)
+    kernel, channels, groups = depthwise_kernel(graph, layer, layer.depthwise_kernel)
+    y = slide(graph, layer, x, kernel, channels=channels, groups=groups, bias=None)
     axes = (layer.rank + 1, layer.rank, *range(layer.rank))
     pointwise = graph.weight(layer.pointwise_kernel, "pointwise_kernel", dtype=layer.compute_dtype, axes=axes)
     bias = _bias(graph, layer)
@@ -41,9 +41,10 @@ def separable(graph: Graph, layer: Any, x: Value) -> Value:
     return graph.activate(layer.activation, y)
 
 
-def _slide(
+def slide(
     graph: Graph, layer: Any, x: Value, kernel: Value, *, channels: int, groups: int, bias: Value | None
 ) -> Value:
+    """A Conv node with the strides and so on that a layer, or what has its settings, says."""
     last = layer.data_format == "channels_last"
     window = [size for size in kernel.shape[2:] if size is not None]
     x = graph.cast(graph.channels_second(x) if last else graph.plain(x), layer.compute_dtype)
@@ -64,7 +65,7 @@ def _bias(graph: Graph, layer: Any) -> Value | None:
     return graph.weight(layer.bias, "bias", dtype=layer.compute_dtype) if layer.use_bias else None
 
 
-def _depthwise_kernel(graph: Graph, layer: Any, variable: Any) -> tuple[Value, int, int]:
+def depthwise_kernel(graph: Graph, layer: Any, variable: Any) -> tuple[Value, int, int]:
     """The kernel for one group a channel, the number of its outputs, and the number of groups."""
     array = as_numpy(variable)
     *window, groups, multiplier = array.shape

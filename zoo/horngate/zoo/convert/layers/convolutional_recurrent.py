@@ -1,4 +1,4 @@
-"""Recurrent layers whose gates are convolutions, written out step by step."""
+"""Recurrent layers whose gates are convolutions."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
@@ -6,15 +6,23 @@ from typing import Any
 
 import keras
 import numpy as np
+from keras.src.layers.rnn.conv_lstm import ConvLSTMCell
 
+from horngate.contract.tensors import Shape
 from horngate.zoo.convert.graph import Graph, Value
+from horngate.zoo.convert.layers import stepwise
+from horngate.zoo.convert.layers.running import Ran, first_states, given_states
 from horngate.zoo.convert.layers.windows import padding, spatial
-from horngate.zoo.convert.registry import Refused, converts, masks
+from horngate.zoo.convert.registry import converts, masks
+from horngate.zoo.convert.tracing import traced_layer
 
 _MOST_STEPS = 64
-"""More steps than this would make a graph that takes longer to load than it saves."""
+"""More steps than this would make a graph that takes longer to load than it saves when they are written out."""
 
-_LAYERS = (keras.layers.ConvLSTM1D, keras.layers.ConvLSTM2D, keras.layers.ConvLSTM3D)
+LAYERS = (keras.layers.ConvLSTM1D, keras.layers.ConvLSTM2D, keras.layers.ConvLSTM3D)
+
+
+converts(ConvLSTMCell)(traced_layer)
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -25,40 +33,60 @@ class _Step:
     carry: Value
 
 
-@converts(*_LAYERS)
+@converts(*LAYERS)
 def conv_lstm(
-    graph: Graph, layer: Any, x: Value, initial_state: Sequence[Value] | None = None
+    graph: Graph,
+    layer: Any,
+    x: Value,
+    initial_state: Sequence[Value] | None = None,
+    mask: Value | None = None,
 ) -> Value | tuple[Value, ...]:
-    """All inputs are convolved at once; each step convolves the output before it."""
-    if layer.stateful:
-        raise Refused("it is stateful: its states outlive a call")
+    """The last output or all of them, and the states if the layer returns them."""
+    return run(graph, layer, x, initial_state, mask).returned(graph, layer)
+
+
+@masks(*LAYERS)
+def conv_lstm_mask(graph: Graph, layer: Any, inputs: Any, mask: Any) -> Value | None:
+    """The steps' own mask, if there still are steps."""
+    return mask if layer.return_sequences else None
+
+
+def run(graph: Graph, layer: Any, x: Value, initial_state: Sequence[Value] | None, mask: Value | None) -> Ran:
+    """Few steps are written out, all inputs convolved before; many, free or masked ones run in a loop."""
     x = graph.cast(graph.plain(x), layer.compute_dtype)
+    states = given_states(graph, layer, initial_state)
+    steps = x.shape[1]
+    if mask is not None or steps is None or steps > _MOST_STEPS:
+        ran = stepwise.run(graph, layer, x, states, mask)
+    else:
+        ran = _written_out(graph, layer, x, states)
+    if layer.stateful:
+        graph.memory.keep(layer, ran.states)
+    return ran
+
+
+def _written_out(graph: Graph, layer: Any, x: Value, states: Sequence[Value]) -> Ran:
     gates = _input_gates(graph, layer.cell, x)
     steps: list[_Step] = []
-    before = _given(graph, layer.cell, initial_state)
+    before = _given(graph, layer.cell, states)
     for number in range(len(gates)):
         at = len(gates) - 1 - number if layer.go_backwards else number
         steps.append(_step(graph, layer.cell, gates[at], before))
         before = steps[-1]
-    outputs = [_as_keras(graph, layer.cell, one.output) for one in steps]
-    result = _stacked(graph, outputs) if layer.return_sequences else outputs[-1]
-    states = (outputs[-1], _as_keras(graph, layer.cell, steps[-1].carry))
-    return (result, *states) if layer.return_state else result
-
-
-@masks(*_LAYERS)
-def conv_lstm_mask(graph: Graph, layer: Any, inputs: Any, mask: Any) -> Value | None:
-    """A mask would change the steps."""
-    if mask is not None:
-        raise Refused("masked steps of a convolutional recurrent layer")
-    return None
+    shape = (x.shape[0], *first_states(layer)[0].shape[1:])
+    outputs = [_as_keras(graph, layer.cell, one.output, shape) for one in steps]
+    by_place = outputs[::-1] if layer.go_backwards else outputs
+    last = outputs[-1]
+    return Ran(
+        outputs=_stacked(graph, by_place) if layer.return_sequences else last,
+        last=last,
+        states=(last, _as_keras(graph, layer.cell, steps[-1].carry, shape)),
+    )
 
 
 def _input_gates(graph: Graph, cell: Any, x: Value) -> list[Value]:
     """What each step's input gives to the gates, channels second."""
-    count = x.shape[1]
-    if count is None or count > _MOST_STEPS:
-        raise Refused(f"{count} steps; expected a fixed number up to {_MOST_STEPS}")
+    count = x.shape[1] or 0
     last = cell.data_format == "channels_last"
     kernel = _kernel(graph, cell, cell.kernel, "kernel", x.dtype)
     bias = [graph.weight(cell.bias, "bias", dtype=x.dtype)] if cell.use_bias else []
@@ -91,8 +119,8 @@ def _step(graph: Graph, cell: Any, gates: Value, before: _Step | None) -> _Step:
     return _Step(output=output, carry=carry)
 
 
-def _given(graph: Graph, cell: Any, states: Sequence[Value] | None) -> _Step | None:
-    if states is None:
+def _given(graph: Graph, cell: Any, states: Sequence[Value]) -> _Step | None:
+    if not states:
         return None
     last = cell.data_format == "channels_last"
     placed = [graph.channels_second(one) if last else graph.plain(one) for one in states]
@@ -109,11 +137,11 @@ def _kernel(graph: Graph, cell: Any, variable: Any, name: str, dtype: str) -> Va
     return graph.weight(variable, name, dtype=dtype, axes=(rank + 1, rank, *range(rank)))
 
 
-def _as_keras(graph: Graph, cell: Any, x: Value) -> Value:
+def _as_keras(graph: Graph, cell: Any, x: Value, shape: Shape) -> Value:
     """Channels back in their place."""
     if cell.data_format == "channels_first":
-        return x
-    return graph.op("Transpose", x, shape=_free(x), perm=[0, *range(2, x.rank), 1])
+        return replace(x, shape=shape)
+    return graph.op("Transpose", x, shape=shape, perm=[0, *range(2, x.rank), 1])
 
 
 def _stacked(graph: Graph, outputs: list[Value]) -> Value:

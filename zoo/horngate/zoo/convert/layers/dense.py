@@ -7,12 +7,13 @@ import keras
 
 from horngate.zoo.convert.contraction import contract, spelled_out
 from horngate.zoo.convert.graph import Graph, Value
-from horngate.zoo.convert.registry import converts
+from horngate.zoo.convert.registry import Refused, converts
 
 
 @converts(keras.layers.Dense)
 def dense(graph: Graph, layer: Any, x: Value) -> Value:
     """`activation(x @ kernel + bias)`, the last axis contracted."""
+    plain_weights(layer)
     x = graph.cast(graph.plain(x), layer.compute_dtype)
     shape = (*x.shape[:-1], layer.units)
     kernel = graph.weight(layer.kernel, "kernel", dtype=x.dtype)
@@ -26,15 +27,25 @@ def dense(graph: Graph, layer: Any, x: Value) -> Value:
 
 
 @converts(keras.layers.EinsumDense)
-def einsum_dense(graph: Graph, layer: Any, x: Value) -> Value:
-    """A product along any axes; one of last axes is a product of matrices, whatever the letters."""
+def einsum_dense(graph: Graph, layer: Any, x: Value, equation: str = "") -> Value:
+    """A product along any axes; one of last axes is a product of matrices, whatever the letters.
+
+    `equation` stands for the layer's own where it is used on fewer axes than it was made for.
+    """
+    plain_weights(layer)
     x = graph.cast(graph.plain(x), layer.compute_dtype)
     kernel = graph.weight(layer.kernel, "kernel", dtype=x.dtype)
-    equation = spelled_out(layer.equation, x.rank)
+    equation = equation or spelled_out(layer.equation, x.rank)
     y = _last_axes(graph, equation, x, kernel, layer) or contract(graph, equation, [x, kernel])
     if layer.bias is not None:
         y = graph.op("Add", y, graph.weight(layer.bias, "bias", dtype=x.dtype))
     return graph.activate(layer.activation, y)
+
+
+def plain_weights(layer: Any) -> None:
+    """Refused for a quantized layer: Keras rounds its inputs too, and a step to the other side shows."""
+    if layer.quantization_mode is not None:
+        raise Refused(f"it is quantized ({layer.quantization_mode}), and rounds its inputs as it runs")
 
 
 def _last_axes(graph: Graph, equation: str, x: Value, kernel: Value, layer: Any) -> Value | None:

@@ -7,12 +7,14 @@ import numpy as np
 
 from horngate.zoo.convert.graph import Graph, Value
 from horngate.zoo.convert.layers.activations import scalar
+from horngate.zoo.convert.layers.dense import plain_weights
 from horngate.zoo.convert.registry import converts, masks
 
 
 @converts(keras.layers.Embedding)
 def embedding(graph: Graph, layer: Any, x: Value) -> Value:
     """One row of the table for each number."""
+    plain_weights(layer)
     table = graph.weight(layer.embeddings, "embeddings", dtype=layer.compute_dtype)
     indices = x if x.dtype in ("int32", "int64") else graph.cast(x, "int32")
     return graph.op("Gather", table, indices, shape=(*x.shape, layer.output_dim), axis=0)
@@ -23,6 +25,7 @@ def reversible_embedding(graph: Graph, layer: Any, x: Value, reverse: bool = Fal
     """An embedding, or the products of a vector with every row of its table."""
     if not reverse:
         return embedding(graph, layer, x)
+    plain_weights(layer)
     dtype = layer.reverse_dtype or layer.compute_dtype
     table = layer.embeddings if layer.tie_weights else layer.reverse_embeddings
     axes = (1, 0) if layer.tie_weights else None
@@ -53,8 +56,8 @@ def embedding_mask(graph: Graph, layer: Any, inputs: Value, mask: Any) -> Value 
 def masking(graph: Graph, layer: Any, x: Value) -> Value:
     """Steps in which every feature has the mask's value become zero."""
     x = graph.plain(x)
-    counted = graph.cast(_any_differs(graph, x, layer.mask_value, keepdims=1), x.dtype)
-    return graph.op("Mul", x, counted)
+    counted = _any_differs(graph, x, layer.mask_value, keepdims=1)
+    return graph.op("Where", counted, x, scalar(graph, 0, x), shape=x.shape, dtype=x.dtype)
 
 
 @masks(keras.layers.Masking)

@@ -8,6 +8,7 @@ import keras
 import numpy as np
 
 from horngate.zoo.convert.broadcasting import broadcast
+from horngate.zoo.convert.contraction import contract
 from horngate.zoo.convert.graph import Graph, Value
 from horngate.zoo.convert.layers.masked_merging import merge_unmasked
 from horngate.zoo.convert.registry import Refused, converts, masks
@@ -34,8 +35,9 @@ def merge(graph: Graph, layer: Any, inputs: Sequence[Value]) -> Value:
 
 @converts(keras.layers.Average)
 def average(graph: Graph, layer: Any, inputs: Sequence[Value]) -> Value:
-    """The mean of the inputs."""
+    """The mean of the inputs, a float whatever they are."""
     total = _fold(graph, "Add", alike(graph, inputs))
+    total = total if keras.backend.is_float_dtype(total.dtype) else graph.cast(total, layer.compute_dtype)
     return graph.op("Div", total, graph.constant(np.asarray(len(inputs)), dtype=total.dtype))
 
 
@@ -56,10 +58,12 @@ def dot(graph: Graph, layer: Any, inputs: Sequence[Value]) -> Value:
     x, y = (graph.plain(value) for value in inputs)
     axes = layer.axes if isinstance(layer.axes, list | tuple) else (layer.axes, layer.axes)
     x_axis, y_axis = axes[0] % x.rank, axes[1] % y.rank
-    if x_axis == 0 or y_axis == 0 or x.rank > 3 or y.rank > 3:
-        raise Refused(f"a product of ranks {x.rank} and {y.rank} along axes {tuple(axes)}")
+    if x_axis == 0 or y_axis == 0:
+        raise Refused(f"a product across the rows: axes {tuple(axes)}")
     if layer.normalize:
         x, y = _normalized(graph, x, x_axis), _normalized(graph, y, y_axis)
+    if x.rank > 3 or y.rank > 3:
+        return _contract_any(graph, x, x_axis, y, y_axis)
     return _contract(graph, x, x_axis, y, y_axis)
 
 
@@ -84,12 +88,26 @@ def concatenated_mask(graph: Graph, layer: Any, inputs: Sequence[Value], mask: A
     given = [one for one in mask or [] if one is not None]
     if not given:
         return None
-    if len(given) < len(inputs) or any(one.rank != x.rank - 1 for one, x in zip(given, inputs, strict=True)):
-        raise Refused("some of the inputs that it joins have a mask and some have none")
     axis = layer.axis % inputs[0].rank
-    if axis == inputs[0].rank - 1:
-        return _any_of(graph, given)
-    return graph.op("Concat", *given, axis=axis)
+    if len(given) == len(inputs) and all(
+        one.rank == x.rank - 1 for one, x in zip(given, inputs, strict=True)
+    ):
+        along = axis == inputs[0].rank - 1
+        return _any_of(graph, given) if along else graph.op("Concat", *given, axis=axis)
+    spread = [_spread(graph, one, x) for one, x in zip(mask, inputs, strict=True)]
+    joined = graph.cast(graph.op("Concat", *spread, axis=axis), "int32")
+    last = graph.ints(joined.rank - 1)
+    return graph.cast(graph.op("ReduceMax", joined, last, shape=joined.shape[:-1], keepdims=0), "bool")
+
+
+def _spread(graph: Graph, mask: Value | None, x: Value) -> Value:
+    """A mask for every element of an input; true everywhere if there is none."""
+    shape = graph.op("Shape", graph.plain(x), shape=(x.rank,), dtype="int64")
+    if mask is None:
+        return graph.op("Expand", graph.constant(True), shape, shape=x.shape)
+    if mask.rank < x.rank:
+        mask = graph.op("Unsqueeze", mask, graph.ints(mask.rank), shape=(*mask.shape, 1))
+    return graph.op("Expand", mask, shape, shape=x.shape)
 
 
 def _any_of(graph: Graph, masks_given: Sequence[Value]) -> Value:
@@ -142,6 +160,15 @@ def _normalized(graph: Graph, x: Value, axis: int) -> Value:
     square = graph.op("ReduceSumSquare", x, graph.ints(axis), shape=shape)
     least = graph.constant(np.asarray(keras.config.epsilon()), dtype=x.dtype)
     return graph.op("Div", x, graph.op("Max", graph.op("Sqrt", square), least))
+
+
+def _contract_any(graph: Graph, x: Value, x_axis: int, y: Value, y_axis: int) -> Value:
+    """Rows by rows, one axis of each contracted, the others of `x` before the others of `y`."""
+    left = ["r", *"abcdefg"[: x.rank - 1]]
+    right = ["r", *"tuvwxyz"[: y.rank - 1]]
+    left[x_axis] = right[y_axis] = "k"
+    rest = [one for one in (*left, *right[1:]) if one != "k"]
+    return contract(graph, f"{''.join(left)},{''.join(right)}->{''.join(rest)}", [x, y])
 
 
 def _contract(graph: Graph, x: Value, x_axis: int, y: Value, y_axis: int) -> Value:

@@ -1,10 +1,12 @@
 """Normalizations with statistics that are learned or taken from the row itself."""
 
+from collections.abc import Sequence
 from typing import Any
 
 import keras
 import numpy as np
 
+from horngate.contract.tensors import Shape
 from horngate.zoo.convert.graph import Graph, Value
 from horngate.zoo.convert.layers.activations import scalar
 from horngate.zoo.convert.registry import Refused, converts
@@ -73,8 +75,13 @@ def group(graph: Graph, layer: Any, x: Value) -> Value:
     """Mean and variance of each group of channels in each row, then a scale and offset for each channel."""
     axis = layer.axis % x.rank
     if axis not in (1, x.rank - 1):
-        raise Refused(f"its channels are axis {axis} of {x.rank}")
+        return _group_inside(graph, layer, x, axis)
     x = graph.channels_second(x) if axis == x.rank - 1 else graph.plain(x)
+    return _group(graph, layer, x, axis)
+
+
+def _group(graph: Graph, layer: Any, x: Value, axis: int) -> Value:
+    """The same of channels that are stored second."""
     channels = x.shape[axis]
     grouped = graph.op("Reshape", x, graph.ints(0, layer.groups, -1), shape=(x.shape[0], layer.groups, None))
     one, zero = (graph.constant(np.full(layer.groups, number), dtype=x.dtype) for number in (1, 0))
@@ -88,6 +95,31 @@ def group(graph: Graph, layer: Any, x: Value) -> Value:
         if layer.center
         else y
     )
+
+
+def _group_inside(graph: Graph, layer: Any, x: Value, axis: int) -> Value:
+    """Channels in the middle, moved to the front for the time being."""
+    x = graph.plain(x)
+    to_front = [0, axis, *(one for one in range(1, x.rank) if one != axis)]
+    turned = graph.op("Transpose", x, shape=tuple(x.shape[one] for one in to_front), perm=to_front)
+    y = _group(graph, layer, turned, 1)
+    return graph.op("Transpose", y, shape=x.shape, perm=np.argsort(to_front).tolist())
+
+
+@converts(keras.layers.RMSNormalization)
+def root_mean_square(graph: Graph, layer: Any, x: Value) -> Value:
+    """Each vector divided by the root of its mean square, in float32 at the least."""
+    dtype = "float32" if x.dtype in ("float16", "bfloat16") else x.dtype
+    wide = graph.cast(graph.plain(x), dtype)
+    axes = [axis % x.rank for axis in np.atleast_1d(layer.axis).tolist()]
+    if len(layer.scale.shape) > 1 or axes[-1] != x.rank - 1:
+        _fits_last(layer.scale.shape, x.shape)
+    shape = tuple(1 if axis in axes else size for axis, size in enumerate(x.shape))
+    mean = graph.op("ReduceMean", graph.op("Mul", wide, wide), graph.ints(*axes), shape=shape)
+    root = graph.op("Sqrt", graph.op("Add", mean, scalar(graph, layer.epsilon, wide)))
+    scale = graph.weight(layer.scale, "scale", dtype=dtype)
+    product = graph.op("Mul", graph.op("Div", wide, root), scale)
+    return graph.cast(product, x.dtype)
 
 
 @converts(keras.layers.UnitNormalization)
@@ -111,6 +143,15 @@ def standardization(graph: Graph, layer: Any, x: Value) -> Value:
     if layer.invert:
         return graph.op("Add", graph.op("Mul", x, spread), mean)
     return graph.op("Div", graph.op("Sub", x, mean), spread)
+
+
+def _fits_last(scale: Sequence[int], shape: Shape) -> None:
+    """Refused where Keras multiplies a scale of the normalized axes with the last ones, and they differ."""
+    last = shape[len(shape) - len(scale) :]
+    if any(one not in (1, size) for one, size in zip(scale, last, strict=True)):
+        raise Refused(
+            f"its scale of shape {tuple(scale)} does not fit the last axes of {shape}, in Keras either"
+        )
 
 
 def _numpy(variable: Any) -> np.ndarray[Any, Any]:

@@ -14,22 +14,24 @@ import keras
 import numpy as np
 
 from horngate.zoo.convert.graph import Graph, Value
-from horngate.zoo.convert.layers import packing
-from horngate.zoo.convert.registry import Refused, converts, masks
+from horngate.zoo.convert.layers import packing, stepwise
+from horngate.zoo.convert.layers.running import Ran, given_states
+from horngate.zoo.convert.registry import converts, masks
 from horngate.zoo.convert.weights import as_numpy
 from horngate.zoo.files.legacy.hard_sigmoid import hard_sigmoid as old_hard_sigmoid
 
-_ACTIVATIONS = {
-    keras.activations.relu: ("Relu", 0.0, 0.0),
-    keras.activations.tanh: ("Tanh", 0.0, 0.0),
-    keras.activations.sigmoid: ("Sigmoid", 0.0, 0.0),
-    keras.activations.hard_sigmoid: ("HardSigmoid", 1 / 6, 0.5),
-    old_hard_sigmoid: ("HardSigmoid", 0.2, 0.5),
-    keras.activations.elu: ("Elu", 1.0, 0.0),
-    keras.activations.softsign: ("Softsign", 0.0, 0.0),
-    keras.activations.softplus: ("Softplus", 0.0, 0.0),
-    keras.activations.leaky_relu: ("LeakyRelu", 0.2, 0.0),
-    keras.activations.linear: ("Affine", 1.0, 0.0),
+_ACTIVATIONS: dict[Any, tuple[str, tuple[float, ...], tuple[float, ...]]] = {
+    # The engines take an alpha and a beta for the functions that have them, and for no other.
+    keras.activations.relu: ("Relu", (), ()),
+    keras.activations.tanh: ("Tanh", (), ()),
+    keras.activations.sigmoid: ("Sigmoid", (), ()),
+    keras.activations.hard_sigmoid: ("HardSigmoid", (1 / 6,), (0.5,)),
+    old_hard_sigmoid: ("HardSigmoid", (0.2,), (0.5,)),
+    keras.activations.elu: ("Elu", (1.0,), ()),
+    keras.activations.softsign: ("Softsign", (), ()),
+    keras.activations.softplus: ("Softplus", (), ()),
+    keras.activations.leaky_relu: ("LeakyRelu", (0.2,), ()),
+    keras.activations.linear: ("Affine", (1.0,), (0.0,)),
 }
 
 _SATURATING = (keras.activations.sigmoid, keras.activations.hard_sigmoid, old_hard_sigmoid)
@@ -51,16 +53,10 @@ class Cell:
     attributes: dict[str, Any]
 
 
-@dataclass(frozen=True, kw_only=True)
-class Ran:
-    """What a recurrent layer computed: the output of each step at that step, the last one, the states."""
-
-    outputs: Value
-    last: Value
-    states: tuple[Value, ...]
+LAYERS = (keras.layers.LSTM, keras.layers.GRU, keras.layers.SimpleRNN, keras.layers.RNN)
 
 
-@converts(keras.layers.LSTM, keras.layers.GRU, keras.layers.SimpleRNN, keras.layers.RNN)
+@converts(*LAYERS)
 def recurrent(
     graph: Graph,
     layer: Any,
@@ -70,13 +66,10 @@ def recurrent(
 ) -> Value | tuple[Value, ...]:
     """The last output or all of them, and the states if the layer returns them."""
     ran = run(graph, layer, x, initial_state, mask)
-    output = ran.last
-    if layer.return_sequences:
-        output = packing.flip(graph, ran.outputs) if layer.go_backwards else ran.outputs
-    return (output, *ran.states) if layer.return_state else output
+    return ran.returned(graph, layer)
 
 
-@masks(keras.layers.LSTM, keras.layers.GRU, keras.layers.SimpleRNN, keras.layers.RNN)
+@masks(*LAYERS)
 def recurrent_mask(graph: Graph, layer: Any, inputs: Any, mask: Any) -> Value | None:
     """The steps' own mask, if there still are steps."""
     return mask if layer.return_sequences else None
@@ -90,16 +83,35 @@ def run(
     mask: Value | None,
 ) -> Ran:
     """Run a recurrent layer over the steps of `x`, from the end if it goes backwards."""
-    if layer.stateful:
-        raise Refused("it is stateful: its states outlive a call")
     x = graph.cast(graph.plain(x), layer.compute_dtype)
-    if x.rank != 3:
-        raise Refused(f"its steps have rank {x.rank - 1}; expected rows of features")
-    given = [] if initial_state is None else keras.tree.flatten(initial_state)
-    states = [graph.cast(state, x.dtype) for state in given]
+    states = given_states(graph, layer, initial_state)
+    cells = _cells(layer, masked=mask is not None)
+    fits = cells is not None and x.rank == 3 and x.dtype != "float64"
+    ran = _run_cells(graph, layer, cells, x, states, mask) if cells and fits else None
+    ran = ran or stepwise.run(graph, layer, x, states, mask)
+    if layer.stateful:
+        graph.memory.keep(layer, ran.states)
+    return ran
+
+
+def _cells(layer: Any, *, masked: bool) -> list[Cell] | None:
+    """The layer's cells, if ONNX's operators can say all of them."""
     stacked = isinstance(layer.cell, keras.layers.StackedRNNCells)
+    found = [cell_of(cell) for cell in (layer.cell.cells if stacked else [layer.cell])]
+    cells = [cell for cell in found if cell is not None]
+    if len(cells) < len(found):
+        return None
+    if any(function not in _ACTIVATIONS for cell in cells for function in cell.activations):
+        return None
+    held = masked and any(cell.kind == "LSTM" and not _shuts(cell) for cell in cells)
+    return None if held and (layer.return_state or layer.stateful) else cells
+
+
+def _run_cells(
+    graph: Graph, layer: Any, cells: Sequence[Cell], x: Value, states: Sequence[Value], mask: Value | None
+) -> Ran:
     runs: list[Ran] = []
-    for cell in map(cell_of, layer.cell.cells if stacked else [layer.cell]):
+    for cell in cells:
         own, states = states[: cell.states], states[cell.states :]
         runs.append(_run_cell(graph, layer, cell, runs[-1].outputs if runs else x, own, mask))
     return replace(runs[-1], states=tuple(state for one in runs for state in one.states))
@@ -117,7 +129,7 @@ def _run_cell(
 def _run_masked(graph: Graph, layer: Any, cell: Cell, x: Value, states: Sequence[Value], mask: Value) -> Ran:
     pack = packing.pack(graph, mask, backwards=layer.go_backwards)
     x = packing.packed(graph, pack, x)
-    if layer.return_state and cell.kind == "LSTM":
+    if (layer.return_state or layer.stateful) and cell.kind == "LSTM":
         cell, x = _holding(graph, cell, x, pack)
     packed, finals = _node(graph, cell, x, states, backwards=False)
     outputs = packing.unpacked(graph, pack, packed, zeros=layer.zero_output_for_mask)
@@ -136,8 +148,6 @@ def _holding(graph: Graph, cell: Cell, x: Value, pack: packing.Pack) -> tuple[Ce
 
     ONNX's own lengths would do, but OpenVINO gives the carry of the last step whatever the lengths say.
     """
-    if any(function not in _SATURATING for function in cell.activations[:1]):
-        raise Refused("it returns its states after a mask, and its gates never shut wholly")
     shut = np.repeat([-_SHUT, 0.0, _SHUT, 0.0], cell.units)[:, np.newaxis].astype(cell.kernel.dtype)
     tail = graph.op("Unsqueeze", graph.cast(pack.tail, x.dtype), graph.ints(2), shape=(*pack.tail.shape, 1))
     wider = graph.op("Concat", x, tail, shape=(*x.shape[:2], cell.kernel.shape[1] + 1), axis=2)
@@ -169,13 +179,16 @@ def _node(
     return outputs, tuple(finals)
 
 
-def cell_of(cell: Any) -> Cell:
-    """A Keras cell in ONNX's terms. Refused for cells that are not LSTM, GRU or simple ones."""
+def _shuts(cell: Cell) -> bool:
+    """Whether the gates can be shut wholly."""
+    return cell.activations[0] in _SATURATING
+
+
+def cell_of(cell: Any) -> Cell | None:
+    """A Keras cell in ONNX's terms; None for cells that are not LSTM, GRU or simple ones."""
     makers = {keras.layers.LSTMCell: _lstm, keras.layers.GRUCell: _gru, keras.layers.SimpleRNNCell: _simple}
     maker = makers.get(type(cell))
-    if maker is None:
-        raise Refused(f"its cell is a {type(cell).__name__}; expected LSTM, GRU or SimpleRNN")
-    return maker(cell)
+    return maker(cell) if maker else None
 
 
 def _lstm(cell: Any) -> Cell:
@@ -188,7 +201,7 @@ def _lstm(cell: Any) -> Cell:
         kernel=kernel.T,
         recurrent_kernel=recurrent.T,
         bias=np.concatenate([bias, np.zeros_like(bias)]),
-        activations=(cell.recurrent_activation, cell.activation, cell.activation),
+        activations=_functions(cell.recurrent_activation, cell.activation, cell.activation),
         attributes={},
     )
 
@@ -208,7 +221,7 @@ def _gru(cell: Any) -> Cell:
         kernel=kernel.T,
         recurrent_kernel=recurrent.T,
         bias=biases,
-        activations=(cell.recurrent_activation, cell.activation),
+        activations=_functions(cell.recurrent_activation, cell.activation),
         attributes={"linear_before_reset": int(cell.reset_after)},
     )
 
@@ -222,7 +235,7 @@ def _simple(cell: Any) -> Cell:
         kernel=kernel.T,
         recurrent_kernel=recurrent.T,
         bias=np.concatenate([bias, np.zeros_like(bias)]),
-        activations=(cell.activation,),
+        activations=_functions(cell.activation),
         attributes={},
     )
 
@@ -239,19 +252,16 @@ def _gates(array: np.ndarray[Any, Any], count: int, order: Sequence[int]) -> np.
     return np.concatenate([parts[gate] for gate in order], axis=-1)
 
 
+def _functions(*given: Any) -> tuple[Any, ...]:
+    return tuple(keras.activations.linear if function is None else function for function in given)
+
+
 def _activation_attributes(functions: Sequence[Any]) -> dict[str, Any]:
-    named = []
-    for function in functions:
-        function = keras.activations.linear if function is None else function
-        if function not in _ACTIVATIONS:
-            raise Refused(
-                f"ONNX's recurrent operators have no activation {getattr(function, '__name__', function)}"
-            )
-        named.append(_ACTIVATIONS[function])
-    if all(name in ("Sigmoid", "Tanh", "Relu") for name, _, _ in named):
-        return {"activations": [name for name, _, _ in named]}
+    named = [_ACTIVATIONS[function] for function in functions]
+    alphas = [one for _, alpha, _ in named for one in alpha]
+    betas = [one for _, _, beta in named for one in beta]
     return {
         "activations": [name for name, _, _ in named],
-        "activation_alpha": [alpha for _, alpha, _ in named],
-        "activation_beta": [beta for _, _, beta in named],
+        **({"activation_alpha": alphas} if alphas else {}),
+        **({"activation_beta": betas} if betas else {}),
     }

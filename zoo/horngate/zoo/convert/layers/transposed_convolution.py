@@ -12,24 +12,28 @@ from horngate.zoo.convert.registry import Refused, converts
 @converts(keras.layers.Conv1DTranspose, keras.layers.Conv2DTranspose, keras.layers.Conv3DTranspose)
 def transposed_convolution(graph: Graph, layer: Any, x: Value) -> Value:
     """Kernels are (window…, out, in) in Keras and (in, out, window…) in ONNX."""
+    bias = graph.weight(layer.bias, "bias", dtype=layer.compute_dtype) if layer.use_bias else None
+    return graph.activate(layer.activation, spread(graph, layer, x, layer.kernel, bias))
+
+
+def spread(graph: Graph, layer: Any, x: Value, weight: Any, bias: Value | None) -> Value:
+    """A ConvTranspose node with the strides and so on that a layer, or what has its settings, says."""
     last = layer.data_format == "channels_last"
     axes = (layer.rank + 1, layer.rank, *range(layer.rank))
-    kernel = graph.weight(layer.kernel, "kernel", dtype=layer.compute_dtype, axes=axes)
-    bias = [graph.weight(layer.bias, "bias", dtype=layer.compute_dtype)] if layer.use_bias else []
+    kernel = graph.weight(weight, "kernel", dtype=layer.compute_dtype, axes=axes)
     x = graph.cast(graph.channels_second(x) if last else graph.plain(x), layer.compute_dtype)
     crops = [_crop(layer, axis) for axis in range(layer.rank)]
-    y = graph.op(
+    return graph.op(
         "ConvTranspose",
         x,
         kernel,
-        *bias,
+        *([bias] if bias else []),
         shape=out_channels(x.shape, layer.filters, last),
         strides=list(layer.strides),
         dilations=list(layer.dilation_rate),
         pads=[before for before, _ in crops] + [max(after, 0) for _, after in crops],
         output_padding=[max(-after, 0) for _, after in crops],
     )
-    return graph.activate(layer.activation, y)
 
 
 def _crop(layer: Any, axis: int) -> tuple[int, int]:

@@ -9,8 +9,8 @@ import numpy as np
 
 from horngate.zoo.convert.calling import call_inside
 from horngate.zoo.convert.graph import Graph, Value
-from horngate.zoo.convert.layers import packing
-from horngate.zoo.convert.layers.recurrent import Ran, run
+from horngate.zoo.convert.layers import convolutional_recurrent, packing, recurrent
+from horngate.zoo.convert.layers.running import Ran
 from horngate.zoo.convert.registry import Refused, converts, masks
 
 
@@ -26,8 +26,8 @@ def bidirectional(
     half = len(initial_state) // 2 if initial_state else 0
     ahead_state = initial_state[:half] if initial_state else None
     back_state = initial_state[half:] if initial_state else None
-    ahead = run(graph, layer.forward_layer, x, ahead_state, mask)
-    back = run(graph, layer.backward_layer, x, back_state, mask)
+    ahead = _run(graph, layer.forward_layer, x, ahead_state, mask)
+    back = _run(graph, layer.backward_layer, x, back_state, mask)
     merged = _merge(graph, layer, _output(layer.forward_layer, ahead), _output(layer.backward_layer, back))
     if layer.return_sequences and layer.forward_layer.go_backwards:
         merged = tuple(packing.flip(graph, one) for one in merged)
@@ -46,23 +46,44 @@ def bidirectional_mask(graph: Graph, layer: Any, inputs: Any, mask: Any) -> Any:
 @converts(keras.layers.TimeDistributed)
 def time_distributed(graph: Graph, layer: Any, x: Value, mask: Value | None = None) -> Value:
     """Steps become rows for the inner layer, and steps again after it."""
-    if mask is not None and layer.layer._call_has_mask_arg:
-        raise Refused(f"its inner {type(layer.layer).__name__} takes the mask step by step")
+    inner = layer.layer
+    if any(getattr(one, "stateful", False) for one in inner._flatten_layers()):
+        raise Refused(f"its inner {type(inner).__name__} keeps a state from step to step")
+    if inner.compute_dtype != layer.compute_dtype:
+        raise Refused(f"its inner layer computes in {inner.compute_dtype}, it in {layer.compute_dtype}")
     x = graph.plain(x)
-    sizes = x.shape[2:]
-    if None in sizes:
-        raise Refused(f"its steps have free sizes {sizes}")
-    flat = replace(graph.op("Reshape", x, graph.ints(-1, *_known(sizes)), shape=(None, *sizes)), mask=None)
-    inner = graph.plain(call_inside(graph, layer.layer, flat))
-    if None in inner.shape[1:]:
-        raise Refused(f"its inner layer's output has free sizes {inner.shape[1:]}")
+    flat = _merged(graph, x)
+    if mask is not None and mask.rank > 2 and inner._call_has_mask_arg:
+        flat = replace(flat, mask=_merged(graph, mask))
+    y = graph.plain(call_inside(graph, inner, flat))
     steps = graph.op("Shape", x, shape=(2,), dtype="int64", start=0, end=2)
-    target = graph.op("Concat", steps, graph.ints(*_known(inner.shape[1:])), axis=0)
-    return graph.op("Reshape", inner, target, shape=(*x.shape[:2], *inner.shape[1:]))
+    sizes = _sizes(graph, y, 1)
+    target = graph.op("Concat", steps, sizes, axis=0) if y.rank > 1 else steps
+    return graph.op("Reshape", y, target, shape=(*x.shape[:2], *y.shape[1:]))
 
 
-def _known(sizes: Sequence[int | None]) -> list[int]:
-    return [size for size in sizes if size is not None]
+def _merged(graph: Graph, x: Value) -> Value:
+    """Rows and steps as one axis."""
+    target = graph.op("Concat", graph.ints(-1), _sizes(graph, x, 2), axis=0) if x.rank > 2 else graph.ints(-1)
+    return graph.op("Reshape", x, target, shape=(None, *x.shape[2:]))
+
+
+def _sizes(graph: Graph, x: Value, first: int) -> Value:
+    """The sizes from an axis on, known or not."""
+    sizes = x.shape[first:]
+    known = [size for size in sizes if size is not None]
+    if len(known) == len(sizes):
+        return graph.ints(*known)
+    return graph.op("Shape", x, shape=(len(sizes),), dtype="int64", start=first)
+
+
+def _run(graph: Graph, layer: Any, x: Value, states: Sequence[Value] | None, mask: Value | None) -> Ran:
+    """One of the directions. Subclasses may compute something else."""
+    if type(layer) in recurrent.LAYERS:
+        return recurrent.run(graph, layer, x, states, mask)
+    if type(layer) in convolutional_recurrent.LAYERS:
+        return convolutional_recurrent.run(graph, layer, x, states, mask)
+    raise Refused(f"its inner layer is a {type(layer).__name__}; expected a recurrent layer of Keras's own")
 
 
 def _output(layer: Any, ran: Ran) -> Value:
