@@ -15,9 +15,9 @@ HALF_TOLERANCE = 5e-3
 """The same for float16, whose own steps are 1e-3."""
 
 
-def tolerance(expected: Sequence[Array]) -> float:
-    """The tolerance that the outputs' precision allows."""
-    return HALF_TOLERANCE if any(array.dtype == np.float16 for array in expected) else TOLERANCE
+def tolerance(expected: Sequence[Array], *, half: bool = False) -> float:
+    """The tolerance that the precision of the outputs allows, or of what is computed on the way to them."""
+    return HALF_TOLERANCE if half or any(array.dtype == np.float16 for array in expected) else TOLERANCE
 
 
 def relative_error(expected: Array, result: Array) -> float:

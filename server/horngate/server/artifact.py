@@ -1,6 +1,6 @@
 """An artifact: what a builder made of one source, ready for any engine. Data only.
 
-    spec.json        what the model is (ModelSpec), where each tensor is in the graph, why not if it is not
+    spec.json        what the model is (ModelSpec), where each tensor and state is in the graph, why not if not
     graph.onnx       every layer, named; weights beside it in weights.bin
     model.keras      the normalised Keras file, for the keras engine
     reference.npz    inputs `x0, x1, …` and Keras's own outputs `y0, y1, …` for them
@@ -26,6 +26,7 @@ from pathlib import Path
 from typing import Any
 
 from horngate.contract.models import ModelSpec
+from horngate.zoo.states import State
 
 FORMAT = 3
 SPEC = "spec.json"
@@ -70,6 +71,17 @@ class Artifact:
         """What `model.keras` may need of the operator's: `custom_objects`, the folder `modules`, `allow_code`."""
         objects: dict[str, Any] = self.manifest["objects"]
         return objects
+
+    @property
+    def states(self) -> tuple[State, ...]:
+        """The states that `graph.onnx` takes and gives beside its inputs and outputs."""
+        return tuple(State.from_json(one) for one in self.manifest["states"])
+
+    @property
+    def tolerance(self) -> float:
+        """How far an engine may be from Keras, relative to the scale of an output."""
+        allowed: float = self.manifest["tolerance"]
+        return allowed
 
     @property
     def graph(self) -> Path:

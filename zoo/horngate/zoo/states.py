@@ -46,6 +46,8 @@ def begun_anew(proto: onnx.ModelProto, states: Iterable[State]) -> onnx.ModelPro
     graph = proto.graph
     read = {value.name for value in graph.input}
     given = [state for state in states if state.input in read]
+    if not given:
+        return proto
     gone = {state.input for state in given} | {state.output for state in given}
     begun = onnx.ModelProto()
     begun.CopyFrom(proto)

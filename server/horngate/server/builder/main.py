@@ -11,7 +11,6 @@ import os
 import shutil
 import sys
 import tempfile
-from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
@@ -19,13 +18,14 @@ import numpy as np
 import setproctitle
 
 from horngate.contract.errors import HorngateError, LoadError
-from horngate.contract.models import ModelSpec
-from horngate.server.agreement import tolerance, worst_error
+from horngate.server.agreement import tolerance
 from horngate.server.artifact import FORMAT, GRAPH, KERAS, REFERENCE, SPEC, WEIGHTS, write_whole
+from horngate.server.builder.comparing import disagreement
 from horngate.server.builder.endings import is_lack_of_memory, lack_of_memory
 from horngate.server.builder.order import BuildOrder
-from horngate.server.builder.reference import Array, KerasModel, edge_inputs, reference
+from horngate.server.builder.reference import Array, KerasModel, is_half, reference
 from horngate.zoo.backend import import_keras
+from horngate.zoo.states import State
 from horngate.zoo.walls import limit, raise_walls
 
 _LONGEST = 4_000
@@ -43,16 +43,18 @@ def build(order: BuildOrder, source: Path | None, drawn: Path | None) -> None:
     from horngate.zoo.describe import describe
 
     spec = describe(model)
+    _progress("converting to ONNX")
+    tensors, states, refused = _write_graph(model, folder)
     _progress("asking Keras for reference outputs")
     keras_model = KerasModel(model, spec)
     inputs, outputs = reference(keras_model, model, spec)
-    _progress("converting to ONNX")
-    tensors, refused = _write_graph(model, folder)
+    allowed = tolerance(outputs, half=is_half(model))
     if refused is None:
         _progress("comparing with Keras")
-        refused = _disagreement(keras_model, spec, folder / GRAPH, inputs, outputs)
+        pair = (inputs, outputs)
+        refused = disagreement(model, keras_model, spec, folder / GRAPH, states, pair, allowed)
     if refused is not None:
-        tensors = {}
+        tensors, states = {}, ()
         for name in (GRAPH, WEIGHTS):
             (folder / name).unlink(missing_ok=True)
     _progress("writing the artifact")
@@ -67,6 +69,8 @@ def build(order: BuildOrder, source: Path | None, drawn: Path | None) -> None:
         "source": {"path": order.path, "sha256": order.sha256, "zoo": order.zoo, "weights": order.weights},
         "model": spec.to_json(),
         "tensors": tensors,
+        "states": [state.to_json() for state in states],
+        "tolerance": allowed,
         "refused": refused,
         "history": history,
         "objects": {
@@ -142,41 +146,16 @@ def _private_copy(order: BuildOrder, file: Path | None, sha256: str) -> Path | N
     return copy
 
 
-def _write_graph(model: Any, folder: Path) -> tuple[dict[str, str], str | None]:
-    """Write the graph; where each tensor is in it, or why there is none."""
+def _write_graph(model: Any, folder: Path) -> tuple[dict[str, str], tuple[State, ...], str | None]:
+    """Write the graph; where each tensor and state is in it, or why there is none."""
     from horngate.zoo.convert import Refused, convert
 
     try:
         converted = convert(model, folder / WEIGHTS)
     except Refused as reason:
-        return {}, str(reason)
+        return {}, (), str(reason)
     write_whole(folder / GRAPH, converted.proto.SerializeToString())
-    return converted.tensors, None
-
-
-def _disagreement(
-    keras_model: KerasModel, spec: ModelSpec, graph: Path, inputs: Sequence[Array], outputs: Sequence[Array]
-) -> str | None:
-    """Why the graph is not to be trusted, or None: it answers as Keras does, on every input tried."""
-    import onnxruntime
-
-    options = onnxruntime.SessionOptions()
-    options.log_severity_level = 3
-    try:
-        session = onnxruntime.InferenceSession(graph, options, providers=["CPUExecutionProvider"])
-        names = [tensor.name for tensor in spec.inputs]
-        cases = [(list(inputs), list(outputs))]
-        cases += [(case, keras_model(case)) for case in edge_inputs(inputs)]
-        for case, expected in cases:
-            results = session.run(
-                [tensor.name for tensor in spec.outputs], dict(zip(names, case, strict=True))
-            )
-            worst = worst_error(expected, results)
-            if worst > tolerance(expected):
-                return f"its ONNX form differs from Keras by {worst:.1e} of the output's scale"
-    except Exception as fault:
-        return f"its ONNX form does not run: {str(fault).strip().splitlines()[0]}"
-    return None
+    return converted.tensors, converted.states, None
 
 
 def _storable(array: Array) -> Array:

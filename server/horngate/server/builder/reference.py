@@ -1,7 +1,6 @@
 """Inputs to compare engines on, and what Keras answers for them."""
 
-import itertools
-from collections.abc import Iterator, Sequence
+from collections.abc import Sequence
 from typing import Any
 
 import numpy as np
@@ -17,19 +16,26 @@ FREE_SIZES = (16, 7, 64, 128, 256)
 """Tried in turn for axes whose size a request chooses: networks have least sizes, and steps between sizes."""
 
 
-def reference_inputs(model: Any, spec: ModelSpec, free_size: int, seed: int = 0) -> list[Array]:
+def reference_inputs(
+    model: Any, spec: ModelSpec, free_size: int, seed: int = 0, rows: int = ROWS
+) -> list[Array]:
     """Random rows for each input: indices that every embedding has, else values of the size networks take."""
     generator = np.random.default_rng(seed)
     limit = _smallest_vocabulary(model)
-    return [_random(generator, tensor, free_size, limit) for tensor in spec.inputs]
+    return [_random(generator, tensor, (rows, free_size), limit) for tensor in spec.inputs]
 
 
 class KerasModel:
-    """A model as Keras predicts with it, inputs and outputs as flat lists in the spec's order."""
+    """A model as Keras predicts with it, inputs and outputs as flat lists in the spec's order.
+
+    Layers that keep states from call to call forget them: every call is a sequence of its own, whatever the
+    number of rows. The model itself is changed so, and so it is saved.
+    """
 
     def __init__(self, model: Any, spec: ModelSpec) -> None:
         from horngate.zoo.submodel import submodel
 
+        _forget_states(model)
         self._model = submodel(model, [output.name for output in spec.outputs])
 
     def __call__(self, inputs: Sequence[Array]) -> list[Array]:
@@ -39,6 +45,17 @@ class KerasModel:
         tensors = [keras.ops.convert_to_tensor(_plain_strings(array)) for array in inputs]
         outputs = keras.tree.flatten(self._model.predict_on_batch(tensors))
         return [_plain_floats(np.asarray(output)) for output in outputs]
+
+
+def _forget_states(model: Any) -> None:
+    for layer in _layers(model):
+        if getattr(layer, "stateful", False):
+            layer.stateful = False
+
+
+def is_half(model: Any) -> bool:
+    """Whether some layer computes in half precision, whatever the outputs are in."""
+    return any(layer.compute_dtype in ("float16", "bfloat16") for layer in _layers(model))
 
 
 def reference(keras_model: KerasModel, model: Any, spec: ModelSpec) -> tuple[list[Array], list[Array]]:
@@ -65,15 +82,6 @@ def _check_rows(spec: ModelSpec, outputs: Sequence[Array]) -> None:
             )
 
 
-def edge_inputs(inputs: Sequence[Array]) -> Iterator[list[Array]]:
-    """Inputs on which a wrong conversion shows: nothing but zeros; one row; large values."""
-    yield [np.zeros_like(array) if array.dtype != object else array for array in inputs]
-    yield [array[:1] for array in inputs]
-    # Whole numbers in floats are indices: a larger one may be none.
-    if all(array.dtype.kind == "f" and not np.array_equal(array, np.round(array)) for array in inputs):
-        yield [array * 10 for array in inputs]
-
-
 def _plain_strings(array: Array) -> Array:
     return array.astype("S") if array.dtype == object else array
 
@@ -82,13 +90,20 @@ def _plain_floats(array: Array) -> Array:
     return array.astype(np.float32) if array.dtype.name == "bfloat16" else array
 
 
+def has_free_sizes(spec: ModelSpec) -> bool:
+    """Whether a request chooses the size of an axis beside the rows."""
+    return any(size is None for tensor in spec.inputs for size in tensor.shape[1:])
+
+
 def _sizes(spec: ModelSpec) -> Sequence[int]:
-    free = any(size is None for tensor in spec.inputs for size in tensor.shape[1:])
-    return FREE_SIZES if free else FREE_SIZES[:1]
+    return FREE_SIZES if has_free_sizes(spec) else FREE_SIZES[:1]
 
 
-def _random(generator: np.random.Generator, spec: TensorSpec, free_size: int, limit: int | None) -> Array:
-    shape = (ROWS, *(free_size if size is None else size for size in spec.shape[1:]))
+def _random(
+    generator: np.random.Generator, spec: TensorSpec, free: tuple[int, int], limit: int | None
+) -> Array:
+    rows, free_size = free
+    shape = (rows, *(free_size if size is None else size for size in spec.shape[1:]))
     if spec.datatype == "BYTES":
         words = np.array([b"a", b"the", b"horn", b"gate"], dtype=object)
         return generator.choice(words, size=shape)
@@ -107,6 +122,6 @@ def _smallest_vocabulary(model: Any) -> int | None:
     return min(sizes, default=None)
 
 
-def _layers(model: Any) -> Iterator[Any]:
-    inner = getattr(model, "layers", None) or [model]
-    return itertools.chain.from_iterable([layer] if layer is model else _layers(layer) for layer in inner)
+def _layers(model: Any) -> list[Any]:
+    """Every layer, those inside of nested models and of wrappers too."""
+    return list(model._flatten_layers())

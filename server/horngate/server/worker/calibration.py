@@ -18,7 +18,6 @@ from typing import Any
 
 from horngate.contract.errors import LoadError
 from horngate.server import memory
-from horngate.server.agreement import tolerance
 from horngate.server.artifact import Artifact, write_whole
 from horngate.server.settings import available_cores
 from horngate.server.worker.engines import EngineChoice, Program, engine_named
@@ -168,7 +167,7 @@ def check(artifact: Artifact, choice: EngineChoice, program: Program) -> None:
     """Ask the program that is to serve for the reference's outputs. LoadError if it differs from Keras."""
     reference = Reference.read(artifact)
     error = reference.error(program)
-    if error > tolerance(reference.outputs):
+    if error > artifact.tolerance:
         raise LoadError(f"{choice}: differs from Keras by {error:.1e} of the output's scale")
 
 
@@ -199,7 +198,7 @@ def _is_tiny(found: Sequence[_Candidate]) -> bool:
 def _compare(
     artifact: Artifact, choice: EngineChoice, outputs: Sequence[str], reference: Reference, guard: Guard
 ) -> _Candidate:
-    allowed = tolerance(reference.outputs)
+    allowed = artifact.tolerance
     try:
         program = engine_named(choice.engine).load(artifact, outputs, choice.threads)
         error = reference.error(program)

@@ -9,6 +9,7 @@ import onnx
 from horngate.server.artifact import Artifact, program_file, write_whole
 from horngate.zoo.cut import cut
 from horngate.zoo.fold import fold
+from horngate.zoo.states import begun_anew
 from horngate.zoo.tidy import tidy
 from horngate.zoo.weight_file import array_of
 
@@ -19,13 +20,15 @@ _FOLDED_BYTES = 16 * 2**20
 def program_path(artifact: Artifact, outputs: Sequence[str]) -> Path:
     """The ONNX file for these outputs; made when it is first asked for. Weights stay in the shared file.
 
-    What the engines do not fold themselves is folded here: normalizations around Dense layers.
+    What the engines do not fold themselves is folded here: normalizations around Dense layers. Layers that keep
+    states begin anew in every call, so that no row goes on from another request's.
     """
     path = program_file(artifact, outputs)
     if not path.exists():
         graph = onnx.load(artifact.graph, load_external_data=False)
         requestable = artifact.spec.requestable
         part = cut(graph, [(artifact.tensors[name], requestable[name]) for name in outputs])
+        part = begun_anew(part, artifact.states)
         tidy(part)
         read = partial(array_of, folder=artifact.folder)
         fold(part, read, into=("Gemm",), largest_bytes=_FOLDED_BYTES)
