@@ -20,6 +20,7 @@ from horngate.zoo.convert.layers import (
     recurrent,
     reshaping,
     scaling,
+    spectrograms,
     transposed_convolution,
     wrappers,
 )
@@ -44,6 +45,7 @@ __all__ = [
     "recurrent",
     "reshaping",
     "scaling",
+    "spectrograms",
     "transposed_convolution",
     "wrappers",
 ]

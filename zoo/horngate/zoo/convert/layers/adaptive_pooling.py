@@ -22,7 +22,11 @@ _MAX = (
 @converts(*_AVERAGE, *_MAX)
 def adaptive(graph: Graph, layer: Any, x: Value) -> Value:
     """One axis after the other: bin i of n holds the positions from i/n to (i + 1)/n, the touched ones too."""
-    kind = "ReduceMean" if isinstance(layer, _AVERAGE) else "ReduceMax"
+    return binned(graph, "ReduceMean" if isinstance(layer, _AVERAGE) else "ReduceMax", x, layer)
+
+
+def binned(graph: Graph, kind: str, x: Value, layer: Any) -> Value:
+    """The same for whatever has a layer's `output_size` and `data_format`."""
     x = graph.plain(x)
     first = 1 if layer.data_format == "channels_last" else 2
     sizes = layer.output_size if isinstance(layer.output_size, tuple | list) else [layer.output_size]

@@ -1,8 +1,10 @@
 """Poolings of every rank, sliding and global."""
 
+from collections.abc import Sequence
 from typing import Any
 
 import keras
+import numpy as np
 
 from horngate.zoo.convert.graph import Graph, Value
 from horngate.zoo.convert.layers.windows import out_channels, padding, spatial
@@ -67,15 +69,40 @@ def slide(graph: Graph, layer: Any, x: Value, kind: str, **attributes: Any) -> V
     last = layer.data_format == "channels_last"
     x = graph.channels_second(x) if last else graph.plain(x)
     once = [1] * len(layer.pool_size)
+    padding_kind = layer.padding
+    if kind == "MaxPool" and padding_kind == "same" and _skips(layer, spatial(x.shape, last)):
+        x, padding_kind = _padded(graph, layer, x), "valid"
     return graph.op(
         kind,
         x,
         shape=out_channels(x.shape, x.shape[-1] if last else x.shape[1], last),
         kernel_shape=list(layer.pool_size),
         strides=list(layer.strides),
-        **padding(layer.padding, spatial(x.shape, last), layer.pool_size, layer.strides, once),
+        **padding(padding_kind, spatial(x.shape, last), layer.pool_size, layer.strides, once),
         **attributes,
     )
+
+
+def _skips(layer: Any, sizes: Sequence[int | None]) -> bool:
+    """Whether windows of a free size leave positions out, which ONNX Runtime's own "same" cannot pad."""
+    pairs = zip(sizes, layer.pool_size, layer.strides, strict=True)
+    return any(size is None and stride > window for size, window, stride in pairs)
+
+
+def _padded(graph: Graph, layer: Any, x: Value) -> Value:
+    """The padding that TensorFlow calls "same", worked out from the sizes as they come."""
+    count = len(layer.pool_size)
+    one, zero, two = (graph.constant(np.asarray(number, np.int64)) for number in (1, 0, 2))
+    sizes = graph.op("Shape", x, shape=(count,), dtype="int64", start=2)
+    strides, window = graph.ints(*layer.strides), graph.ints(*layer.pool_size)
+    last = graph.op("Mul", graph.op("Div", graph.op("Sub", sizes, one), strides), strides)
+    total = graph.op("Max", graph.op("Sub", graph.op("Add", last, window), sizes), zero)
+    before = graph.op("Div", total, two)
+    after = graph.op("Sub", total, before)
+    none = graph.ints(0, 0)
+    pads = graph.op("Concat", none, before, none, after, shape=(2 * count + 4,), axis=0)
+    low = graph.constant(-np.inf, dtype=x.dtype)
+    return graph.op("Pad", x, pads, low, shape=x.shape)
 
 
 def _whole(graph: Graph, layer: Any, x: Value, reduction: str, pooling: str) -> Value:
