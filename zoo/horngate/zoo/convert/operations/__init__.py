@@ -8,10 +8,13 @@ from horngate.zoo.convert.operations import (
     elementwise,
     images,
     indexing,
+    matrices,
     networks,
     reducing,
     shaping,
+    signals,
     sorting,
+    special,
 )
 
 __all__ = [
@@ -22,8 +25,11 @@ __all__ = [
     "elementwise",
     "images",
     "indexing",
+    "matrices",
     "networks",
     "reducing",
     "shaping",
+    "signals",
     "sorting",
+    "special",
 ]

@@ -24,8 +24,10 @@ def dot_product_attention(
     """Query, key and value of (rows, steps, heads, features)."""
     if operation.attn_logits_soft_cap is not None:
         raise Refused("a cap on the scores")
+    if query.rank != 4 or key.rank != 4:
+        raise Refused(f"attention of shapes {query.shape} and {key.shape}")
     heads, size = query.shape[2], key.shape[3]
-    if query.rank != 4 or heads != key.shape[2] or size is None:
+    if heads != key.shape[2] or size is None:
         raise Refused(f"attention of shapes {query.shape} and {key.shape}")
     q, k, v = (_by_head(graph, one, last) for one, last in ((query, (1, 3)), (key, (3, 1)), (value, (1, 3))))
     scores = graph.op("MatMul", q, k, shape=(q.shape[0], heads, q.shape[2], k.shape[3]))

@@ -12,6 +12,10 @@ from horngate.zoo.convert.registry import Refused, converts_operation
 def matmul(graph: Graph, operation: Any, x1: Any, x2: Any) -> Value:
     """The product of the last two axes, the others broadcast."""
     left, right = (graph.plain(one) for one in promoted(graph, x1, x2))
+    if left.dtype in ("bool", "int8"):
+        raise Refused(f"a product of {left.dtype}, which Keras has results of another dtype of")
+    if right.rank == 1 and left.rank > 1 and not isinstance(x2, Value):
+        return graph.op("MatMul", left, right, shape=left.shape[:-1])
     if left.rank < 2 or right.rank < 2:
         raise Refused(f"a product of ranks {left.rank} and {right.rank}")
     batch = left.shape[:-2] if left.rank >= right.rank else right.shape[:-2]
@@ -25,6 +29,8 @@ def matmul(graph: Graph, operation: Any, x1: Any, x2: Any) -> Value:
 def dot(graph: Graph, operation: Any, x1: Any, x2: Any) -> Value:
     """With a matrix on the right, the same as a product of matrices."""
     left, right = (graph.plain(one) for one in promoted(graph, x1, x2))
+    if left.rank > 1 and right.rank == 1 and not isinstance(x2, Value):
+        return graph.op("MatMul", left, right, shape=left.shape[:-1])
     if left.rank < 2 or right.rank != 2 or isinstance(x2, Value):
         raise Refused(f"a dot product of ranks {left.rank} and {right.rank}")
     return graph.op("MatMul", left, right, shape=(*left.shape[:-1], right.shape[-1]))

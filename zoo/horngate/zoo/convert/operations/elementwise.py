@@ -50,6 +50,8 @@ def function(graph: Graph, operation: Any, x: Any) -> Value:
 @converts_operation(*_SAME_DTYPE)
 def same_dtype(graph: Graph, operation: Any, x: Value) -> Value:
     """A function that keeps the dtype."""
+    if x.dtype == "bool":
+        raise Refused(f"the {type(operation).__name__.lower()} of booleans")
     return graph.op(_SAME_DTYPE[type(operation).__name__], x)
 
 
@@ -62,14 +64,20 @@ def rounding(graph: Graph, operation: Any, x: Value) -> Value:
 @converts_operation("Round")
 def nearest(graph: Graph, operation: Any, x: Value) -> Value:
     """The nearest whole number, the even one of two."""
-    if operation.decimals or not x.dtype.startswith("float"):
-        raise Refused(f"rounding {x.dtype} to {operation.decimals} decimals")
-    return graph.op("Round", x)
+    if not x.dtype.startswith("float"):
+        if operation.decimals < 0 or x.dtype == "bool":
+            raise Refused(f"rounding {x.dtype} to {operation.decimals} decimals")
+        return x
+    if not operation.decimals:
+        return graph.op("Round", x)
+    factor = scalar(graph, 10.0**operation.decimals, x)
+    return graph.op("Div", graph.op("Round", graph.op("Mul", x, factor)), factor)
 
 
 @converts_operation("Square")
 def square(graph: Graph, operation: Any, x: Value) -> Value:
-    """`x * x`."""
+    """`x * x`; booleans become integers first, as in Keras."""
+    x = graph.cast(x, "int32") if x.dtype == "bool" else x
     return graph.op("Mul", x, x)
 
 
@@ -139,9 +147,13 @@ def divide_no_nan(graph: Graph, operation: Any, x1: Any, x2: Any) -> Value:
 def floor_divide(graph: Graph, operation: Any, x1: Any, x2: Any) -> Value:
     """The quotient rounded down."""
     left, right = promoted(graph, x1, x2)
-    if not left.dtype.startswith("float"):
-        raise Refused("floor division of integers: ONNX rounds theirs towards zero")
-    return graph.op("Floor", binary(graph, "Div", left, right))
+    if left.dtype.startswith("float"):
+        return graph.op("Floor", binary(graph, "Div", left, right))
+    if left.dtype == "bool":
+        raise Refused("floor division of booleans")
+    # ONNX rounds integers' quotients towards zero; what is over has the divisor's sign, so it comes off first.
+    over = binary(graph, "Mod", left, right)
+    return binary(graph, "Div", binary(graph, "Sub", left, over), right)
 
 
 @converts_operation("Mod")
@@ -158,12 +170,15 @@ def modulo(graph: Graph, operation: Any, x1: Any, x2: Any) -> Value:
 def clip(graph: Graph, operation: Any, x: Value) -> Value:
     """Between two bounds."""
     low, high = operation.x_min, operation.x_max
-    dtype = result_dtype(x, low, high)
+    dtype = result_dtype(x, *(bound for bound in (low, high) if bound is not None))
     (x,) = promoted(graph, x, to="int32" if dtype == "bool" else dtype)
     bounds = [None if bound is None else as_value(graph, bound, x.dtype) for bound in (low, high)]
-    if any(bound is not None and bound.rank for bound in bounds):
-        raise Refused("bounds that are arrays")
-    return graph.op("Clip", x, *bounds)
+    if not any(bound is not None and bound.rank for bound in bounds):
+        return graph.op("Clip", x, *bounds)
+    x = graph.plain(x)
+    for kind, bound in zip(("Max", "Min"), bounds, strict=True):
+        x = x if bound is None else binary(graph, kind, x, bound)
+    return x
 
 
 @converts_operation("Cast", "ConvertToTensor")

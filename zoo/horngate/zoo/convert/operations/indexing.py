@@ -25,6 +25,28 @@ def get_item(graph: Graph, operation: Any, x: Value, key: Any) -> Value:
     return _with_new_axes(graph, x, [one for one in keys if one is None or isinstance(one, slice)])
 
 
+@converts_operation("Slice")
+def cut_out(graph: Graph, operation: Any, x: Value, start_indices: Any, shape: Any = None) -> Value:
+    """A box of the tensor, all rows of it."""
+    sizes = operation.shape if shape is None else shape
+    if isinstance(start_indices, Value) or any(isinstance(one, Value) for one in start_indices):
+        raise Refused("it begins where a tensor says")
+    begin = [int(one) for one in start_indices]
+    if begin[0] != 0 or (sizes[0] is not None and sizes[0] != -1):
+        raise Refused("it takes some of the rows, which may belong to different requests")
+    keys = [slice(None), *(slice(b, b + int(size)) for b, size in zip(begin[1:], sizes[1:], strict=True))]
+    return _sliced(graph, graph.plain(x), keys)[0]
+
+
+@converts_operation("MultiHot")
+def multi_hot(graph: Graph, operation: Any, inputs: Value) -> Value:
+    """A vector with ones at the places of all numbers of a row."""
+    if operation.sparse or inputs.rank < 2 or operation.axis not in (-1, inputs.rank - 1):
+        raise Refused(f"a sparse tensor, or axis {operation.axis} of rank {inputs.rank}")
+    hot = _hot(graph, graph.plain(inputs), int(operation.num_classes), operation.dtype)
+    return graph.op("ReduceMax", hot, graph.ints(1), shape=(hot.shape[0], *hot.shape[2:]), keepdims=0)
+
+
 @converts_operation("Take")
 def take(graph: Graph, operation: Any, x: Any, indices: Any) -> Value:
     """Positions of one axis, by number. Negative ones count from the end."""
@@ -49,7 +71,8 @@ def take_along(graph: Graph, operation: Any, x: Value, indices: Any) -> Value:
     if operation.axis is None or x.rank != wanted.rank:
         raise Refused("it takes from the whole batch")
     axis = whole_axis(x, operation.axis)
-    if x.shape[1:axis] != wanted.shape[1:axis] or x.shape[axis + 1 :] != wanted.shape[axis + 1 :]:
+    others = [place for place in range(x.rank) if place != axis]
+    if any(x.shape[place] != wanted.shape[place] for place in others):
         raise Refused("its operands are of different shapes")
     return graph.op("GatherElements", x, wanted, shape=wanted.shape, axis=axis)
 
@@ -62,14 +85,17 @@ def one_hot(graph: Graph, operation: Any, x: Value) -> Value:
     x = graph.plain(x)
     count = int(operation.num_classes)
     axis = operation.axis % (x.rank + 1)
-    numbers = graph.constant(np.arange(count), dtype="int64")
-    apart = graph.op("Unsqueeze", graph.cast(x, "int64"), graph.ints(x.rank), shape=(*x.shape, 1))
-    hot = graph.op("Equal", apart, numbers, shape=(*x.shape, count), dtype="bool")
-    hot = graph.cast(hot, operation.dtype or "float32")
+    hot = _hot(graph, x, count, operation.dtype or "float32")
     if axis == x.rank:
         return hot
     order = [*range(axis), x.rank, *range(axis, x.rank)]
     return graph.op("Transpose", hot, shape=tuple(hot.shape[one] for one in order), perm=order)
+
+
+def _hot(graph: Graph, x: Value, count: int, dtype: str) -> Value:
+    numbers = graph.constant(np.arange(count), dtype="int64")
+    apart = graph.op("Unsqueeze", graph.cast(x, "int64"), graph.ints(x.rank), shape=(*x.shape, 1))
+    return graph.cast(graph.op("Equal", apart, numbers, shape=(*x.shape, count), dtype="bool"), dtype)
 
 
 def _spelled_out(keys: tuple[Any, ...], rank: int) -> list[Any]:

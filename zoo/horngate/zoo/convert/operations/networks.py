@@ -37,6 +37,7 @@ _ACTIVATIONS: dict[str, tuple[Any, tuple[str, ...]]] = {
     "Sparsemax": (keras.activations.sparsemax, ("axis",)),
     "Squareplus": (keras.activations.squareplus, ("b",)),
     "TanhShrink": (keras.activations.tanh_shrink, ()),
+    "Mish": (keras.activations.mish, ()),
     "Threshold": (keras.activations.threshold, ("threshold", "default_value")),
 }
 
@@ -44,8 +45,31 @@ _ACTIVATIONS: dict[str, tuple[Any, tuple[str, ...]]] = {
 @converts_operation(*_ACTIVATIONS)
 def activation(graph: Graph, operation: Any, x: Value) -> Value:
     """An activation with the settings that the operation holds."""
+    if not keras.backend.is_float_dtype(x.dtype):
+        raise Refused(f"an activation of {x.dtype}")
     function, settings = _ACTIVATIONS[type(operation).__name__]
     return graph.activate(function, x, **{name: getattr(operation, name) for name in settings})
+
+
+@converts_operation("BatchNorm")
+def batch_norm(
+    graph: Graph, operation: Any, x: Value, mean: Any, variance: Any, offset: Any = None, scale: Any = None
+) -> Value:
+    """`(x - mean) / sqrt(variance + epsilon) * scale + offset`, for each position of one axis."""
+    x = graph.plain(x)
+    axis = operation.axis % x.rank
+    across = [1] * x.rank
+    across[axis] = -1
+
+    def placed(one: Any) -> Value:
+        value = as_value(graph, one, x.dtype)
+        shape = tuple(value.shape[0] if size == -1 else 1 for size in across)
+        return graph.op("Reshape", value, graph.ints(*across), shape=shape)
+
+    root = graph.op("Sqrt", graph.op("Add", placed(variance), scalar(graph, operation.epsilon, x)))
+    y = graph.op("Div", graph.op("Sub", x, placed(mean)), root)
+    y = y if scale is None else graph.op("Mul", y, placed(scale))
+    return y if offset is None else graph.op("Add", y, placed(offset))
 
 
 @converts_operation("Moments")

@@ -16,14 +16,101 @@ _START, _END = 2**31 - 1, -(2**31)
 
 @converts_operation("Reshape")
 def reshape(graph: Graph, operation: Any, x: Value) -> Value:
-    """Another shape; at most one size is free."""
+    """Another shape. A size that was a free one of a tensor's is None here: the rows, or the same axis's."""
+    x = graph.plain(x)
     target = [-1 if size is None else int(size) for size in operation.newshape]
-    if target.count(-1) > 1 or 0 in target:
-        raise Refused(f"a shape of {tuple(operation.newshape)} with several free sizes")
+    if 0 in target:
+        raise Refused(f"a shape of {tuple(operation.newshape)} is empty")
     if -1 not in target:
         raise Refused(f"a shape of {tuple(operation.newshape)} fixes the number of rows")
     shape = tuple(None if size == -1 else size for size in target)
-    return graph.op("Reshape", graph.plain(x), graph.ints(*target), shape=shape)
+    if target.count(-1) > 1:
+        target = _kept_axes(x, operation.newshape, target)
+    return graph.op("Reshape", x, graph.ints(*target), shape=shape)
+
+
+def _kept_axes(x: Value, wanted: Sequence[Any], target: list[int]) -> list[int]:
+    """With several free sizes: those that are None stay what they are in the operand, from the first on."""
+    kept = list(target)
+    for axis, size in enumerate(wanted):
+        if size is None and axis < x.rank and x.shape[axis] is None and kept.count(-1) > 1:
+            kept[axis] = 0
+    if kept.count(-1) > 1:
+        raise Refused(f"a shape of {tuple(wanted)} with several free sizes")
+    return kept
+
+
+@converts_operation("Rearrange")
+def rearrange(graph: Graph, operation: Any, *tensors: Any, **settings: Any) -> Value:
+    """Keras writes it as reshapes and transposes where it can be traced."""
+    raise Refused("it rearranges by a pattern; write it as reshape and transpose")
+
+
+@converts_operation("BroadcastTo")
+def broadcast_to(graph: Graph, operation: Any, x: Value) -> Value:
+    """More of the same along axes of size one."""
+    x = graph.plain(x)
+    sizes = list(operation.shape)
+    if len(sizes) != x.rank or (sizes[0] is not None and x.shape[0] is None):
+        raise Refused(f"a shape of {tuple(sizes)} for {x.shape} fixes the number of rows")
+    if None in sizes[1:]:
+        raise Refused(f"a shape of {tuple(sizes)} with free sizes")
+    return graph.op("Expand", x, graph.ints(1, *sizes[1:]), shape=(x.shape[0], *sizes[1:]))
+
+
+@converts_operation("Roll")
+def roll(graph: Graph, operation: Any, x: Value) -> Value:
+    """An axis turned, what leaves at one end coming in at the other."""
+    if operation.axis is None:
+        raise Refused("it turns the rows, which may belong to different requests")
+    x = graph.plain(x)
+    shifts, axes = np.broadcast_arrays(np.atleast_1d(operation.shift), np.atleast_1d(operation.axis))
+    for shift, axis in zip(shifts.tolist(), axes.tolist(), strict=True):
+        x = _rolled(graph, x, int(shift), whole_axis(x, int(axis)))
+    return x
+
+
+def _rolled(graph: Graph, x: Value, shift: int, axis: int) -> Value:
+    size = x.shape[axis]
+    if size is None:
+        raise Refused("it turns a free axis")
+    order = np.roll(np.arange(size), shift).tolist()
+    return graph.op("Gather", x, graph.ints(*order), axis=axis)
+
+
+@converts_operation("Diff")
+def difference(graph: Graph, operation: Any, a: Value) -> Value:
+    """Each position less the one before it, n times over."""
+    x = graph.plain(a)
+    axis = whole_axis(x, operation.axis)
+    if x.dtype == "bool":
+        raise Refused("differences of booleans")
+    for _ in range(operation.n):
+        size = x.shape[axis]
+        shape = (*x.shape[:axis], None if size is None else max(size - 1, 0), *x.shape[axis + 1 :])
+        later, earlier = (
+            graph.op("Slice", x, graph.ints(start), graph.ints(end), graph.ints(axis), shape=shape)
+            for start, end in ((1, _START), (0, -1))
+        )
+        x = graph.op("Sub", later, earlier)
+    return x
+
+
+@converts_operation("Append")
+def append(graph: Graph, operation: Any, x1: Any, x2: Any) -> Value:
+    """One after the other along an axis."""
+    if operation.axis is None:
+        raise Refused("it puts the rows behind one another")
+    return joined(graph, [x1, x2], operation.axis)
+
+
+@converts_operation("Hstack", "Dstack")
+def stack_along(graph: Graph, operation: Any, xs: Sequence[Any]) -> Value:
+    """One after the other along the second or third axis."""
+    axis = 1 if type(operation).__name__ == "Hstack" else 2
+    if any(len(one.shape) <= axis for one in xs):
+        raise Refused(f"stacking of rank {len(xs[0].shape)}")
+    return joined(graph, xs, axis)
 
 
 @converts_operation("Transpose")
@@ -67,6 +154,8 @@ def squeeze(graph: Graph, operation: Any, x: Value) -> Value:
     """Axes of size one taken away."""
     x = graph.plain(x)
     found = [axis for axis, size in enumerate(x.shape) if size == 1 and axis]
+    if operation.axis is None and x.shape[0] is None:
+        raise Refused("it takes the rows away when there is just one")
     axes = found if operation.axis is None else [whole_axis(x, int(a)) for a in np.atleast_1d(operation.axis)]
     shape = tuple(size for axis, size in enumerate(x.shape) if axis not in axes)
     return graph.op("Squeeze", x, graph.ints(*axes), shape=shape)
@@ -87,8 +176,13 @@ def flip(graph: Graph, operation: Any, x: Value) -> Value:
 @converts_operation("Concatenate")
 def concatenate(graph: Graph, operation: Any, xs: Sequence[Any]) -> Value:
     """End to end along one axis."""
+    return joined(graph, xs, operation.axis)
+
+
+def joined(graph: Graph, xs: Sequence[Any], along: int) -> Value:
+    """The operands in one dtype, end to end along one axis of each row."""
     values = same_layout(graph, [as_value(graph, one, one.dtype) for one in promoted(graph, *xs)])
-    axis = whole_axis(values[0], operation.axis)
+    axis = whole_axis(values[0], along)
     sizes = [one.shape[axis] for one in values]
     total = None if None in sizes else sum(size for size in sizes if size is not None)
     shape = (*values[0].shape[:axis], total, *values[0].shape[axis + 1 :])
@@ -107,17 +201,17 @@ def stack(graph: Graph, operation: Any, xs: Sequence[Any]) -> Value:
     return graph.op("Concat", *apart, shape=(*shape[:axis], len(values), *shape[axis + 1 :]), axis=axis)
 
 
-@converts_operation("Split")
+@converts_operation("Split", "ArraySplit", "Hsplit", "Dsplit")
 def split(graph: Graph, operation: Any, x: Value) -> list[Value]:
     """Pieces along one axis, as many as said or cut where said."""
     x = graph.plain(x)
-    axis = whole_axis(x, operation.axis)
+    axis = whole_axis(x, {"Hsplit": 1, "Dsplit": 2}.get(type(operation).__name__) or operation.axis)
     size = x.shape[axis]
     if size is None:
         raise Refused("it splits a free axis")
     parts = operation.indices_or_sections
     if isinstance(parts, int):
-        sizes = [size // parts] * parts
+        sizes = [size // parts + (number < size % parts) for number in range(parts)]
     else:
         cuts = [0, *(int(cut) for cut in parts), size]
         sizes = [after - before for before, after in pairwise(cuts)]
@@ -156,14 +250,16 @@ def tile(graph: Graph, operation: Any, x: Value) -> Value:
 def repeat(graph: Graph, operation: Any, x: Value) -> Value:
     """Each position of an axis several times in a row."""
     x = graph.plain(x)
-    if operation.axis is None or not isinstance(operation.repeats, int):
-        raise Refused(f"it repeats {operation.repeats} times along axis {operation.axis}")
+    if operation.axis is None:
+        raise Refused("it repeats the rows")
     axis = whole_axis(x, operation.axis)
     size = x.shape[axis]
+    times = np.asarray(operation.repeats)
     if size is None:
         raise Refused("it repeats a free axis")
-    places = graph.ints(*np.repeat(np.arange(size), operation.repeats).tolist())
-    shape = (*x.shape[:axis], size * operation.repeats, *x.shape[axis + 1 :])
+    order = np.repeat(np.arange(size), times).tolist()
+    places = graph.ints(*order)
+    shape = (*x.shape[:axis], len(order), *x.shape[axis + 1 :])
     return graph.op("Gather", x, places, shape=shape, axis=axis)
 
 
