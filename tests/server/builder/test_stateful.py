@@ -28,7 +28,7 @@ def built(tmp_path_factory):
     target = folder / "artifact"
     target.mkdir()
     order = BuildOrder(target=str(target), scratch=str(folder), name="stateful")
-    build(order, folder / "model.keras")
+    build(order, folder / "model.keras", None)
     return Artifact(target), wanted
 
 
