@@ -14,12 +14,21 @@ def test_a_curve_is_straight_between_what_was_measured_and_proportional_beyond()
 
 def test_a_cost_follows_what_batches_really_take() -> None:
     cost = Cost(Curve({1: 100.0, 4: 200.0}))
+    for _ in range(100):
+        cost.learn(1, 0.03)
+    assert cost.seconds(4) == pytest.approx(0.06, rel=0.01), "three times what the curve says, at every size"
+    assert cost.row_s(4) == pytest.approx(0.015, rel=0.01)
+    for _ in range(ENOUGH_BATCHES):
+        cost.learn(4, 0.002)
+    assert cost.seconds(1) == pytest.approx(0.001, rel=2.0), "a fast program is known as one soon"
+
+
+def test_one_slow_batch_is_no_reason_to_despair() -> None:
+    cost = Cost(Curve({1: 100.0, 4: 200.0}))
+    cost.learn(1, 60.0)
+    assert cost.seconds(1) < 0.014
     assert not cost.is_known
     for _ in range(ENOUGH_BATCHES):
-        cost.learn(1, 0.03)
+        cost.learn(1, 0.01)
     assert cost.is_known
-    assert cost.seconds(4) == pytest.approx(0.06), "three times what the curve says, at every size"
-    assert cost.row_s(4) == pytest.approx(0.015)
-    for _ in range(100):
-        cost.learn(4, 0.02)
-    assert cost.seconds(1) == pytest.approx(0.01, rel=0.01)
+    assert cost.seconds(1) == pytest.approx(0.01, rel=0.05)

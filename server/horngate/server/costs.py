@@ -3,9 +3,10 @@
 from bisect import bisect_left
 from collections.abc import Mapping
 
-LEARNING_RATE = 0.1
+SLOWER_RATE, FASTER_RATE = 0.1, 0.3
+LARGEST_STEP = 4.0
 LEAST_BATCH_S = 1e-6
-ENOUGH_BATCHES = 4
+ENOUGH_BATCHES = 8
 
 
 class Curve:
@@ -50,7 +51,10 @@ class Cost:
         return self.seconds(limit) / limit
 
     def learn(self, rows: int, took_s: float) -> None:
-        """Take a batch's real time in; the first few count as much as all before them together."""
-        seen = took_s / max(LEAST_BATCH_S, self._curve.seconds(rows))
+        """Take a batch's real time in.
+
+        What made one batch slow is often gone with it, so a slow one counts less, and no more than so much.
+        """
+        seen = min(took_s / max(LEAST_BATCH_S, self._curve.seconds(rows)), LARGEST_STEP * self._factor)
         self._batches += 1
-        self._factor += (seen - self._factor) * max(LEARNING_RATE, 1 / self._batches)
+        self._factor += (seen - self._factor) * (SLOWER_RATE if seen > self._factor else FASTER_RATE)

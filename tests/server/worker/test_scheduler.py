@@ -2,7 +2,7 @@
 
 import pytest
 
-from horngate.server.costs import Cost, Curve
+from horngate.server.costs import ENOUGH_BATCHES, Cost, Curve
 from horngate.server.worker.queues import Queues
 from horngate.server.worker.scheduler import LOWEST, PRIORITY_STEP_S, Decision
 from tests.server.worker.requests import Request
@@ -41,7 +41,7 @@ def taken(decision: Decision[Request]) -> list[tuple[Request, int]]:
 def known(curve: Curve) -> Cost:
     """A cost that has been seen often enough to be compared."""
     cost = Cost(curve)
-    for _ in range(4):
+    for _ in range(ENOUGH_BATCHES):
         cost.learn(1, curve.seconds(1))
     return cost
 

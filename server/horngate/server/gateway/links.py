@@ -82,13 +82,16 @@ class Links:
         call.number = call.number or next(self._numbers)
         links = self._of(call.entry)
         if links:
-            min(links, key=lambda link: (link.ahead_s, link.sent)).send(call)
+            now_s, handle = time.monotonic(), call.entry.handle
+            open_links = [link for link in links if not link.outlook.refuses(handle, now_s)] or links
+            min(open_links, key=lambda link: (link.outlook.ahead_s(now_s), link.outlook.sent)).send(call)
         else:
             self._held.append(call)
 
     def refusal(self, entry: Entry) -> ResourceExhausted | None:
         """Why a call would be turned away now: every worker's queue for it was full a moment ago."""
-        refusals = [link.refuses(entry.handle) for link in self._of(entry)]
+        now_s = time.monotonic()
+        refusals = [link.outlook.refuses(entry.handle, now_s) for link in self._of(entry)]
         return refusals[0] if refusals and all(refusals) else None
 
     def _of(self, entry: Entry) -> list[WorkerLink]:
@@ -126,7 +129,7 @@ class Links:
             elif kind == "replies":
                 for reply in rest[0]:
                     self._on_reply(link, reply)
-                link.hear(rest[1])
+                link.outlook.hear(rest[1], time.monotonic())
             elif kind == "running":
                 link.running.update(rest[0])
 
@@ -143,10 +146,18 @@ class Links:
             self._try_again(call)
         elif error[0] == ResourceExhausted.__name__:
             refusal = ResourceExhausted(error[1], retry_after_s=error[2], reason=error[3])
-            link.refused(call.entry.handle, refusal)
-            self._answer(call, refusal)
+            self._on_refusal(link, call, refusal)
         else:
             self._answer(call, getattr(errors, error[0], InternalError)(error[1]))
+
+    def _on_refusal(self, link: WorkerLink, call: Call, error: ResourceExhausted) -> None:
+        """A queue was full. Another worker may have less of this model, though more of others, ahead."""
+        link.outlook.refused(call.entry.handle, error, time.monotonic())
+        call.tries += 1
+        if error.reason == "deadline" or call.tries > MAX_TRIES or self.refusal(call.entry) is not None:
+            self._answer(call, error)
+        else:
+            self.submit(call)
 
     def _lost(self, link: WorkerLink) -> None:
         if self._links.get(link.address.name) is link:

@@ -1,20 +1,16 @@
-"""One connection of a gateway to a worker: calls out in frames, answers back, and how much is ahead there."""
+"""One connection of a gateway to a worker: calls out in frames, and answers back."""
 
 import asyncio
 import socket
-import time
 from collections.abc import Callable
 from contextlib import suppress
 from typing import Any
 
-from horngate.contract.errors import ResourceExhausted
 from horngate.server.frames.arena import ARENA_BYTES, Arena
 from horngate.server.frames.channel import Channel, ChannelClosed, Frame
 from horngate.server.gateway.infer import Call
+from horngate.server.gateway.outlook import Outlook
 from horngate.server.gateway.routes import WorkerAddress
-
-FULL_SHARE = 0.2
-"""For this part of what a worker's refusal said, its queue is taken to be full still."""
 
 
 class WorkerLink:
@@ -26,12 +22,7 @@ class WorkerLink:
         self.address = address
         self.calls: dict[int, Call] = {}
         self.running: set[int] = set()
-        # Seconds of the device: what our calls need, and what other gateways' did when we last heard.
-        self.sent = 0
-        self._ours_s = 0.0
-        self._others_s = 0.0
-        self._heard_s = 0.0
-        self._full_until_s: dict[str, tuple[float, ResourceExhausted]] = {}
+        self.outlook = Outlook()
         self._on_frames = on_frames
         sock = socket.socket(socket.AF_UNIX)
         sock.connect(address.path)
@@ -44,32 +35,10 @@ class WorkerLink:
         self._loop = asyncio.get_running_loop()
         self._loop.add_reader(self._channel.fileno(), self._readable)
 
-    @property
-    def ahead_s(self) -> float:
-        """What a call that is sent now waits for, at the least. Others' work is being worked off meanwhile."""
-        return self._ours_s + max(0.0, self._others_s - (time.monotonic() - self._heard_s))
-
-    def hear(self, ahead_s: float) -> None:
-        """The worker says how much it has ahead, of all gateways together."""
-        self._others_s, self._heard_s = max(0.0, ahead_s - self._ours_s), time.monotonic()
-
-    def refuses(self, handle: str) -> ResourceExhausted | None:
-        """What the worker said a moment ago of a model whose queue was full; None if it may take a call."""
-        until = self._full_until_s.get(handle)
-        if until is not None and until[0] > time.monotonic():
-            return until[1]
-        return None
-
-    def refused(self, handle: str, error: ResourceExhausted) -> None:
-        """A queue was full: for a moment, a part of what it takes to drain, nothing is sent to be refused."""
-        if error.retry_after_s is not None and error.reason != "deadline":
-            self._full_until_s[handle] = time.monotonic() + FULL_SHARE * error.retry_after_s, error
-
     def send(self, call: Call) -> None:
         """Put a call into the next frame; calls of the same turn of the loop share one."""
         self.calls[call.number] = call
-        self.sent += 1
-        self._ours_s += call.cost_s
+        self.outlook.send(call.cost_s)
         call.payloads = [self._channel.put(raw) for _, raw in call.tensors]
         tensors = [[shape, payload] for (shape, _), payload in zip(call.tensors, call.payloads, strict=True)]
         handle, alone = call.entry.handle, call.deaths > 0
@@ -87,7 +56,7 @@ class WorkerLink:
         call = self.calls.pop(number, None)
         if call is not None:
             self.running.discard(number)
-            self._ours_s = self._ours_s - call.cost_s if self.calls else 0.0
+            self.outlook.answered(call.cost_s)
             for payload in call.payloads:
                 self._channel.free(payload)
         return call
