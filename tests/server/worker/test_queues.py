@@ -94,7 +94,7 @@ class World:
         if not decision.batch:
             self.check_idle(decision.wait_until_s, bool(decision.expired))
             return
-        self.check(decision.batch)
+        self.check(decision.batch, bool(decision.expired))
         handle = decision.batch[0][0].handle
         before = {request: request.rows for request, _ in decision.batch}
         ride = self.queues.begin(handle, decision)
@@ -112,7 +112,7 @@ class World:
         self.now_s += took_s
         self.check_fair(handle, took_s)
 
-    def check(self, batch: tuple[tuple[Request, int], ...]) -> None:
+    def check(self, batch: tuple[tuple[Request, int], ...], found_expired: bool) -> None:
         first = batch[0][0]
         assert 1 <= sum(rows for _, rows in batch) <= LIMIT[first.handle]
         assert len({self.kind[request][:2] for request, _ in batch}) == 1, "one model, one set of shapes"
@@ -120,6 +120,10 @@ class World:
         assert len(batch) == 1 or not any(request.alone for request, _ in batch)
         assert all(0 < rows <= request.rows for request, rows in batch)
         assert all(request.deadline_s is None or request.deadline_s > self.now_s for request, _ in batch)
+        # A lane is chosen by its first request even if that has just expired.
+        if not self.queues.flow(first.handle).max_delay_s and not found_expired:
+            same = [other for other in self.waiting if other.handle == first.handle and self.alive(other)]
+            assert first.rank_s == min(other.rank_s for other in same), "the model's first request is in it"
         # Within a lane nobody overtakes a request of a lower rank; only the last of a lane is split.
         by_lane: dict[tuple[str, ...], list[Request]] = {}
         for request, _ in batch:

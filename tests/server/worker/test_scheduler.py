@@ -143,6 +143,20 @@ def test_models_take_turns_by_the_time_that_they_take() -> None:
     assert ran == {"slow": 8, "fast": 80}
 
 
+def test_an_account_is_settled_by_what_a_batch_really_took() -> None:
+    queues: Queues[Request] = Queues()
+    for handle in ("as expected", "slower"):
+        for _ in range(20):
+            add(queues, Request(rows=1, handle=handle), limit=1)
+    ran = []
+    for _ in range(12):
+        decision = queues.plan(NOW_S)
+        ran.append(decision.batch[0][0].handle)
+        ride = queues.begin(ran[-1], decision)
+        queues.settle(ran[-1], ride.charged_s, ride.charged_s * (5 if ran[-1] == "slower" else 1))
+    assert ran.count("slower") == 2
+
+
 def test_weights_divide_the_device_and_idle_time_is_not_saved_up() -> None:
     queues: Queues[Request] = Queues()
     queues.flow("heavy").weight = 3.0
