@@ -9,6 +9,8 @@ from horngate.zoo.files.origin import origin_of
 from horngate.zoo.files.upgrade import upgrade
 from horngate.zoo.inspection.shape_rules import output_shape
 from horngate.zoo.inspection.shapes import inferred_shapes
+from horngate.zoo.inspection.todays_wires import with_calls
+from tests.integration import models
 from tests.zoo.safety.files import layer, sequential
 
 IMAGE, STEPS, ROW = (None, 9, 12, 3), (None, 11, 6), (None, 8)
@@ -96,3 +98,12 @@ def test_wrappers_of_layers():
     config = {"class_name": "Sequential", "config": {"name": "model", "layers": [first, steps, both]}}
     found = inferred_shapes(upgrade(config, origin_of("2.3.1", "tensorflow", config)).config)
     assert (found["each"], found["ways"]) == ((None, 9, 5), (None, 12))
+
+
+def test_shapes_of_todays_networks():
+    for build in (models.convolutional, models.recurrent, models.several, models.nested):
+        model = build()
+        found = inferred_shapes(with_calls(json.loads(model.to_json())))
+        for made in model.layers:
+            outputs = made.output if isinstance(made.output, list) else [made.output]
+            assert found[made.name] == tuple(outputs[0].shape), made.name

@@ -10,6 +10,7 @@ from horngate.zoo.files.origin import Origin
 from horngate.zoo.files.source import read
 from horngate.zoo.files.upgrade import Taken, upgrade
 from horngate.zoo.inspection.shapes import inferred_shapes
+from horngate.zoo.inspection.todays_wires import with_calls
 
 _UNLOADABLE = (LoadError, LookupError, TypeError, ValueError, AttributeError, RecursionError)
 
@@ -42,9 +43,11 @@ def history_of(path: Path) -> History:
             origin, architecture = source.origin, source.architecture
     except _UNLOADABLE as error:
         return History(obstacle=str(error))
-    if architecture is None or origin.generation == 3:
+    if architecture is None:
         return History(origin=origin)
     try:
+        if origin.generation == 3:
+            return History(origin=origin, shapes=inferred_shapes(with_calls(architecture)))
         upgraded = upgrade(architecture, origin)
         return History(origin=origin, steps=upgraded.steps, shapes=inferred_shapes(upgraded.config))
     except _UNLOADABLE as error:

@@ -13,7 +13,7 @@ _DEEPEST = 12
 def inferred_shapes(model: Entry) -> dict[str, Shape]:
     """The shape of each layer's first output, by the path of its name; layers that are not known are left out.
 
-    `model` is in the form that `horngate.zoo.files.upgrade` gives every configuration.
+    `model` is in the form that `horngate.zoo.files.upgrade` gives old configurations, `with_calls` today's.
     """
     found: dict[str, Shape] = {}
     _through(model, None, "", found, 0)
