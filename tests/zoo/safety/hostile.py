@@ -55,11 +55,17 @@ def code(folder: Path) -> str:
 
 
 def old_code() -> str:
-    """`lambda x: x * 2.0 + 1.0` as Python 3.6 marshalled it for Keras 2.1."""
-    return (
-        "4wEAAAAAAAAAAQAAAAIAAABTAAAAcwwAAAB8AGQBFABkAhcAUwApA07nAAAAAAAAAEDnAAAAAAAA\n8D+pACkB2gF0cgMAAAByAw"
-        "AAAPoNZ2VuX2NvcnB1cy5wedoIPGxhbWJkYT6hAAAAcwAAAAA=\n"
-    )
+    """`lambda x: os.system(x)` as Python 3.6 marshalled it for Keras 2.1."""
+    load_os, load_system = bytes([116, 0]), bytes([106, 1])
+    return old_function(load_os + load_system + bytes([124, 0, 131, 1, 83, 0]), (None,), ("os", "system"))
+
+
+def old_function(code: bytes, constants: tuple[Any, ...], names: tuple[str, ...]) -> str:
+    """A lambda of `x` with these instructions, marshalled as Python 3.6 did."""
+    counters = struct.pack("<5i", 1, 0, 1, 3, 67)
+    values = (code, constants, names, ("x",), (), (), "model.py", "<lambda>")
+    content = b"\xe3" + counters + b"".join(map(marshal.dumps, values)) + struct.pack("<i", 1) + b"s\0\0\0\0"
+    return base64.b64encode(content).decode()
 
 
 def lambda_hdf5(slot: str) -> Write:

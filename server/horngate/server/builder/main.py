@@ -191,6 +191,8 @@ def _run(order: BuildOrder) -> dict[str, Any]:
 def _close_in(order: BuildOrder) -> None:
     """Raise the walls; only where published weights are fetched, and nobody's file is opened, do they stay down."""
     tempfile.tempdir = os.environ["TMPDIR"] = order.scratch
+    # Building is for the processor: accelerators are the workers', and lie outside the walls.
+    os.environ |= {"CUDA_VISIBLE_DEVICES": "", "JAX_PLATFORMS": "cpu"}
     if not order.downloads:
         modules = [Path(order.modules)] if order.modules and order.custom_objects else []
         walls = raise_walls(readable=modules, writable=[Path(order.target), Path(order.scratch)])

@@ -5,9 +5,9 @@ counters, Python 3.0 to 3.7 and 3.11 on 5, Python 3.8 to 3.10 6. Bytecode of 3.1
 closure: COPY_FREE_VARS), whose number each version changed.
 """
 
-import base64
-import binascii
 import sys
+
+from horngate.zoo.safety.marshalled import marshalled_bytes
 
 _CODE = 0x63
 _REFERENCED = 0x80
@@ -25,7 +25,7 @@ _FIRST = {
 
 def python_of(text: str) -> str:
     """The Python that wrote the marshalled function, as well as its bytes tell it."""
-    found = _versions(_bytes(text))
+    found = _versions(marshalled_bytes(text))
     if found is None:
         return "an unknown Python"
     first, last = found
@@ -36,7 +36,7 @@ def python_of(text: str) -> str:
 
 def is_of_this_python(text: str) -> bool:
     """Whether this very Python may have written it; others' bytecode crashes it."""
-    found = _versions(_bytes(text))
+    found = _versions(marshalled_bytes(text))
     here = 300 + sys.version_info.minor
     return found is not None and found[0] <= here <= found[1]
 
@@ -57,11 +57,3 @@ def _versions(code: bytes) -> tuple[int, int] | None:
     instruction = code[4 * counters + 6 : 4 * counters + 8]
     first = _FIRST.get((instruction[0], instruction[1] > 0)) if len(instruction) == 2 else None
     return (300 + first[0], 300 + first[1]) if first else (300, 307)
-
-
-def _bytes(text: str) -> bytes:
-    """Base 64 since Keras 2.0.7; before, the bytes as they are, in a text of raw characters."""
-    try:
-        return base64.b64decode(text.encode("ascii"), validate=False)[:64]
-    except (UnicodeEncodeError, binascii.Error, ValueError):
-        return text[:64].encode("latin-1", "replace")

@@ -6,7 +6,7 @@ from typing import Any
 
 from horngate.zoo.safety.findings import Danger, Finding
 from horngate.zoo.safety.functions import ACTIVATIONS, is_known_operation, is_pure
-from horngate.zoo.safety.known import CLASSES, FOREIGN, OPERATIONS, PLAIN, ROOTS, TRAINING
+from horngate.zoo.safety.known import CLASSES, FOREIGN, OPERATIONS, OWN, PLAIN, ROOTS, TRAINING
 from horngate.zoo.safety.permission import Permission
 from horngate.zoo.safety.places import Place
 
@@ -22,7 +22,7 @@ def examine_class(place: Place, permission: Permission) -> Iterator[Finding]:
     name, module = value["class_name"], value.get("module")
     if not isinstance(name, str) or not isinstance(module, str | None):
         yield _named(place, f"names the class {name!r} of the module {module!r}; expected two names")
-    elif permission.names(name, value.get("registered_name")):
+    elif permission.names(name, value.get("registered_name")) or _is_own(value):
         return
     elif name == "function":
         yield from _function(place, value.get("config"), module, permission)
@@ -34,6 +34,12 @@ def examine_class(place: Place, permission: Permission) -> Iterator[Finding]:
         yield _unknown(place, name, module)
     else:
         yield from _slots(place, name, value.get("config"), permission)
+
+
+def _is_own(value: dict[str, Any]) -> bool:
+    """What Horngate saved of an upgraded model. Keras finds such classes by their registered name."""
+    named = value.get("config") if value.get("class_name") == "function" else value.get("registered_name")
+    return isinstance(named, str) and named in OWN
 
 
 def _is_known(name: str, module: str | None) -> bool:
@@ -60,7 +66,7 @@ def _slots(place: Place, name: str, config: Any, permission: Permission) -> Iter
         return
     for key in _ACTIVATION_KEYS:
         told = config.get(key)
-        if isinstance(told, str) and told not in ACTIVATIONS and not permission.names(told):
+        if isinstance(told, str) and told not in ACTIVATIONS | OWN and not permission.names(told):
             yield _unknown(place, told, None, f" for its {key}")
     symbol = config.get("function")
     if name == "TFOpLambda" and not (isinstance(symbol, str) and is_known_operation(symbol)):

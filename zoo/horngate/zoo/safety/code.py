@@ -5,6 +5,7 @@ from typing import Any
 
 from horngate.zoo.safety.bytecode import is_of_this_python, python_of
 from horngate.zoo.safety.findings import Danger, Finding
+from horngate.zoo.safety.formula import Formula, formula_of
 from horngate.zoo.safety.functions import is_pure
 from horngate.zoo.safety.permission import Permission
 from horngate.zoo.safety.places import Place
@@ -24,9 +25,24 @@ def examine_code(place: Place, permission: Permission) -> Iterator[Finding]:
             yield from _slot(place, slot, place.config, permission)
 
 
+def formula_in(config: dict[str, Any]) -> Formula | None:
+    """What a Lambda of Keras 1 or 2 computes, where its code is a formula of its input and nothing else.
+
+    Such a layer is rebuilt from the formula; its code is not run.
+    """
+    held = config.get("function")
+    others = (config.get("arguments"), *(held[1:] if isinstance(held, list) else ()))
+    coded = any(_is_marshalled(config.get(slot)) for slot in ("output_shape", "mask"))
+    if not _is_marshalled(held) or any(others) or coded or config.get("output_shape_type") == "lambda":
+        return None
+    return formula_of(_text(held))
+
+
 def _slot(place: Place, slot: str, config: dict[str, Any], permission: Permission) -> Iterator[Finding]:
     held, kind = config.get(slot), config.get(f"{slot}_type")
-    if kind == "lambda" or _is_marshalled(held):
+    if slot == "function" and place.class_name == "Lambda" and formula_in(config) is not None:
+        yield _formula(place)
+    elif kind == "lambda" or _is_marshalled(held):
         yield _code(place, slot, _text(held), permission)
     elif isinstance(held, str) and (
         kind == "function" or (slot == "function" and place.class_name == "Lambda")
@@ -39,6 +55,16 @@ def _slot(place: Place, slot: str, config: dict[str, Any], permission: Permissio
                 remedy=f'if it is yours, name it in model.toml: custom_objects = ["your_module:{held}"]',
                 unknown=held,
             )
+
+
+def _formula(place: Place) -> Finding:
+    return Finding(
+        danger=Danger.CODE,
+        where=place.where,
+        what="holds Python code that is a formula of its input",
+        remedy="the formula is computed, the code is not run",
+        refused=False,
+    )
 
 
 def _is_marshalled(held: Any) -> bool:

@@ -53,6 +53,16 @@ OLD_LAYERS = frozenset(
     """.split()
 )
 
+OWN = frozenset(
+    f"horngate>{name}"
+    for name in (
+        *("CornerBilinearUpSampling2D", "CosineMerge", "Formula", "Highway", "LocallyConnected1D"),
+        *("LocallyConnected2D", "MaxoutDense", "ParametricSoftplus", "SReLU", "SamplewiseNormalization"),
+        *("TensorFlowFunction", "ThresholdedReLU", "hard_sigmoid"),
+    )
+)
+"""What Horngate gives to upgraded models, as they are saved; a test holds it against what is registered."""
+
 SETTINGS = frozenset(
     """
     Constant GlorotNormal GlorotUniform HeNormal HeUniform Identity IdentityInitializer LecunNormal LecunUniform

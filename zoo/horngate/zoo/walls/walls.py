@@ -20,7 +20,7 @@ from horngate.zoo.walls.kernel import die_with_parent, forbid_new_privileges
 from horngate.zoo.walls.landlock import restrict_files
 from horngate.zoo.walls.seccomp import filter_system_calls
 
-_READABLE = ("/usr", "/lib", "/lib64", "/bin", "/etc", "/opt", "/sys/devices", "/sys/fs/cgroup", "/sys/kernel/mm",
+_READABLE = ("/usr", "/lib", "/lib64", "/bin", "/etc", "/opt", "/sys/bus", "/sys/devices", "/sys/fs/cgroup", "/sys/kernel/mm",
              "/proc/self", "/proc/cpuinfo", "/proc/meminfo", "/proc/stat", "/proc/sys", "/dev/urandom",
              "/dev/random", "/dev/zero")  # fmt: skip
 _WRITABLE = ("/dev/null",)

@@ -6,6 +6,7 @@ again; they are written in `keras.ops`, so that they convert to ONNX and run on 
 
 from horngate.zoo.files.legacy.corner_bilinear import CornerBilinearUpSampling2D
 from horngate.zoo.files.legacy.cosine_merge import CosineMerge
+from horngate.zoo.files.legacy.formula import Formula
 from horngate.zoo.files.legacy.hard_sigmoid import hard_sigmoid
 from horngate.zoo.files.legacy.highway import Highway
 from horngate.zoo.files.legacy.locally_connected import LocallyConnected1D, LocallyConnected2D
@@ -21,6 +22,7 @@ LEGACY = {
     for thing in (
         CornerBilinearUpSampling2D,
         CosineMerge,
+        Formula,
         Highway,
         LocallyConnected1D,
         LocallyConnected2D,

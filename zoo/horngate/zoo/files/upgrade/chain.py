@@ -22,6 +22,7 @@ from horngate.zoo.files.upgrade.layer_changes import (
     TIME_MAJOR,
 )
 from horngate.zoo.files.upgrade.plain_form import PLAIN_FORM
+from horngate.zoo.files.upgrade.pure_lambdas import PURE_LAMBDAS
 from horngate.zoo.files.upgrade.sequential import INPUT_LAYERS, NO_OTHER_SHAPES, SEQUENTIAL_LISTS
 from horngate.zoo.files.upgrade.step import Entry, Step
 from horngate.zoo.files.upgrade.tensorflow_functions import TENSORFLOW_FUNCTIONS
@@ -54,6 +55,7 @@ STEPS: tuple[Step, ...] = (
     SYNC_BATCH_NORMALIZATION,
     CORNER_BILINEAR,
     TENSORFLOW_FUNCTIONS,
+    PURE_LAMBDAS,
     OWN_LAYERS,
 )
 """Names and forms come first, so that later steps need to know only one."""
