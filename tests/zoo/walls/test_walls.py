@@ -6,7 +6,7 @@ import sys
 
 import pytest
 
-from horngate.zoo.walls import standing_walls
+from horngate.zoo.walls.standing import standing_walls
 
 INSIDE = """
 import json, os, resource, signal, socket, subprocess, sys, threading
@@ -36,6 +36,7 @@ attempt("fork", os.fork)
 attempt("signal parent", lambda: os.kill(os.getppid(), signal.SIGTERM))
 attempt("limit parent", lambda: resource.prlimit(os.getppid(), resource.RLIMIT_CPU, (1, 1)))
 attempt("read secret", (other / "secret").read_bytes)
+attempt("read shadow", lambda: Path("/etc/shadow").read_bytes())
 attempt("list folder", lambda: os.listdir(other))
 attempt("write outside", lambda: (other / "mark").write_text("here"))
 attempt("remove outside", (other / "secret").unlink)

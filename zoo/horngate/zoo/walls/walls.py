@@ -4,11 +4,9 @@ Raised once, before the first byte of the file is read and before any library st
 kernel does not offer is left out and said so; the limits of memory and time stand everywhere.
 """
 
-import json
 import os
 import resource
 import signal
-import subprocess
 import sys
 import sysconfig
 from collections.abc import Callable, Sequence
@@ -20,9 +18,13 @@ from horngate.zoo.walls.kernel import die_with_parent, forbid_new_privileges
 from horngate.zoo.walls.landlock import restrict_files
 from horngate.zoo.walls.seccomp import filter_system_calls
 
-_READABLE = ("/usr", "/lib", "/lib64", "/bin", "/etc", "/opt", "/sys/bus", "/sys/devices", "/sys/fs/cgroup", "/sys/kernel/mm",
-             "/proc/self", "/proc/cpuinfo", "/proc/meminfo", "/proc/stat", "/proc/sys", "/dev/urandom",
-             "/dev/random", "/dev/zero")  # fmt: skip
+_READABLE = tuple(
+    """
+    /usr /lib /lib64 /bin /etc/ld.so.cache /etc/ld.so.conf /etc/ld.so.conf.d /etc/localtime /etc/nsswitch.conf
+    /etc/passwd /etc/group /etc/os-release /etc/mime.types /sys/bus /sys/devices /sys/fs/cgroup /sys/kernel/mm
+    /proc/self /proc/cpuinfo /proc/meminfo /proc/stat /proc/sys /dev/urandom /dev/random /dev/zero
+    """.split()
+)
 _WRITABLE = ("/dev/null",)
 _FOR_LEAVING_S = 5
 
@@ -73,18 +75,10 @@ def python_folders() -> list[Path]:
     folders = {Path(folder) for folder in sysconfig.get_paths().values()}
     folders |= {Path(sys.prefix), Path(sys.base_prefix), Path(sys.executable).resolve().parent.parent}
     folders.add(Path(os.environ.get("KERAS_HOME", "~/.keras")).expanduser())
+    folders |= {Path(entry) for entry in os.environ.get("LD_LIBRARY_PATH", "").split(":") if entry}
     here = Path.cwd()
     folders |= {Path(entry) for entry in sys.path if entry and Path(entry) != here}
     return sorted(folders)
-
-
-def standing_walls() -> dict[str, str]:
-    """Which walls a builder has on this machine: raised in a process of its own, that then ends."""
-    done = subprocess.run(
-        [sys.executable, "-m", "horngate.zoo.walls.walls"], capture_output=True, text=True, check=True
-    )
-    told: dict[str, str] = json.loads(done.stdout)
-    return told
 
 
 def _raised(wall: Callable[[], object]) -> str:
@@ -93,8 +87,3 @@ def _raised(wall: Callable[[], object]) -> str:
     except OSError as error:
         return f"the kernel does not offer it: {error.strerror or error}"
     return ""
-
-
-if __name__ == "__main__":
-    print(json.dumps(raise_walls(readable=[], writable=[]).to_json()), flush=True)
-    os._exit(0)
