@@ -47,7 +47,7 @@ def _step(step: str, name: str, folder: Path) -> dict[str, Any]:
     log = folder / f"{step}.log"
     with log.open("wb") as output:
         command = [sys.executable, str(CHILD), step, name, str(folder)]
-        subprocess.run(command, check=True, stdout=output, stderr=subprocess.DEVNULL)
+        subprocess.run(command, check=True, stdout=output, stderr=subprocess.STDOUT)
     return _last(log)
 
 
@@ -121,7 +121,11 @@ def main() -> None:
     for name in [] if args.table else args.names or _names():
         path = OUT / f"{name}.json"
         if args.again or not path.exists():
-            result = measure(name, memory_gb=args.memory_gb, limit_s=args.limit_s)
+            try:
+                result = measure(name, memory_gb=args.memory_gb, limit_s=args.limit_s)
+            except subprocess.CalledProcessError as error:
+                print(f"{name}: {error}; its log lies in {OUT / 'work' / name}", file=sys.stderr, flush=True)
+                continue
             path.write_text(json.dumps(result))
             print(f"{name}: {result['why'] or 'measured'}", file=sys.stderr, flush=True)
     results = _known()

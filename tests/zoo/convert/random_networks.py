@@ -555,8 +555,8 @@ def verdict(model: Any) -> str:
         one.dtype != numpy_dtype(spec.datatype) for one, spec in zip(answers, case.spec.outputs, strict=True)
     ):
         return "Keras answers in another dtype than it declares"
-    half = any(layer.compute_dtype == "float16" for layer in model._flatten_layers())
-    tolerance = 2e-3 if half else 3e-5
+    half = any(one.datatype == "FP16" for one in (*case.spec.inputs, *case.spec.requestable.values()))
+    tolerance = 5e-3 if half else 1e-4  # several layers round one after the other
     agree_on(model, tolerance=tolerance, engines=["onnxruntime"])
     try:
         agree_on(model, tolerance=tolerance, engines=["openvino"])

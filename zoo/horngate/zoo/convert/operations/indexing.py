@@ -17,11 +17,8 @@ def get_item(graph: Graph, operation: Any, x: Value, key: Any) -> Value:
     """`x[key]` with numbers, slices, `None` and `...`."""
     x = graph.plain(x)
     keys = _spelled_out(key if isinstance(key, tuple) else (key,), x.rank)
-    x, kept = _sliced(graph, x, [one for one in keys if one is not None])
-    gone = [axis for axis, one in enumerate(kept) if not isinstance(one, slice)]
-    if gone:
-        shape = tuple(size for axis, size in enumerate(x.shape) if axis not in gone)
-        x = graph.op("Squeeze", x, graph.ints(*gone), shape=shape)
+    each = [one for one in keys if one is not None]
+    x = _picked(graph, _sliced(graph, x, each), each)
     return _with_new_axes(graph, x, [one for one in keys if one is None or isinstance(one, slice)])
 
 
@@ -111,25 +108,32 @@ def _spelled_out(keys: tuple[Any, ...], rank: int) -> list[Any]:
     return [*keys, *whole]
 
 
-def _sliced(graph: Graph, x: Value, keys: list[Any]) -> tuple[Value, list[Any]]:
-    """Every axis cut to its key; a number leaves one position."""
-    cuts = [(axis, one) for axis, one in enumerate(keys) if one != slice(None)]
-    if not cuts:
-        return x, keys
-    if cuts[0][0] == 0:
+def _sliced(graph: Graph, x: Value, keys: list[Any]) -> Value:
+    """Every axis cut to its slice."""
+    if keys[0] != slice(None):
         raise Refused("it takes some of the rows, which may belong to different requests")
+    cuts = [(axis, one) for axis, one in enumerate(keys) if isinstance(one, slice) and one != slice(None)]
+    if not cuts:
+        return x
     bounds = [(axis, *_bounds(one)) for axis, one in cuts]
     axes, starts, ends, steps = (graph.ints(*column) for column in zip(*bounds, strict=True))
     shape = list(x.shape)
     for axis, one in cuts:
         size = x.shape[axis]
-        shape[axis] = 1 if isinstance(one, int) else None if size is None else len(range(size)[one])
-    return graph.op("Slice", x, starts, ends, axes, steps, shape=tuple(shape)), keys
+        shape[axis] = None if size is None else len(range(size)[one])
+    return graph.op("Slice", x, starts, ends, axes, steps, shape=tuple(shape))
 
 
-def _bounds(key: Any) -> tuple[int, int, int]:
-    if isinstance(key, int):
-        return key, key + 1 if key != -1 else _FAR, 1
+def _picked(graph: Graph, x: Value, keys: list[Any]) -> Value:
+    """One position of every axis that has a number, and the axis gone. OpenVINO confuses slices with squeezes."""
+    for axis, one in reversed(list(enumerate(keys))):
+        if isinstance(one, int):
+            number = graph.constant(np.asarray(one, dtype=np.int64))
+            x = graph.op("Gather", x, number, shape=(*x.shape[:axis], *x.shape[axis + 1 :]), axis=axis)
+    return x
+
+
+def _bounds(key: slice) -> tuple[int, int, int]:
     step = 1 if key.step is None else int(key.step)
     start = (0 if step > 0 else _FAR) if key.start is None else int(key.start)
     stop = (_FAR if step > 0 else -_FAR - 1) if key.stop is None else int(key.stop)
