@@ -72,10 +72,7 @@ def pipeline(graph: Graph, layer: Any, x: Value) -> Value:
     return x
 
 
-@converts(
-    keras.layers.ContrastLimitedAdaptiveHistogramEqualization,
-    keras.layers.Equalization,
-)
+@converts(keras.layers.Equalization)
 def equalized(graph: Graph, layer: Any, x: Value) -> Value:
     """Pixels ranked by how many are darker."""
     raise Refused("it equalizes histograms, for which ONNX has no operator")

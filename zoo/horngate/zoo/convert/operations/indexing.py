@@ -32,7 +32,7 @@ def cut_out(graph: Graph, operation: Any, x: Value, start_indices: Any, shape: A
     if begin[0] != 0 or (sizes[0] is not None and sizes[0] != -1):
         raise Refused("it takes some of the rows, which may belong to different requests")
     keys = [slice(None), *(slice(b, b + int(size)) for b, size in zip(begin[1:], sizes[1:], strict=True))]
-    return _sliced(graph, graph.plain(x), keys)[0]
+    return _sliced(graph, graph.plain(x), keys)
 
 
 @converts_operation("MultiHot")
