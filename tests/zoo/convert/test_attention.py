@@ -97,3 +97,15 @@ def test_a_transformer_block(agree):
     x = x + layers.Dropout(0.1)(y)
     y = layers.Dense(8)(layers.Dense(16, activation="gelu")(layers.LayerNormalization()(x)))
     agree(keras.Model(inputs, layers.Dense(3)((x + y)[:, -1])))
+
+
+@pytest.mark.parametrize("axes", [None, (2,), (1, 2)])
+def test_over_several_axes(axes, agree):
+    x = keras.Input((3, 4, 6))
+    agree(keras.Model(x, layers.MultiHeadAttention(2, 4, attention_axes=axes)(x, x)))
+
+
+def test_a_constant_mask(agree):
+    x = keras.Input((5, 6))
+    mask = np.tril(np.ones((1, 5, 5), bool))
+    agree(keras.Model(x, layers.MultiHeadAttention(2, 4)(x, x, attention_mask=mask)))

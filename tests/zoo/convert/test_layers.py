@@ -154,6 +154,31 @@ LAYERS: dict[str, Callable[[], Any]] = {
 }  # fmt: skip
 
 
+LAYERS |= {
+    "pooling that skips, of any size": lambda: stack(
+        (None, None, 2), layers.MaxPooling2D(2, strides=3, padding="same")
+    ),
+    "softmax over several axes": lambda: stack((3, 4, 2), layers.Softmax(axis=[1, 2])),
+    "product of many axes": lambda: _two((2, 3, 4), (2, 5, 4), layers.Dot((3, 3), normalize=True)),
+    "merged integers": lambda: _two((4,), (4,), layers.Add(), dtype="int32"),
+    "mean of integers": lambda: _two((4,), (4,), layers.Average(), dtype="int32"),
+    "low-rank updates": lambda: _with_updates(),
+}
+
+
+def _two(left: Any, right: Any, layer: Any, dtype: str = "float32") -> Any:
+    inputs = [keras.Input(left, dtype=dtype), keras.Input(right, dtype=dtype)]
+    return keras.Model(inputs, layers.Rescaling(1.0)(layer(inputs)))
+
+
+def _with_updates() -> Any:
+    model = stack((5, 4), layers.Dense(3), layers.EinsumDense("abc,cd->abd", (None, 2), bias_axes="d"))
+    for layer in model.layers[1:]:
+        layer.enable_lora(2)
+        layer.lora_kernel_b.assign(keras.ops.ones_like(layer.lora_kernel_b))
+    return model
+
+
 @pytest.mark.parametrize("name", LAYERS)
 def test_layers(name, agree):
     agree(LAYERS[name]())

@@ -122,6 +122,103 @@ def test_of_two_tensors(name, agree):
     agree(keras.Model([x, y], BINARY[name](x, y)))
 
 
+RARER = {
+    "special numbers": lambda x: [
+        ops.isfinite(x), ops.isinf(x), ops.isneginf(x), ops.isposinf(x), ops.nan_to_num(x),
+        ops.nan_to_num(ops.log(x)),
+    ],
+    "functions": lambda x: [
+        ops.trunc(x * 3), ops.deg2rad(x), ops.rad2deg(x), ops.exp2(x), ops.cbrt(x), ops.erfc(x), ops.real(x),
+        ops.round(x, 2), ops.full_like(x, 2.5), ops.saturate_cast(x * 300, "uint8"),
+        ops.clip(x, np.zeros(4, "f4"), np.ones(4, "f4")),
+    ],
+    "of several": lambda x: [
+        ops.hypot(x, x[:, ::-1]), ops.logaddexp(x, 2 * x), ops.arctan2(x, x[:, ::-1]),
+        ops.heaviside(x, ops.ones_like(x)),
+        ops.select([x > 1, x < -1], [x, x * 2], ops.zeros_like(x)), ops.cross(x[..., :3], x[..., 1:]),
+    ],
+    "counts": lambda x: [
+        ops.count_nonzero(x > 0, axis=1), ops.ptp(x, axis=1),
+        ops.average(x, axis=1, weights=np.arange(3, dtype="f4")),
+        ops.average(x, axis=-1), ops.max(x, axis=1, initial=0.5), ops.norm(x, ord=1, axis=-1),
+        ops.norm(x, ord=np.inf, axis=1), ops.norm(x, axis=(1, 2)), ops.cumsum(x, axis=-1),
+    ],
+    "orders": lambda x: [
+        ops.argsort(x, axis=1), ops.median(x, axis=1), ops.quantile(x, 0.3, axis=-1, keepdims=True),
+        ops.percentile(x, 30, axis=1),
+        ops.digitize(x, np.array([-1.0, 0, 1], "f4")),
+    ],
+    "places": lambda x: [
+        ops.roll(x, 1, axis=1), ops.roll(x, (1, -2), axis=(1, 2)), ops.diff(x, n=2, axis=1),
+        ops.append(x, x, axis=1),
+        ops.hstack([x, x]), ops.dstack([x, x]), *ops.array_split(x, 2, axis=1), *ops.dsplit(x, 2),
+        ops.repeat(x, [1, 2, 0], axis=1),
+    ],
+    "matrices": lambda x: [
+        ops.tril(x, 1), ops.triu(x, -1), ops.diagonal(x, axis1=1, axis2=2), ops.trace(x, axis1=1, axis2=2),
+        ops.tensordot(x, np.ones((4, 2), "f4"), axes=1), ops.matmul(x, np.ones(4, "f4")),
+        ops.dot(x, np.ones(4, "f4")),
+        ops.det(x[..., :3]), ops.einsum("...ij,jk->...ik", x, np.ones((4, 2), "f4")),
+    ],
+    "layers as functions": lambda x: [
+        ops.batch_normalization(x, *np.ones((2, 4), "f4"), -1, *np.ones((2, 4), "f4")),
+        ops.conv(x, np.ones((2, 4, 5), "f4"), 2, "same"), ops.depthwise_conv(x, np.ones((2, 4, 1), "f4")),
+    ],
+    "signals": lambda x: [
+        *ops.rfft(x), *ops.stft(ops.reshape(x, (-1, 12)), 4, 2, 6),
+        ops.extract_sequences(ops.reshape(x, (-1, 12)), 4, 3),
+    ],
+}  # fmt: skip
+
+
+@pytest.mark.parametrize("name", RARER)
+def test_rarer_ones(name, agree):
+    x = keras.Input((3, 4))
+    agree(keras.Model(x, RARER[name](x)), engines=["onnxruntime"])
+
+
+def test_integers_and_bits(agree):
+    x, y = keras.Input((4,), dtype="int32"), keras.Input((4,), dtype="bool")
+    less = x - 3
+    agree(
+        keras.Model([x, y], [
+            less // 2, less % 2, less // -2, less % -2, x & 3, x | 8, x ^ 5, ops.bitwise_not(x), y & (x > 2), ~y,
+            ops.sum(y, axis=1), ops.sum(ops.cast(x, "uint8"), axis=1), ops.isin(x, [1, 3]),
+            ops.square(y), ops.argsort(x, axis=1), ops.maximum(x, 2),
+        ]),
+        engines=["onnxruntime"],
+    )  # fmt: skip
+
+
+def test_patches_and_frames(agree):
+    x = keras.Input((6, 8, 4))
+    image = ops.image
+    outputs = [
+        image.extract_patches(x, (2, 2)),
+        image.extract_patches(x, 3, strides=2, padding="same"),
+        image.rgb_to_grayscale(x[..., :3]),
+        image.pad_images(x, 1, 2, target_height=10, target_width=12),
+        image.crop_images(x, 1, 2, target_height=3, target_width=3),
+        ops.nn.depth_to_space(x, 2),
+        ops.nn.space_to_depth(x, 2),
+        ops.image.resize(x, (5, 7), interpolation="bicubic"),
+    ]
+    agree(keras.Model(x, outputs), engines=["onnxruntime"])
+
+
+def test_free_sizes_stay_what_they_are(agree):
+    x = keras.Input((None, 4))
+
+    class Heads(layers.Layer):
+        """Splits features in two heads, as attention written by hand does."""
+
+        def call(self, x):
+            rows, steps = ops.shape(x)[0], ops.shape(x)[1]
+            return ops.transpose(ops.reshape(x, (rows, steps, 2, 2)), (0, 2, 1, 3))
+
+    agree(keras.Model(x, [Heads()(x), x[:, ::-1], ops.sort(x, axis=1)]))
+
+
 def test_integers_become_floats(agree):
     x = keras.Input((3,), dtype="int32")
     agree(keras.Model(x, [x / 2, ops.exp(x), x * 1.5, ops.mean(x, axis=-1), x + 1, x % 3, ops.clip(x, 1, 3)]))
