@@ -31,13 +31,14 @@ def print_report(report: Report, console: Any, *, terminal: bool) -> None:
 
     head = Text(Path(report["file"]).name, style="bold")
     console.print(head.append(f"  {_kind(report)}", style="dim"))
-    for label, value in _summary(report):
-        console.print(Text(f"  {label:<{_LABEL}}", style="cyan").append(value, style="default"))
+    if "format" in report:
+        console.print(_pairs(list(_summary(report)), terminal))
     if report.get("layers"):
-        console.print()
-        console.print(_table(report["layers"], terminal))
-    for title, style, lines in _sections(report):
-        console.print()
+        # On a terminal the table's own frame leaves a line free above it and below.
+        console.print(*(() if terminal else ("",)), _table(report["layers"], terminal), sep="\n")
+    for position, (title, style, lines) in enumerate(_sections(report)):
+        if position or not terminal or not report.get("layers"):
+            console.print()
         console.print(_section(title, style, lines, terminal))
 
 
@@ -47,8 +48,6 @@ def _kind(report: Report) -> str:
 
 
 def _summary(report: Report) -> Iterator[tuple[str, str]]:
-    if "format" not in report:
-        return
     yield "written by", report["writer"] if report["writer"] != "unknown" else _writer(report)
     yield "holds", ", ".join(report["holds"]) or "nothing of Keras"
     if report["model"]:
@@ -128,15 +127,27 @@ def _finding(finding: Mapping[str, Any]) -> str:
 
 
 def _section(title: str, style: str, lines: Sequence[str], terminal: bool) -> Any:
-    """On a terminal, what does not fit a line goes on below its beginning."""
     from rich.console import Group
-    from rich.padding import Padding
     from rich.text import Text
 
-    marked = [Text(f"- {line}") if terminal else Text(f"    - {line}") for line in lines]
-    return Group(
-        Text(f"  {title}", style=style), *(Padding(one, (0, 0, 0, 4)) if terminal else one for one in marked)
-    )
+    items = [_pairs([("  -", line)], terminal, indent=6) for line in lines]
+    return Group(Text(f"  {title}", style=style), *items)
+
+
+def _pairs(pairs: Sequence[tuple[str, str]], terminal: bool, indent: int = _LABEL + 2) -> Any:
+    """Labels and values; on a terminal, what does not fit a line goes on below its beginning."""
+    from rich.console import Group
+    from rich.table import Table
+    from rich.text import Text
+
+    if not terminal:
+        return Group(*(Text(f"  {label:<{indent - 2}}{value}") for label, value in pairs))
+    grid = Table.grid(padding=0)
+    grid.add_column(width=indent, no_wrap=True, style="cyan")
+    grid.add_column(overflow="fold")
+    for label, value in pairs:
+        grid.add_row(Text(f"  {label}"), Text(value))
+    return grid
 
 
 def bytes_text(count: int) -> str:
