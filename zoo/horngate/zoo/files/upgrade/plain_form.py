@@ -26,8 +26,8 @@ _ALIASES = {
 
 
 def _apply(entry: Entry, origin: Origin) -> tuple[Entry, tuple[str, ...]]:
-    plain = _plain(entry)
-    return plain, (name_of(plain),) if plain != entry else ()
+    named = plain(entry)
+    return named, (name_of(named),) if named != entry else ()
 
 
 PLAIN_FORM = Step(
@@ -37,18 +37,18 @@ PLAIN_FORM = Step(
 )
 
 
-def _plain(value: Any) -> Any:
+def plain(value: Any) -> Any:
     """Without the module paths of Keras 2.12 to 2.15, which are gone; functions by name, tuples as lists."""
     if isinstance(value, list):
-        return [_plain(one) for one in value]
+        return [plain(one) for one in value]
     if not isinstance(value, dict):
         return value
     kind = value.get("class_name")
     if kind == "__tuple__":
-        return _plain(value.get("items", []))
+        return plain(value.get("items", []))
     if kind == "function" and "config" in value:
         return value["config"]
-    inner = {key: _plain(one) for key, one in value.items() if not (kind and key in _EXTRA)}
+    inner = {key: plain(one) for key, one in value.items() if not (kind and key in _EXTRA)}
     if not isinstance(kind, str):
         return inner
     registered = value.get("registered_name")
