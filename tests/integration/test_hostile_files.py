@@ -10,7 +10,7 @@ import numpy as np
 from horngate.client import Client
 from tests.integration.conftest import Start
 from tests.integration.processes import titles
-from tests.zoo.safety.files import fill, hdf5, layer, sequential
+from tests.zoo.safety.files import DENSE, fill, hdf5, layer, sequential
 from tests.zoo.safety.hostile import HOSTILE, left_behind
 
 BUILD_TIMEOUT_S = 30
@@ -35,12 +35,21 @@ def recurrent(path: Path, steps: int) -> Path:
     return path
 
 
+def crashing(folder: Path) -> None:
+    """A model whose custom layer's module ends the process that imports it."""
+    (folder / "1").mkdir(parents=True)
+    hdf5(folder / "1" / "model.h5", sequential(layer("Scale", "scale", factor=2.0), DENSE))
+    (folder / "crashing.py").write_text("import ctypes\n\nctypes.string_at(0)\n")
+    (folder / "model.toml").write_text('custom_objects = ["crashing:Scale"]\n')
+
+
 def test_hostile_files_cost_themselves_alone(start: Start, tmp_path: Path) -> None:
     folder = tmp_path / "models"
     folder.mkdir()
     hdf5(folder / "good.h5")
     recurrent(folder / "endless.h5", steps=3_000_000)
     recurrent(folder / "greedy.h5", steps=400_000_000)
+    crashing(folder / "crashing")
     messages = {}
     for index, name in enumerate(SHOWN):
         write, _ = HOSTILE[name]
@@ -54,7 +63,8 @@ def test_hostile_files_cost_themselves_alone(start: Start, tmp_path: Path) -> No
     with Client(server.grpc) as client:
         reasons = {one.name: one.reason for one in client.models() if one.state == "UNAVAILABLE"}
         assert client.predict("good", np.ones((2, 4), np.float32), timeout=20).shape == (2, 3)
-    assert set(reasons) == {"endless", "greedy", *messages}
+    assert set(reasons) == {"crashing", "endless", "greedy", *messages}
+    assert reasons["crashing"].startswith("its builder crashed (SIGSEGV) on this file")
     assert (
         reasons["endless"] == "its builder took more than 30 s and was stopped; --build-timeout allows more"
     )

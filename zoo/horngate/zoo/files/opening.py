@@ -75,6 +75,11 @@ def open_model(
             return _opened(source, source, path, custom, allow_code, by_name)
         except LoadError as error:
             raise LoadError(f"'{path.name}': {error}") from error
+        except Exception as error:  # what a damaged configuration makes of the code that reads it
+            raise LoadError(
+                f"'{path.name}' has a configuration that no Keras wrote ({type(error).__name__}: {error}); is it "
+                "damaged?"
+            ) from error
 
 
 def _opened(
