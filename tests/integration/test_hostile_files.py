@@ -1,5 +1,7 @@
 """Files that would take the server with them, each in the same folder as a good one: each costs itself alone."""
 
+import base64
+import marshal
 import resource
 import time
 from pathlib import Path
@@ -10,7 +12,7 @@ import numpy as np
 from horngate.client import Client
 from tests.integration.conftest import Start
 from tests.integration.processes import titles
-from tests.zoo.safety.files import DENSE, fill, hdf5, layer, sequential
+from tests.zoo.safety.files import DENSE, archive, fill, hdf5, layer, sequential
 from tests.zoo.safety.hostile import HOSTILE, left_behind
 
 BUILD_TIMEOUT_S = 30
@@ -43,6 +45,17 @@ def crashing(folder: Path) -> None:
     (folder / "model.toml").write_text('custom_objects = ["crashing:Scale"]\n')
 
 
+def allowed(folder: Path) -> None:
+    """A model with Python code of its own, that its operator allows."""
+    (folder / "1").mkdir(parents=True)
+    code = base64.b64encode(marshal.dumps((lambda x: x * 2).__code__)).decode()
+    inner = {"code": code, "defaults": None, "closure": None}
+    function = {"class_name": "__lambda__", "module": "builtins", "config": inner}
+    trap = layer("Lambda", "twice", function=function, output_shape=[4], arguments={})
+    archive(folder / "1" / "model.keras", sequential(trap, DENSE))
+    (folder / "model.toml").write_text("allow_code = true\n")
+
+
 def test_hostile_files_cost_themselves_alone(start: Start, tmp_path: Path) -> None:
     folder = tmp_path / "models"
     folder.mkdir()
@@ -50,6 +63,7 @@ def test_hostile_files_cost_themselves_alone(start: Start, tmp_path: Path) -> No
     recurrent(folder / "endless.h5", steps=3_000_000)
     recurrent(folder / "greedy.h5", steps=400_000_000)
     crashing(folder / "crashing")
+    allowed(folder / "allowed")
     messages = {}
     for index, name in enumerate(SHOWN):
         write, _ = HOSTILE[name]
@@ -62,7 +76,9 @@ def test_hostile_files_cost_themselves_alone(start: Start, tmp_path: Path) -> No
     server = start(folder, "--build-timeout", str(BUILD_TIMEOUT_S), "--build-memory", str(BUILD_MEMORY_MIB))
     with Client(server.grpc) as client:
         reasons = {one.name: one.reason for one in client.models() if one.state == "UNAVAILABLE"}
-        assert client.predict("good", np.ones((2, 4), np.float32), timeout=20).shape == (2, 3)
+        rows = np.ones((2, 4), np.float32)
+        assert client.predict("good", rows, timeout=20).tolist() == [[4.0] * 3] * 2
+        assert client.predict("allowed", rows, timeout=20).tolist() == [[8.0] * 3] * 2
     assert set(reasons) == {"crashing", "endless", "greedy", *messages}
     assert reasons["crashing"].startswith("its builder crashed (SIGSEGV) on this file")
     assert (
