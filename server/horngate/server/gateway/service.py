@@ -11,7 +11,7 @@ from horngate.v1 import horngate_pb2 as v1
 from horngate.v1.describe import write_spec
 
 SERVER_NAME = "horngate"
-EXTENSIONS = ("binary_tensor_data", "model_configuration", "statistics")
+EXTENSIONS = ("binary_tensor_data", "model_configuration", "parameters", "schedule_policy", "statistics")
 _CONFIG_TYPE = {"BYTES": "TYPE_STRING"}
 _DURATIONS = {
     "success": "horngate_request_duration_seconds",

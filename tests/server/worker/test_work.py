@@ -1,0 +1,50 @@
+"""A batch's outputs, dealt out: to each request the rows and the outputs that it asked for."""
+
+from types import SimpleNamespace
+from typing import Any, cast
+
+import numpy as np
+
+from horngate.server.worker.work import Batch, Share, Work, merge
+
+
+def work(rows: int, outputs: tuple[str, ...], first: int) -> Work:
+    x = np.arange(first, first + rows, dtype=np.float32).reshape(-1, 1)
+    return Work(
+        owner=cast(Any, SimpleNamespace()),
+        request=first,
+        handle="m",
+        outputs=outputs,
+        inputs=[x],
+        total_rows=rows,
+        rows=rows,
+        arrived_s=0.0,
+        deadline_s=None,
+        alone=False,
+        bytes=x.nbytes,
+        priority=0,
+        rank_s=0.0,
+    )
+
+
+def test_requests_for_other_outputs_share_a_batch_and_get_their_own() -> None:
+    both = Share(work=work(2, ("hidden", "y"), 0), start=0, stop=2)
+    one = Share(work=work(3, ("y",), 10), start=1, stop=3)
+    other = Share(work=work(1, ("hidden",), 20), start=0, stop=1)
+    shares = [both, one, other]
+    batch = Batch(
+        handle="m",
+        program=cast(Any, None),
+        names=("y", "hidden"),
+        charged_s=0.3,
+        shares=shares,
+        inputs=merge(["x"], shares),
+    )
+    x = batch.inputs["x"]
+    np.testing.assert_array_equal(x[:, 0], [0, 1, 11, 12, 20])
+    batch.outputs = [x * 2, x + 100]
+    parts = [[array[:, 0].tolist() for array in arrays] for arrays in batch.split()]
+    assert parts == [[[100, 101], [0, 2]], [[22, 24]], [[120]]]
+    singles = batch.singles()
+    assert [single.inputs["x"][:, 0].tolist() for single in singles] == [[0, 1], [11, 12], [20]]
+    assert sum(single.charged_s for single in singles) == batch.charged_s
