@@ -65,4 +65,5 @@ _TF_NAMES = frozenset(
 
 def is_known_operation(symbol: str) -> bool:
     """Whether a TFOpLambda may name this TensorFlow function: arithmetic, never `io` or `py_function`."""
+    symbol = symbol.removeprefix("compat.v1.")
     return symbol in _TF_NAMES or symbol.startswith(_TF_SPACES) or symbol.startswith("keras.activations.")

@@ -12,6 +12,7 @@ from horngate.zoo.files.legacy.highway import Highway
 from horngate.zoo.files.legacy.locally_connected import LocallyConnected1D, LocallyConnected2D
 from horngate.zoo.files.legacy.maxout_dense import MaxoutDense
 from horngate.zoo.files.legacy.parametric_softplus import ParametricSoftplus
+from horngate.zoo.files.legacy.random_crop import RandomCrop
 from horngate.zoo.files.legacy.samplewise_normalization import SamplewiseNormalization
 from horngate.zoo.files.legacy.srelu import SReLU
 from horngate.zoo.files.legacy.tensorflow_function import TensorFlowFunction
@@ -28,6 +29,7 @@ LEGACY = {
         LocallyConnected2D,
         MaxoutDense,
         ParametricSoftplus,
+        RandomCrop,
         SReLU,
         SamplewiseNormalization,
         TensorFlowFunction,

@@ -1,15 +1,18 @@
 """LocallyConnected1D and 2D, which Keras 3 dropped: convolutions with a kernel of its own for each place."""
 
+import math
 from typing import Any
 
 import keras
 
+from horngate.zoo.files.legacy.connections import connected, output_sizes, whole_mask
+
 
 class _LocallyConnected(keras.layers.Layer):  # type: ignore[misc]
-    """What both have in common. `implementation` tells how the kernel is stored, as Keras 2 has it:
+    """What both have in common. `implementation` tells how Keras 2 stored the kernel.
 
-    1: (places, patch, filters). 2 and 3 store a kernel from every input to every output place and have no
-    form here yet; they say so when they are built.
+    1: (places, patch, filters). 2 and 3, which alone can pad: from every input to every output, of which those
+    count that a window connects; here a matrix, with zeros elsewhere (3 stored what counts in a row).
     """
 
     axes: int
@@ -35,25 +38,23 @@ class _LocallyConnected(keras.layers.Layer):  # type: ignore[misc]
 
     def build(self, input_shape: Any) -> None:
         """Kernel and bias as Keras 2 stored them."""
-        if self.implementation != 1 or self.padding != "valid":
-            raise ValueError(
-                f"layer '{self.name}' has implementation={self.implementation} and padding={self.padding!r}; "
-                "expected implementation=1 with padding='valid'"
-            )
         *spatial, channels = self._channels_last(input_shape)[1:]
         self.places = self._places(spatial)
-        patch = channels
-        for size in self.kernel_size:
-            patch *= size
-        count = 1
-        for size in self.places:
-            count *= size
-        self.kernel = self.add_weight(shape=(count, patch, self.filters), name="kernel")
+        count, patch = math.prod(self.places), math.prod(self.kernel_size) * channels
+        shape: tuple[int, ...] = (count, patch, self.filters)
+        if self.implementation != 1:
+            shape = (math.prod(spatial) * channels, count * self.filters)
+            first = self.data_format == "channels_first"
+            mask = connected(spatial, self.kernel_size, self.strides, self.padding)
+            self.mask = whole_mask(mask, channels, self.filters, channels_first=first)
+        self.kernel = self.add_weight(shape=shape, name="kernel")
         if self.use_bias:
             self.bias = self.add_weight(shape=(*self.places, self.filters), initializer="zeros", name="bias")
 
     def call(self, x: Any) -> Any:
         """A product for every place, then bias and activation."""
+        if self.implementation != 1:
+            return self.activation(self._through_matrix(x))
         first = self.data_format == "channels_first"
         patches = keras.ops.stack([self._patch(x, place) for place in self._every_place()], axis=1)
         outputs = keras.ops.einsum("rpi,pif->rpf", patches, self.kernel)
@@ -63,6 +64,15 @@ class _LocallyConnected(keras.layers.Layer):  # type: ignore[misc]
         if first:
             outputs = keras.ops.moveaxis(outputs, -1, 1)
         return self.activation(outputs)
+
+    def _through_matrix(self, x: Any) -> Any:
+        flat = keras.ops.matmul(keras.ops.reshape(x, (-1, self.kernel.shape[0])), self.kernel)
+        first = self.data_format == "channels_first"
+        shape = (self.filters, *self.places) if first else (*self.places, self.filters)
+        outputs = keras.ops.reshape(flat, (-1, *shape))
+        if not self.use_bias:
+            return outputs
+        return outputs + (keras.ops.moveaxis(self.bias, -1, 0) if first else self.bias)
 
     def _patch(self, x: Any, place: tuple[int, ...]) -> Any:
         """What the kernel at a place sees, flat. Channels first are flattened as they lie."""
@@ -84,10 +94,7 @@ class _LocallyConnected(keras.layers.Layer):  # type: ignore[misc]
         return places
 
     def _places(self, spatial: Any) -> tuple[int, ...]:
-        return tuple(
-            (size - kernel) // stride + 1
-            for size, kernel, stride in zip(spatial, self.kernel_size, self.strides, strict=True)
-        )
+        return output_sizes(spatial, self.kernel_size, self.strides, self.padding)
 
     def _channels_last(self, shape: Any) -> tuple[Any, ...]:
         return (shape[0], *shape[2:], shape[1]) if self.data_format == "channels_first" else tuple(shape)

@@ -155,7 +155,7 @@ def _reshape(tensor: Any, shape: Any, **_: Any) -> Any:
     return ops.reshape(tensor, tuple(shape))
 
 
-@_function_of("transpose", "compat.v1.transpose")
+@_function_of("transpose")
 def _transpose(a: Any, perm: Any = None, **_: Any) -> Any:
     return ops.transpose(a, None if perm is None else tuple(perm))
 
@@ -230,7 +230,7 @@ def _where(condition: Any, x: Any, y: Any, **_: Any) -> Any:
     return ops.where(condition, x, y)
 
 
-@_function_of("gather", "compat.v1.gather")
+@_function_of("gather")
 def _gather(params: Any, indices: Any, axis: Any = 0, **_: Any) -> Any:
     return ops.take(params, indices, axis=axis or 0)
 

@@ -80,6 +80,8 @@ def _known(module: Any, value: Any, custom: Mapping[str, Any]) -> Any:
                 raise LoadError(f"its loss or metric '{value}' is unknown") from error
         return value if known is None else known
     name, settings = str(value["class_name"]).rpartition(">")[2], value.get("config") or {}
+    if name in ("MeanMetricWrapper", "LossFunctionWrapper") and isinstance(settings.get("fn"), str):
+        return _known(module, settings["fn"], custom)
     cls = found(name, custom) or getattr(module, name, None)
     if not inspect.isclass(cls):
         raise LoadError(f"its loss or metric '{name}' is unknown")

@@ -10,15 +10,21 @@ from typing import Any
 import keras
 
 from horngate.contract.errors import LoadError
+from horngate.zoo.files.origin import Origin
 from horngate.zoo.files.rebuild.plan import Misfit, Plan
-from horngate.zoo.files.rebuild.slots import layers_in_order
+from horngate.zoo.files.rebuild.slots import Slot, layers_in_order
+from horngate.zoo.files.rebuild.stored_forms import todays
 from horngate.zoo.files.stored import Node
+
+_TODAY = Origin(version="3", backend="tensorflow", generation=3)
+"""This layout came after the forms that only Keras 1 or Theano wrote."""
 
 
 def plan_node(layer: Any, node: Node) -> Plan:
     """All stored arrays for all of a layer's weights. Misfit if they are not each other's."""
     plan = Plan()
     _visit(layer, node, plan, set())
+    _share(layer, plan)
     placed = {id(variable) for variable, _ in plan.steps}
     missing = [weight for weight in layer.weights if id(weight) not in placed]
     if missing:
@@ -35,8 +41,11 @@ def _visit(layer: Any, node: Node, plan: Plan, seen: set[int]) -> None:
     arrays = node.arrays
     if len(arrays) < len(variables):
         raise Misfit(f"layer '{layer.name}' has {len(arrays)} weights in the file; expected {len(variables)}")
-    for variable, array in zip(variables, arrays, strict=False):
-        plan.add(layer.name, variable, array.read())
+    values = [array.read() for array in arrays[: len(variables)]]
+    if variables:
+        values = todays(Slot(layer=layer, variables=tuple(variables), is_trained=True), values, _TODAY)
+    for variable, value in zip(variables, values, strict=True):
+        plan.add(layer.name, variable, value)
     if isinstance(layer, keras.Model):
         for inner, stored in node_pairs(layer, node):
             _visit(inner, stored, plan, seen)
@@ -49,6 +58,24 @@ def _visit(layer: Any, node: Node, plan: Plan, seen: set[int]) -> None:
             for one, key in zip(held, counted_names(held), strict=True):
                 if key in stored.inside:
                     _visit(one, stored.inside[key], plan, seen)
+
+
+def _share(model: Any, plan: Plan) -> None:
+    """A layer that two models of the file share is stored once; its twin has the same name and class."""
+    if not isinstance(model, keras.Model):
+        return
+    placed = {id(variable): value for variable, value in plan.steps}
+    twins: dict[tuple[str, str], Any] = {}
+    lacking = []
+    for layer in model._flatten_layers():
+        own = layer._trainable_variables + layer._non_trainable_variables
+        if own and all(id(variable) in placed for variable in own):
+            twins[layer.name, type(layer).__name__] = own
+        elif own:
+            lacking.append((layer, own))
+    for layer, own in lacking:
+        for variable, twin in zip(own, twins.get((layer.name, type(layer).__name__), ()), strict=False):
+            plan.add(layer.name, variable, placed[id(twin)])
 
 
 def node_pairs(model: Any, node: Node) -> list[tuple[Any, Node]]:

@@ -1,7 +1,7 @@
 """An optimizer's stored state, put where today's optimizer keeps it.
 
 Old Kerases wrote `[steps], first kind of every weight, second kind of every weight, …`; from 2.11 on it is
-`steps, [rate], both kinds of the first weight, both kinds of the second, …`.
+`steps, both kinds of the first weight, both kinds of the second, …`, and what is optional after that.
 """
 
 from collections.abc import Sequence
@@ -33,6 +33,9 @@ _KINDS: dict[str, tuple[str, ...]] = {
 }
 """Where today's optimizers keep each kind of their state, in the order in which it was stored."""
 
+_TOGETHER = {"Adam": 2, "AdamW": 2, "Adadelta": 2, "Adamax": 2, "Nadam": 2, "Ftrl": 2}
+"""How many kinds of state, from the first, are stored weight by weight since 2.11 (Ftrl's: ever since)."""
+
 
 def restore(model: Any, stored: Sequence[StoredArray], origin: Origin, *, interleaved: bool) -> None:
     """Put the state into the compiled model's optimizer. LoadError: it is not this optimizer's."""
@@ -44,8 +47,10 @@ def restore(model: Any, stored: Sequence[StoredArray], origin: Origin, *, interl
         return
     scalars, arrays = _scalars(arrays)
     trained = [slot for layer in layers_in_order(model) for slot in slots(layer) if slot.is_trained]
-    kinds = [kind for kind in _KINDS.get(type(optimizer).__name__, ()) if getattr(optimizer, kind, None)]
-    for kind, values in zip(kinds, _by_kind(arrays, trained, len(kinds), origin, interleaved), strict=False):
+    name = type(optimizer).__name__
+    together = _TOGETHER.get(name, 1) if interleaved or name == "Ftrl" else 1
+    kinds = [kind for kind in _KINDS.get(name, ()) if getattr(optimizer, kind, None)]
+    for kind, values in zip(kinds, _by_kind(arrays, trained, len(kinds), origin, together), strict=False):
         for variable, value in values:
             place = getattr(optimizer, kind)[optimizer._get_variable_index(variable)]
             if tuple(place.shape) != tuple(value.shape):
@@ -80,13 +85,14 @@ def _scalars(arrays: list[Array]) -> tuple[list[Any], list[Array]]:
 
 
 def _by_kind(
-    arrays: list[Array], trained: list[Slot], kinds: int, origin: Origin, interleaved: bool
+    arrays: list[Array], trained: list[Slot], kinds: int, origin: Origin, together: int
 ) -> list[list[tuple[Any, Array]]]:
     """For each kind of state, every weight with its array."""
     if not kinds:
         return []
-    if interleaved:
-        arrays = [array for kind in range(kinds) for array in arrays[kind::kinds]]
+    if together > 1:
+        count = len(arrays) // kinds * together
+        arrays = [array for kind in range(together) for array in arrays[kind:count:together]] + arrays[count:]
     found = []
     for _ in range(kinds):
         pairs: list[tuple[Any, Array]] = []

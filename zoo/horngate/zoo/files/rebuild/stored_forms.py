@@ -6,6 +6,7 @@ from typing import Any
 import keras
 import numpy as np
 
+from horngate.zoo.files.legacy.locally_connected import LocallyConnected1D, LocallyConnected2D
 from horngate.zoo.files.origin import Origin
 from horngate.zoo.files.rebuild.slots import Slot
 from horngate.zoo.files.stored import Array
@@ -122,6 +123,21 @@ def _separable(layer: Any, arrays: list[Array], origin: Origin) -> list[Array]:
     return [depthwise.transpose(2, 3, 1, 0), pointwise.transpose(2, 3, 1, 0), *rest]
 
 
+def _locally_connected(layer: Any, arrays: list[Array], origin: Origin) -> list[Array]:
+    """Kernels from every input to every output, as a matrix: whole (2), or what counts of it in a row (3)."""
+    if layer.implementation == 1 or not arrays:
+        return arrays
+    kernel, *rest = arrays
+    if layer.implementation == 2:
+        return [kernel.reshape(layer.mask.shape) * layer.mask, *rest]
+    if kernel.size != np.count_nonzero(layer.mask):
+        return arrays
+    # The row goes through the outputs, and for each through the inputs.
+    whole = np.zeros(layer.mask.T.shape, dtype=kernel.dtype)
+    whole[layer.mask.T] = kernel
+    return [whole.T, *rest]
+
+
 def _turned(kernel: Array) -> Array:
     return kernel[
         tuple(slice(None, None, -1) if axis < kernel.ndim - 2 else slice(None) for axis in range(kernel.ndim))
@@ -145,4 +161,5 @@ _FORMS: tuple[tuple[Any, Form], ...] = (
     (keras.layers.ConvLSTM2D, _recurrent_convolution),
     (_CONVOLUTIONS, _convolution),
     (keras.layers.SeparableConv2D, _separable),
+    ((LocallyConnected1D, LocallyConnected2D), _locally_connected),
 )

@@ -16,6 +16,7 @@ _OWN = {
     "Highway": "horngate>Highway",
     "ParametricSoftplus": "horngate>ParametricSoftplus",
     "SReLU": "horngate>SReLU",
+    "RandomCrop": "horngate>RandomCrop",
     "RandomHeight": "Identity",
     "RandomWidth": "Identity",
 }

@@ -20,7 +20,7 @@ ALLOWED = frozenset(
     sigmoid sign split sqrt square squeeze stack stop_gradient subtract tanh tensordot tile transpose truediv
     unstack where zeros_like divide greater greater_equal less less_equal equal not_equal reduce_sum reduce_mean
     reduce_max reduce_min reduce_prod reduce_any reduce_all argmax argmin cumsum linalg.l2_normalize
-    image.resize nn.bias_add broadcast_to repeat sin cos compat.v1.transpose compat.v1.gather
+    image.resize nn.bias_add broadcast_to repeat sin cos
     math.abs math.add math.argmax math.argmin math.ceil math.cos math.cumsum math.divide math.divide_no_nan
     math.equal math.erf math.exp math.expm1 math.floor math.floordiv math.floormod math.greater math.greater_equal
     math.l2_normalize math.less math.less_equal math.log math.log1p math.log_sigmoid math.logical_and
@@ -83,6 +83,7 @@ def _only_call(entry: Entry) -> dict[str, Any]:
 
 
 def _function(entry: Entry, name: str, positional: list[Any], keywords: dict[str, Any]) -> Entry:
+    name = name.removeprefix("compat.v1.")
     if name not in ALLOWED:
         raise LoadError(
             f"layer '{name_of(entry)}' calls tf.{name}, which Horngate does not know; expected one of "
