@@ -68,7 +68,8 @@ class Case:
     @property
     def file(self) -> Path:
         """The whole model."""
-        return self.folder / f"{self.name}.h5"
+        hdf5 = self.folder / f"{self.name}.h5"
+        return hdf5 if hdf5.exists() else self.folder / f"{self.name}.keras"
 
     @property
     def tolerance(self) -> float:

@@ -1,7 +1,10 @@
 """Files opened by what they are, and what is told about those that cannot be."""
 
+import json
 import shutil
+import zipfile
 
+import h5py
 import keras
 import numpy as np
 import pytest
@@ -67,3 +70,25 @@ def test_code_in_a_file_is_not_run(tmp_path):
     keras.Model(inputs, keras.layers.Lambda(lambda x: x + 1)(inputs)).save(tmp_path / "code.keras")
     with pytest.raises(LoadError, match=r"'code.keras': .*Lambda"):
         load(tmp_path / "code.keras")
+
+
+def test_vocabularies_beside_the_configuration(tmp_path):
+    """TensorFlow 2.12 to 2.15 kept an adapted layer's vocabulary in a file of its own inside the archive."""
+    vocabulary = {
+        "class_name": "StringLookup",
+        "config": {"name": "words", "vocabulary": None, "num_oov_indices": 1},
+    }
+    given = {
+        "class_name": "InputLayer",
+        "config": {"batch_input_shape": [None, 1], "dtype": "string", "name": "text"},
+    }
+    config = {"class_name": "Sequential", "config": {"name": "lookup", "layers": [given, vocabulary]}}
+    with h5py.File(tmp_path / "weights.h5", "w") as weights:
+        weights.create_group("layers/string_lookup/vars")
+    with zipfile.ZipFile(tmp_path / "model.keras", "w") as archive:
+        archive.writestr("config.json", json.dumps(config))
+        archive.writestr("metadata.json", json.dumps({"keras_version": "2.13.1"}))
+        archive.writestr("assets/layers/string_lookup/vocabulary.txt", "[UNK]\nhorn\ngate")
+        archive.write(tmp_path / "weights.h5", "model.weights.h5")
+    model = load(tmp_path / "model.keras")
+    assert np.asarray(model(keras.ops.convert_to_tensor([["gate"], ["ivory"]]))).tolist() == [[2], [0]]

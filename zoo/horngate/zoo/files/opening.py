@@ -14,6 +14,7 @@ from horngate.zoo.files.source import Source, read
 from horngate.zoo.files.stored import arrays_of
 from horngate.zoo.files.upgrade import Taken, upgrade
 from horngate.zoo.files.upgrade.inferred_input import needs_input, with_inferred_input
+from horngate.zoo.files.upgrade.vocabularies import with_vocabularies
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -109,7 +110,7 @@ def _rebuilt(
     from horngate.zoo.files.rebuild.models import model_or_layer
     from horngate.zoo.files.rebuild.unknown import refuse_unknown
 
-    upgraded = upgrade(drawn.architecture or {}, drawn.origin)
+    upgraded = upgrade(with_vocabularies(drawn.architecture or {}, drawn.vocabularies), drawn.origin)
     config = upgraded.config
     refuse_unknown(config, custom)
     if needs_input(config):

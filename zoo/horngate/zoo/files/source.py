@@ -3,9 +3,9 @@
 import json
 import tempfile
 import zipfile
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import IO, Any
 
@@ -18,12 +18,14 @@ from horngate.zoo.safety.yaml_text import read_yaml
 
 _HDF5_SIGNATURE = b"\x89HDF\r\n\x1a\n"
 _ZIP_SIGNATURE = b"PK\x03\x04"
+_ASSETS, _VOCABULARY = "assets/", "vocabulary.txt"
 TEXTS = (".json", ".yaml", ".yml")
 
 
 @dataclass(frozen=True, kw_only=True)
 class Source:
     """One file's content. `kind` is `hdf5`, `archive` or `text`; what the file has not is None.
+    `vocabularies` are those that lie beside the configuration, by the path of their layer.
 
     The stored arrays can be read only while the file is open (see `read`).
     """
@@ -35,6 +37,7 @@ class Source:
     weights: Weights | None = None
     training: dict[str, Any] | None = None
     optimizer: tuple[StoredArray, ...] | None = None
+    vocabularies: Mapping[str, Sequence[str]] = field(default_factory=dict)
 
 
 @contextmanager
@@ -113,17 +116,23 @@ def _training(file: Any, json_attribute: Any) -> dict[str, Any] | None:
 def _archive(path: Path) -> Iterator[Source]:
     import h5py
 
-    config, metadata, weights = _members(path)
+    config, metadata, vocabularies, weights = _members(path)
     with weights:
         try:
             file = h5py.File(weights, "r")
         except OSError as error:
             raise LoadError(f"'{path.name}' holds damaged weights ({error}); copy it again") from error
         with file:
-            yield _told(path, lambda: _of_archive(path.name, config, metadata, file))
+            yield _told(path, lambda: _of_archive(path.name, config, metadata, vocabularies, file))
 
 
-def _of_archive(name: str, config: dict[str, Any], metadata: dict[str, Any], file: Any) -> Source:
+def _of_archive(
+    name: str,
+    config: dict[str, Any],
+    metadata: dict[str, Any],
+    vocabularies: Mapping[str, Sequence[str]],
+    file: Any,
+) -> Source:
     from horngate.zoo.files.hdf5 import optimizer_arrays, weights_of
 
     weights = weights_of(file)
@@ -134,12 +143,16 @@ def _of_archive(name: str, config: dict[str, Any], metadata: dict[str, Any], fil
         architecture=config,
         weights=weights,
         training=config.get("compile_config"),
+        vocabularies=vocabularies,
         optimizer=optimizer_arrays(file),
     )
 
 
-def _members(path: Path) -> tuple[dict[str, Any], dict[str, Any], IO[bytes]]:
-    """The configuration, what is told about the file, and its weights copied to a temporary file."""
+_Members = tuple[dict[str, Any], dict[str, Any], dict[str, list[str]], IO[bytes]]
+
+
+def _members(path: Path) -> _Members:
+    """The configuration, what is told about the file, vocabularies, and weights copied to a temporary file."""
     try:
         with zipfile.ZipFile(path) as archive:
             damaged = archive.testzip()
@@ -156,11 +169,20 @@ def _members(path: Path) -> tuple[dict[str, Any], dict[str, Any], IO[bytes]]:
                 raise LoadError(
                     f"'{path.name}' is an archive without a model.weights.h5; expected a .keras file"
                 )
-            return config, metadata, _copied(archive, "model.weights.h5")
+            vocabularies = {
+                name.removeprefix(_ASSETS).removesuffix(_VOCABULARY): _lines(archive.read(name))
+                for name in sorted(present)
+                if name.startswith(_ASSETS) and name.endswith(_VOCABULARY)
+            }
+            return config, metadata, vocabularies, _copied(archive, "model.weights.h5")
     except (zipfile.BadZipFile, OSError, ValueError, EOFError) as error:
         raise LoadError(
             f"'{path.name}' is a damaged archive, perhaps not copied to its end ({error}); copy it again"
         ) from error
+
+
+def _lines(content: bytes) -> list[str]:
+    return content.decode("utf-8", "replace").split("\n")
 
 
 def _copied(archive: zipfile.ZipFile, member: str) -> IO[bytes]:

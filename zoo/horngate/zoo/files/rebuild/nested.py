@@ -4,12 +4,12 @@ A model's layers lie under `layers`, named after their classes and counted; othe
 the attributes that hold them.
 """
 
-import re
 from typing import Any
 
 import keras
 
 from horngate.contract.errors import LoadError
+from horngate.zoo.files.names import counted_names
 from horngate.zoo.files.origin import Origin
 from horngate.zoo.files.rebuild.plan import Misfit, Plan
 from horngate.zoo.files.rebuild.slots import Slot, layers_in_order
@@ -55,7 +55,7 @@ def _visit(layer: Any, node: Node, plan: Plan, seen: set[int]) -> None:
         if isinstance(held, keras.layers.Layer):
             _visit(held, stored, plan, seen)
         elif isinstance(held, list | tuple) and all(isinstance(one, keras.layers.Layer) for one in held):
-            for one, key in zip(held, counted_names(held), strict=True):
+            for one, key in zip(held, counted_names(_classes(held)), strict=True):
                 if key in stored.inside:
                     _visit(one, stored.inside[key], plan, seen)
 
@@ -85,7 +85,7 @@ def node_pairs(model: Any, node: Node) -> list[tuple[Any, Node]]:
     layers = [layer for layer in layers_in_order(model) if not isinstance(layer, keras.layers.InputLayer)]
     return [
         (layer, stored[key])
-        for layer, key in zip(layers, counted_names(layers), strict=True)
+        for layer, key in zip(layers, counted_names(_classes(layers)), strict=True)
         if key in stored
     ]
 
@@ -107,19 +107,5 @@ def _flat(node: Node) -> dict[str, Node]:
     return {key: one for key, one in node.inside.items() if key.startswith("layers/")}
 
 
-def counted_names(layers: Any) -> list[str]:
-    """The names under which a container's objects are stored: their classes', with a number from the second."""
-    counts: dict[str, int] = {}
-    names = []
-    for layer in layers:
-        name = snake_case(type(layer).__name__)
-        number = counts[name] = counts.get(name, -1) + 1
-        names.append(f"{name}_{number}" if number else name)
-    return names
-
-
-def snake_case(name: str) -> str:
-    """Keras's own spelling of a class's name in files."""
-    name = re.sub(r"\W+", "", name)
-    name = re.sub("(.)([A-Z][a-z]+)", r"\1_\2", name)
-    return re.sub("([a-z])([A-Z])", r"\1_\2", name).lower()
+def _classes(layers: Any) -> list[str]:
+    return [type(layer).__name__ for layer in layers]
