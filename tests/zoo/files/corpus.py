@@ -13,6 +13,9 @@ from typing import Any
 
 import keras
 import numpy as np
+import onnxruntime
+
+from horngate.zoo.convert import Converted
 
 CHOSEN = Path(__file__).parents[2] / "fixtures" / "keras"
 RECURRENT = ("lstm", "gru", "rnn", "bidir", "seq2seq")
@@ -112,6 +115,27 @@ def predicted(model: Any, case: Case) -> list[Any]:
         outputs += [np.asarray(one) for one in keras.tree.flatten(model(given, training=False))]
         if not case.info.get("stateful"):
             break
+    return outputs
+
+
+def on_onnx_runtime(converted: Converted, case: Case) -> list[Any]:
+    """What the graph answers; a stateful one is asked again with its states, until all is answered."""
+    session = onnxruntime.InferenceSession(converted.proto.SerializeToString())
+    given = [
+        one for one in session.get_inputs() if one.name not in {state.input for state in converted.states}
+    ]
+    fed = {
+        one.name: x.astype("f4") if one.type == "tensor(float)" else x
+        for one, x in zip(given, case.arrays("x"), strict=True)
+    }
+    rows = len(case.arrays("x")[0])
+    fed |= {one.name: np.zeros((rows, *one.shape[1:]), "f4") for one in session.get_inputs()[len(given) :]}
+    outputs: list[Any] = []
+    while len(outputs) < len(case.arrays("y")):
+        names = [one.name for one in session.get_outputs()]
+        answers = dict(zip(names, session.run(names, fed), strict=True))
+        fed |= {state.input: answers.pop(state.output) for state in converted.states}
+        outputs += answers.values()
     return outputs
 
 

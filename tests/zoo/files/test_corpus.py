@@ -1,18 +1,12 @@
 """Files written by Keras 1.2.2 to TensorFlow 2.6 answer as those answered, on Keras and on ONNX Runtime."""
 
-import onnxruntime
 import pytest
 
 from horngate.contract.errors import LoadError
-from horngate.zoo.convert import Refused, convert
+from horngate.zoo.convert import convert
 from horngate.zoo.files import open_model
-from tests.zoo.files.corpus import CHOSEN, Case, cases, predicted, worst
+from tests.zoo.files.corpus import CHOSEN, Case, cases, on_onnx_runtime, predicted, worst
 from tests.zoo.safety.hostile import old_lambda
-
-ON_KERAS_ONLY = {
-    "k231/lstm_stateful": "stateful",
-}
-"""What has no ONNX form, and a word of the reason."""
 
 LOADABLE = cases(CHOSEN)
 """All of them: even their Lambdas are formulas, which are computed without running the code."""
@@ -22,16 +16,7 @@ LOADABLE = cases(CHOSEN)
 def test_answers_as_it_did(case: Case) -> None:
     model = open_model(case.file, custom_objects=case.custom).model
     assert worst(predicted(model, case), case.arrays("y")) <= case.tolerance
-    if str(case) in ON_KERAS_ONLY:
-        with pytest.raises(Refused, match=ON_KERAS_ONLY[str(case)]):
-            convert(model)
-        return
-    session = onnxruntime.InferenceSession(convert(model).proto.SerializeToString())
-    fed = {
-        one.name: x.astype("f4") if one.type == "tensor(float)" else x
-        for one, x in zip(session.get_inputs(), case.arrays("x"), strict=True)
-    }
-    assert worst(session.run(None, fed), case.arrays("y")) <= case.tolerance
+    assert worst(on_onnx_runtime(convert(model), case), case.arrays("y")) <= case.tolerance
 
 
 @pytest.mark.parametrize(
