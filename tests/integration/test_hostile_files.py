@@ -13,7 +13,7 @@ from horngate.client import Client
 from tests.integration.conftest import Start
 from tests.integration.processes import titles
 from tests.zoo.safety.files import DENSE, archive, fill, hdf5, layer, sequential
-from tests.zoo.safety.hostile import HOSTILE, left_behind
+from tests.zoo.safety.hostile import HOSTILE, left_behind, old_function
 
 BUILD_TIMEOUT_S = 30
 BUILD_MEMORY_MIB = 3000
@@ -23,9 +23,14 @@ SHOWN = ("lambda in HDF5", "external link", "64 GiB shape", "path traversal", "v
 
 
 def recurrent(path: Path, steps: int) -> Path:
-    """A small, whole, honest file of a network that repeats its input so many times."""
+    """A small, whole, honest file of a network that repeats its input so many times.
+
+    What a formula makes of a shape is not worked out before Keras does it.
+    """
+    code = old_function(bytes([124, 0, 100, 0, 20, 0, 83, 0]), (1.0,), ())
+    formula = layer("Lambda", "formula", function=[code, None, None], function_type="lambda", arguments={})
     repeat = layer("RepeatVector", "repeat", n=steps)
-    config = sequential(repeat, layer("SimpleRNN", "dense", units=1, activation="tanh"))
+    config = sequential(formula, repeat, layer("SimpleRNN", "dense", units=1, activation="tanh"))
     with h5py.File(path, "w") as file:
         group = fill(file, config)
         for name in list(group):
@@ -62,6 +67,8 @@ def test_hostile_files_cost_themselves_alone(start: Start, tmp_path: Path) -> No
     hdf5(folder / "good.h5")
     recurrent(folder / "endless.h5", steps=3_000_000)
     recurrent(folder / "greedy.h5", steps=400_000_000)
+    steps = [layer("UpSampling1D", f"up{i}", size=1000) for i in range(4)]
+    hdf5(folder / "bomb.h5", sequential(layer("Reshape", "steps", target_shape=[4, 1]), *steps, DENSE))
     crashing(folder / "crashing")
     allowed(folder / "allowed")
     messages = {}
@@ -79,7 +86,8 @@ def test_hostile_files_cost_themselves_alone(start: Start, tmp_path: Path) -> No
         rows = np.ones((2, 4), np.float32)
         assert client.predict("good", rows, timeout=20).tolist() == [[4.0] * 3] * 2
         assert client.predict("allowed", rows, timeout=20).tolist() == [[8.0] * 3] * 2
-    assert set(reasons) == {"crashing", "endless", "greedy", *messages}
+    assert set(reasons) == {"bomb", "crashing", "endless", "greedy", *messages}
+    assert "layer 'up3' makes (rows, 4000000000000, 1) of its input" in reasons["bomb"]
     assert reasons["crashing"].startswith("its builder crashed (SIGSEGV) on this file")
     assert (
         reasons["endless"] == "its builder took more than 30 s and was stopped; --build-timeout allows more"

@@ -7,6 +7,7 @@ from keras import layers
 
 from horngate.zoo.files.origin import origin_of
 from horngate.zoo.files.upgrade import upgrade
+from horngate.zoo.inspection.large_rows import large_rows
 from horngate.zoo.inspection.shape_rules import output_shape
 from horngate.zoo.inspection.shapes import inferred_shapes
 from horngate.zoo.inspection.todays_wires import with_calls
@@ -107,3 +108,13 @@ def test_shapes_of_todays_networks():
         for made in model.layers:
             outputs = made.output if isinstance(made.output, list) else [made.output]
             assert found[made.name] == tuple(outputs[0].shape), made.name
+
+
+def test_bombs_in_several_steps_are_told():
+    """No step of it is large by itself."""
+    steps = [layer("UpSampling1D", f"up{i}", size=1000) for i in range(4)]
+    config = sequential(layer("Reshape", "steps", target_shape=[4, 1]), *steps)
+    shapes = inferred_shapes(upgrade(config, origin_of("2.3.1", "tensorflow", config)).config)
+    first, finding = large_rows(shapes)
+    assert (first.where, finding.where) == ("layer 'up2'", "layer 'up3'")
+    assert "makes (rows, 4000000000000, 1) of its input, 16,000,000,000,000 bytes a row" in finding.what

@@ -6,7 +6,7 @@ import sys
 from pathlib import Path
 
 from horngate.contract.errors import LoadError
-from horngate.zoo.inspection.apart import inspect_apart
+from horngate.zoo.inspection.apart import PATIENCE_S, inspect_apart
 from horngate.zoo.inspection.screen import show
 
 HELP = """show what a Keras file holds, what would be upgraded and what is unsafe, without running any of it
@@ -22,13 +22,20 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument(
         "file", type=Path, help="an .h5, .hdf5, .weights.h5 or .keras file, or an architecture: .json, .yaml"
     )
+    parser.add_argument(
+        "--timeout",
+        type=float,
+        default=PATIENCE_S,
+        metavar="SECONDS",
+        help="a file that takes longer to read is told as unsafe (default: %(default)g)",
+    )
     parser.add_argument("--json", action="store_true", help="print the report as JSON")
 
 
 def run(args: argparse.Namespace) -> int:
     """Print the report; the exit status that HELP tells."""
     try:
-        report = inspect_apart(args.file)
+        report = inspect_apart(args.file, args.timeout)
     except LoadError as error:
         print(f"horngate inspect: {error}", file=sys.stderr)
         return UNREADABLE

@@ -85,7 +85,9 @@ def build(order: BuildOrder, source: Path | None, drawn: Path | None) -> None:
 def _examine(source: Path, order: BuildOrder) -> None:
     """Refuse what could act or take too much before Keras is even imported; LoadError says what and where."""
     from horngate.zoo.files.custom import object_names
-    from horngate.zoo.safety import Limits, Permission, check
+    from horngate.zoo.inspection.history import history_of
+    from horngate.zoo.inspection.large_rows import ROW_BYTES, large_rows
+    from horngate.zoo.safety import Findings, Limits, Permission, check
 
     _progress("examining the file")
     limits = Limits(declared_bytes=order.memory_bytes) if order.memory_bytes else Limits()
@@ -93,6 +95,10 @@ def _examine(source: Path, order: BuildOrder) -> None:
     permission = Permission(allow_code=order.allow_code, custom_objects=names)
     for note in check(source, permission=permission, limits=limits).notes:
         _tell(note=str(note))
+    allowed = min(ROW_BYTES, order.memory_bytes or ROW_BYTES)
+    large = Findings.of(large_rows(history_of(source).shapes, allowed))
+    if large.all:
+        raise large.error(source.name)
 
 
 def _load(order: BuildOrder, source: Path | None, drawn: Path | None) -> tuple[Any, dict[str, Any]]:

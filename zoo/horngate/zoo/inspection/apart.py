@@ -26,7 +26,8 @@ def inspect_apart(path: Path, patience_s: float = PATIENCE_S) -> dict[str, Any]:
     Where reading it hangs, crashes or takes too much, that is told as what is unsafe in it.
     """
     with tempfile.TemporaryDirectory(prefix="horngate-inspect-") as scratch:
-        command = [sys.executable, "-m", "horngate.zoo.inspection.apart", str(path.absolute()), scratch]
+        module = [sys.executable, "-m", "horngate.zoo.inspection.apart"]
+        command = [*module, str(path.absolute()), scratch, str(patience_s)]
         try:
             done = subprocess.run(command, capture_output=True, timeout=patience_s, check=False)
         except subprocess.TimeoutExpired:
@@ -56,6 +57,7 @@ def _ended(path: Path, what: str) -> dict[str, Any]:
 
 def _told(path: Path) -> dict[str, Any]:
     """What the process finds; runs nothing of the file."""
+    from horngate.zoo.inspection.large_rows import large_rows
     from horngate.zoo.inspection.report import inspect
     from horngate.zoo.safety import examine
 
@@ -67,6 +69,7 @@ def _told(path: Path) -> dict[str, Any]:
     except LoadError as error:
         return {"error": str(error)}
     history = _history(path, findings)
+    findings = Findings.of((*findings.all, *large_rows(history.shapes)))
     return report.with_shapes(history.shapes).to_json() | history.to_json() | findings.to_json()
 
 
@@ -79,12 +82,14 @@ def _history(path: Path, findings: Findings) -> "History":
 
 
 def main() -> None:
-    """`python -m horngate.zoo.inspection.apart FILE SCRATCH`."""
+    """`python -m horngate.zoo.inspection.apart FILE SCRATCH SECONDS`."""
     from horngate.zoo.walls import limit, raise_walls
 
     path, scratch = Path(sys.argv[1]), Path(sys.argv[2])
     tempfile.tempdir = str(scratch)
-    limit(memory_bytes=MEMORY_BYTES, cpu_s=int(PATIENCE_S) + 1)
+    # The weights of an archive are unpacked to be looked at.
+    files = max(MEMORY_BYTES, 2 * path.stat().st_size) if path.exists() else MEMORY_BYTES
+    limit(memory_bytes=MEMORY_BYTES, cpu_s=int(float(sys.argv[3])) + 1, file_bytes=files)
     raise_walls(readable=[path], writable=[scratch])
     print(json.dumps(_told(path)), flush=True)
     os._exit(0)

@@ -55,11 +55,10 @@ OLD_LAYERS = frozenset(
 
 OWN = frozenset(
     f"horngate>{name}"
-    for name in (
-        *("CornerBilinearUpSampling2D", "CosineMerge", "Formula", "Highway", "LocallyConnected1D"),
-        *("LocallyConnected2D", "MaxoutDense", "ParametricSoftplus", "SReLU", "SamplewiseNormalization"),
-        *("TensorFlowFunction", "ThresholdedReLU", "hard_sigmoid"),
-    )
+    for name in """
+    CornerBilinearUpSampling2D CosineMerge Formula Highway LocallyConnected1D LocallyConnected2D MaxoutDense
+    ParametricSoftplus RandomCrop SReLU SamplewiseNormalization TensorFlowFunction ThresholdedReLU hard_sigmoid
+    """.split()
 )
 """What Horngate gives to upgraded models, as they are saved; a test holds it against what is registered."""
 
