@@ -7,6 +7,7 @@ again; they are written in `keras.ops`, so that they convert to ONNX and run on 
 from horngate.zoo.files.legacy.corner_bilinear import CornerBilinearUpSampling2D
 from horngate.zoo.files.legacy.cosine_merge import CosineMerge
 from horngate.zoo.files.legacy.formula import Formula
+from horngate.zoo.files.legacy.half_padded import HalfPaddedConv1D, HalfPaddedConv2D, HalfPaddedConv3D
 from horngate.zoo.files.legacy.hard_sigmoid import hard_sigmoid
 from horngate.zoo.files.legacy.highway import Highway
 from horngate.zoo.files.legacy.locally_connected import LocallyConnected1D, LocallyConnected2D
@@ -24,6 +25,9 @@ LEGACY = {
         CornerBilinearUpSampling2D,
         CosineMerge,
         Formula,
+        HalfPaddedConv1D,
+        HalfPaddedConv2D,
+        HalfPaddedConv3D,
         Highway,
         LocallyConnected1D,
         LocallyConnected2D,

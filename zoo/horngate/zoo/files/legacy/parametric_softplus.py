@@ -26,7 +26,7 @@ class ParametricSoftplus(keras.layers.Layer):  # type: ignore[misc]
 
     def call(self, x: Any) -> Any:
         """Elementwise."""
-        return keras.ops.softplus(self.betas * x) * self.alphas
+        return keras.ops.softplus(x * self.betas) * self.alphas
 
     def compute_output_shape(self, input_shape: Any) -> Any:
         """The input's."""

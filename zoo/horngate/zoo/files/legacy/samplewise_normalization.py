@@ -30,7 +30,7 @@ class SamplewiseNormalization(keras.layers.Layer):  # type: ignore[misc]
         mean = keras.ops.mean(x, axis=-1, keepdims=True)
         variance = keras.ops.mean(keras.ops.square(x - mean), axis=-1, keepdims=True)
         deviation = keras.ops.sqrt(variance + self.epsilon) + self.epsilon
-        return self.gamma * ((x - mean) / deviation) + self.beta
+        return (x - mean) / deviation * self.gamma + self.beta
 
     def compute_output_shape(self, input_shape: Any) -> Any:
         """The input's."""

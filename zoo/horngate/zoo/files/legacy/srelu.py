@@ -27,8 +27,8 @@ class SReLU(keras.layers.Layer):  # type: ignore[misc]
         right = self.t_left + keras.ops.abs(self.t_right)
         shifted = x - self.t_left
         centre = keras.ops.minimum(keras.ops.relu(shifted), right - self.t_left)
-        left = self.a_left * keras.ops.minimum(shifted, 0.0)
-        return self.t_left + centre + left + keras.ops.relu(x - right) * self.a_right
+        left = keras.ops.minimum(shifted, 0.0) * self.a_left
+        return centre + left + keras.ops.relu(x - right) * self.a_right + self.t_left
 
     def compute_output_shape(self, input_shape: Any) -> Any:
         """The input's."""

@@ -26,6 +26,7 @@ from horngate.zoo.files.upgrade.pure_lambdas import PURE_LAMBDAS
 from horngate.zoo.files.upgrade.sequential import INPUT_LAYERS, NO_OTHER_SHAPES, SEQUENTIAL_LISTS
 from horngate.zoo.files.upgrade.step import Entry, Step
 from horngate.zoo.files.upgrade.tensorflow_functions import TENSORFLOW_FUNCTIONS
+from horngate.zoo.files.upgrade.theano import THEANO_PADDING
 from horngate.zoo.files.upgrade.wires import WIRES
 
 STEPS: tuple[Step, ...] = (
@@ -54,6 +55,7 @@ STEPS: tuple[Step, ...] = (
     NORMALIZATION_AXES,
     SYNC_BATCH_NORMALIZATION,
     CORNER_BILINEAR,
+    THEANO_PADDING,
     TENSORFLOW_FUNCTIONS,
     PURE_LAMBDAS,
     OWN_LAYERS,

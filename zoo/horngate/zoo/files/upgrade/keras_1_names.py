@@ -91,6 +91,8 @@ def KERAS_1_ARGUMENTS(entry: Entry, origin: Origin) -> Entry | None:
 def _renamed(kind: str, key: str) -> str:
     if kind == "Embedding":
         return _EMBEDDING.get(key, key)
+    if kind == "ParametricSoftplus":
+        return key
     if kind == "UpSampling1D" and key == "length":
         return "size"
     if kind == "PReLU" and key == "init":
