@@ -81,6 +81,7 @@ def predict(network: str, engine: str, rows: Sequence[int]) -> list[tuple[int, i
     guard = Guard(
         room_bytes=memory.available_bytes() // 2,
         row_bytes=estimated_row_bytes(artifact.spec, FREE_SIZE),
+        weights_bytes=0,
         alone=nullcontext,
     )
     _, program_bytes, _, model = probe_program(artifact, choice, reference, guard)
@@ -116,13 +117,16 @@ def _subject(network: str, engine: str) -> tuple[Artifact, Reference, EngineChoi
 
 def build(network: str) -> None:
     """The artifact of a network of the zoo with random weights, or of one of two small ones."""
-    if (OUT / "artifacts" / network / "spec.json").exists():
+    if Artifact(OUT / "artifacts" / network).is_whole:
         return
     import hashlib
 
     from horngate.server.builder.order import BuildOrder
 
-    order = {"target": str(OUT / "artifacts" / network), "name": network}
+    scratch = OUT / "scratch"
+    for folder in (scratch, OUT / "artifacts" / network):
+        folder.mkdir(parents=True, exist_ok=True)
+    order = {"target": str(OUT / "artifacts" / network), "scratch": str(scratch), "name": network}
     if network in ("mlp", "lstm"):
         path = OUT / f"{network}.keras"
         _small(network).save(path)
@@ -136,6 +140,8 @@ def build(network: str) -> None:
         stderr=subprocess.DEVNULL,
         check=True,
     )
+    if not Artifact(OUT / "artifacts" / network).is_whole:
+        raise RuntimeError(f"{network} could not be built")
 
 
 def _small(network: str):  # type: ignore[no-untyped-def]

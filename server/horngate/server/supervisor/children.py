@@ -19,8 +19,8 @@ MALLOC = {
     "MALLOC_TOP_PAD_": str(64 << 20),
 }
 
-# Workers: one heap for all threads, so that what one batch freed the next one gets, and all of it can be given
-# back; each thread's own would keep its largest.
+# Workers: one heap for all threads, so that what one thread freed another gets; each one's own would keep its
+# largest.
 ONE_HEAP = {"MALLOC_ARENA_MAX": "1"}
 
 

@@ -21,6 +21,7 @@ from horngate.server import memory
 from horngate.server.artifact import Artifact, write_whole
 from horngate.server.settings import available_cores
 from horngate.server.worker.engines import EngineChoice, Program, engine_named
+from horngate.server.worker.engines.out_of_memory import OutOfMemory
 from horngate.server.worker.memory_model import MemoryModel
 from horngate.server.worker.probe import (
     LONGEST_RUN_S,
@@ -153,12 +154,13 @@ def probe_program(
 
     Some engines pack the weights a second time when they first run.
     """
+    # What others freed must not hide what this takes.
     memory.trim()
     before = memory.resident_bytes()
     outputs = [spec.name for spec in artifact.spec.outputs]
     program = engine_named(choice.engine).load(artifact, outputs, choice.threads)
     warm(program, reference)
-    program_bytes = max(0, resident_idle_bytes(program) - before)
+    program_bytes = max(guard.weights_bytes, resident_idle_bytes(program) - before)
     found = sweep(program, reference, CURVE_ROWS, guard)
     return program, program_bytes, found.curve, _memory_model(program, reference, artifact, found, guard)
 
@@ -200,6 +202,7 @@ def _compare(
 ) -> _Candidate:
     allowed = artifact.tolerance
     try:
+        guard.admit(choice.engine)
         program = engine_named(choice.engine).load(artifact, outputs, choice.threads)
         error = reference.error(program)
         score = _score(list(_rates(program, reference, guard))) if error <= allowed else 0.0
@@ -210,7 +213,7 @@ def _compare(
 
 def _score(rates: Sequence[float]) -> float:
     """The geometric mean of the rates: neither the single row nor the full batch decides alone."""
-    return math.exp(sum(math.log(rate) for rate in rates) / len(rates))
+    return math.exp(sum(math.log(rate) for rate in rates) / len(rates)) if rates else 0.0
 
 
 def _rates(program: Program, reference: Reference, guard: Guard) -> Iterator[float]:
@@ -218,8 +221,11 @@ def _rates(program: Program, reference: Reference, guard: Guard) -> Iterator[flo
         if not guard.allows(rows, ()):
             return
         inputs = reference.rows(rows)
-        program.run(inputs)
-        took_s = fastest_run_s(program, inputs)
+        try:
+            program.run(inputs)
+            took_s = fastest_run_s(program, inputs)
+        except OutOfMemory:
+            return
         yield rows / took_s
         if took_s > LONGEST_RUN_S:
             return
@@ -239,7 +245,7 @@ def _memory_model(
         # Some networks have a longest length, and refuse more.
         with suppress(Exception), guard.alone():
             _, took_bytes = measure(program, stretched.rows(rows), resident_idle_bytes(program))
-            growth = max(stretch, took_bytes / model.line(rows))
+            growth = max(stretch, (took_bytes - model.line(rows)) / (rows * model.row) + 1.0)
             return replace(model, stretch=stretch, growth=growth)
     return model
 

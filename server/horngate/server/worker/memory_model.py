@@ -5,8 +5,9 @@ is the broken line through the probes, taken up by MARGIN for what varies betwee
 probe it goes on as steep as its steepest later part.
 
 Free axes stretch a row. The model is probed at the reference's sizes and at larger ones; between the two, bytes
-grow along the chord, which lies above any convex growth, and beyond them with the square of the stretch, the
-fastest that layers grow in one axis (attention's scores). An axis shorter than the reference's saves nothing.
+grow along the chord, which lies above any convex growth. Beyond them they grow with the square of the stretch, the
+fastest that layers grow in one axis (attention's scores); where the probes showed a straight line, only the share
+of them does that could have hidden a square. An axis shorter than the reference's saves nothing.
 """
 
 import math
@@ -17,6 +18,10 @@ from typing import Any
 MARGIN = 1.05
 SLACK_BYTES = 256 << 10
 """What allocators and thread stacks take whatever the batch."""
+
+STRAIGHT = 0.05
+HIDDEN_SHARE = 0.15
+"""Growth within STRAIGHT of a straight line may hide a square of less than this share, noise of probes included."""
 
 MAX_ROWS = 1 << 16
 LATER = 8
@@ -43,7 +48,8 @@ class MemoryModel:
 
     def bytes(self, rows: int, shapes: Shapes = ()) -> int:
         """An upper bound of what a batch of so many rows takes, its inputs having these trailing shapes."""
-        return math.ceil(MARGIN * self.line(rows) * self._growth(shapes)) + SLACK_BYTES
+        stretched = rows * self.row * (self._growth(shapes) - 1.0)
+        return math.ceil(MARGIN * (self.line(rows) + stretched)) + SLACK_BYTES
 
     def rows_within(self, budget_bytes: int, shapes: Shapes = ()) -> int:
         """The most rows whose batch fits the budget, at most MAX_ROWS; 0 if not even one does."""
@@ -70,6 +76,12 @@ class MemoryModel:
             before_rows, before_bytes = point_rows, point_bytes
         return before_bytes + (rows - before_rows) * self._slope(points)
 
+    @property
+    def row(self) -> float:
+        """A row's part of the largest probe."""
+        rows, size = self._rising()[-1]
+        return size / rows
+
     def _rising(self) -> list[tuple[int, float]]:
         rising: list[tuple[int, float]] = []
         most = 0.0
@@ -92,7 +104,9 @@ class MemoryModel:
         if stretched <= self.stretch:
             share = (stretched - 1.0) / (self.stretch - 1.0) if self.stretch > 1.0 else 0.0
             return 1.0 + share * (max(1.0, self.growth) - 1.0)
-        return max(1.0, self.growth) * (stretched / self.stretch) ** 2
+        beyond = stretched / self.stretch
+        squared = HIDDEN_SHARE if 1.0 < self.growth <= (1 + STRAIGHT) * self.stretch else 1.0
+        return max(1.0, self.growth) * ((1 - squared) * beyond + squared * beyond**2)
 
     def stretched(self, shapes: Shapes) -> float:
         """How many times larger the shapes are than the reference's, over the axes in which they are larger."""

@@ -3,6 +3,7 @@
 import time
 from collections.abc import Mapping
 
+from horngate.server import memory
 from horngate.server.metrics import WorkerMetrics
 from horngate.server.worker.batcher import Batcher
 from horngate.server.worker.models import ServedModel
@@ -53,5 +54,6 @@ class Meter:
             self._rated_rows[handle] = done
             self._metrics.device_rows.labels(*model.labels, self._device).inc(new)
             ran = ran or new > 0
+        self._metrics.device_used.labels(self._device).set(memory.resident_bytes())
         self._rated_s = now_s
         return ran

@@ -118,6 +118,7 @@ class ServedModel:
         guard = Guard(
             room_bytes=room.left_bytes(),
             row_bytes=estimated_row_bytes(artifact.spec, FREE_SIZE),
+            weights_bytes=least_bytes(artifact),
             alone=lambda: room.alone,
         )
         calibration = calibrate(
@@ -239,6 +240,12 @@ class ServedModel:
             "error": float(f"{self.calibration.error:.1e}"),
             "compared": self.calibration.compared,
         }
+
+
+def import_engines(order: LoadOrder) -> None:
+    """Import the libraries of every engine that a model may run on."""
+    for choice in candidates(Artifact(Path(order.folder)), order.engine):
+        engine_named(choice.engine)
 
 
 def least_bytes(artifact: Artifact) -> int:

@@ -14,6 +14,7 @@ from dataclasses import dataclass, field
 import numpy as np
 
 from horngate.server import memory
+from horngate.server.budget import size_text
 from horngate.server.worker.engines import Array, Program
 from horngate.server.worker.engines.out_of_memory import OutOfMemory
 from horngate.server.worker.reference import Reference
@@ -25,15 +26,27 @@ SLOW_RUNS = 2
 LEAST_ROWS = 16
 """Memory is probed up to this size at least, however slow the program: a line needs two sizes past one row."""
 
+COPIES = {"openvino": 2, "keras": 2}
+"""OpenVINO packs the weights a second time when it first runs; Keras reads them before it assigns them."""
+
 
 @dataclass(frozen=True, kw_only=True)
 class Guard:
-    """What a probe may take. `row_bytes` is the estimate before anything was measured; `alone` is entered by
-    whoever runs, so that no other batch is in the measurement."""
+    """What a probe may take. `row_bytes` is the estimate before anything was measured, `weights_bytes` what the
+    weights take; `alone` is entered by whoever runs, so that no other batch is in the measurement."""
 
     room_bytes: int
     row_bytes: int
+    weights_bytes: int
     alone: Callable[[], AbstractContextManager[object]]
+
+    def admit(self, engine: str) -> None:
+        """OutOfMemory if an engine has no room for the copies that it makes of the weights."""
+        needed = COPIES.get(engine, 1) * self.weights_bytes
+        if needed > self.room_bytes:
+            raise OutOfMemory(
+                f"needs {size_text(needed)} for the weights; {size_text(self.room_bytes)} are left"
+            )
 
     def allows(self, rows: int, points: Sequence[tuple[int, int]]) -> bool:
         """Whether a batch of so many rows is likely to fit, by what is measured, else by the estimate.

@@ -65,7 +65,7 @@ class Room:
 
     def give_back(self) -> None:
         """Return to the system what batches left reserved. A pool that its engine keeps stays counted."""
-        for program in list(self._programs):
+        for program in {each.pool: each for each in list(self._programs)}.values():
             program.release()
         memory.trim()
         self._kept = {pool: size for pool, size in self._kept.items() if pool == "keras"}

@@ -12,7 +12,7 @@ from horngate.server.metrics import WorkerMetrics
 from horngate.server.worker.batcher import Batcher
 from horngate.server.worker.holdings import Holdings
 from horngate.server.worker.link import GatewayLink
-from horngate.server.worker.models import Background, LoadOrder, ServedModel
+from horngate.server.worker.models import Background, LoadOrder, ServedModel, import_engines
 from horngate.server.worker.room import Room
 
 
@@ -56,7 +56,7 @@ class Shelf:
         def load() -> ServedModel:
             self._deliver(partial(self._tell, "loading", order.handle))
             # Read on the loader's thread, once what was ordered before has been loaded.
-            holdings = self._holdings_before_load()
+            holdings = self._holdings_before_load(order)
             return ServedModel.load(order, self._room, holdings, lambda: self._batcher.batches_run)
 
         self.loader.do(load, partial(self._loaded, order))
@@ -78,15 +78,18 @@ class Shelf:
             budget = self._process_bytes + held.total() + max(0, self._room.left_bytes())
         return Holdings(budget_bytes=budget, process_bytes=self._process_bytes, models=held)
 
-    def _holdings_before_load(self) -> Holdings:
-        """The libraries count with the process, and are all there once the first model is."""
+    def _holdings_before_load(self, order: LoadOrder) -> Holdings:
+        """The process is measured while no model is in it, with the libraries that the first one brings."""
         if not self.models:
+            import_engines(order)
+            memory.trim()
             self._process_bytes = memory.resident_bytes()
         return self.holdings
 
     def refit(self) -> None:
         """Let every model's cap follow what is left for batches."""
         left_bytes = self.holdings.left_bytes
+        self._metrics.device_used.labels(self._device).set(memory.resident_bytes())
         for model in list(self.models.values()):
             model.fit(left_bytes)
             self._retell(model)

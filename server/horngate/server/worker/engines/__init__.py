@@ -74,7 +74,9 @@ def engine_named(name: str) -> Engine:
         return OpenVino()
     if name == "keras":
         from horngate.server.worker.engines.keras import Keras
+        from horngate.zoo.backend import import_keras
 
+        import_keras()
         return Keras()
     return _own_engine(name)
 

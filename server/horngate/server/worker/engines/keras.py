@@ -17,7 +17,6 @@ from horngate.server.artifact import KERAS, Artifact
 from horngate.server.worker.buckets import ladder
 from horngate.server.worker.engines import Array
 from horngate.server.worker.engines.out_of_memory import out_of_memory_told
-from horngate.zoo.backend import import_keras
 
 MAX_LADDER = 1 << 16
 
@@ -31,13 +30,12 @@ class Compiled:
 
 
 class Keras:
-    """Programs run in testing mode. Loading a model imports Keras and its backend into this process."""
+    """Programs run in testing mode. Keras must have been imported on a backend; see `import_keras`."""
 
     name = "keras"
 
     def load(self, artifact: Artifact, outputs: Sequence[str], threads: int) -> "KerasProgram":
         """A compiled call of the sub-model that computes the outputs."""
-        import_keras()
         from horngate.zoo.files import load
         from horngate.zoo.files.custom import resolve
         from horngate.zoo.submodel import submodel
