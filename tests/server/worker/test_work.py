@@ -4,8 +4,11 @@ from types import SimpleNamespace
 from typing import Any, cast
 
 import numpy as np
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 
-from horngate.server.worker.work import Batch, Share, Work, merge
+from horngate.server.worker.work import Batch, Share, Work, cut
 
 
 def work(rows: int, outputs: tuple[str, ...], first: int) -> Work:
@@ -38,13 +41,23 @@ def test_requests_for_other_outputs_share_a_batch_and_get_their_own() -> None:
         names=("y", "hidden"),
         charged_s=0.3,
         shares=shares,
-        inputs=merge(["x"], shares),
+        input_names=["x"],
+        needed_bytes=lambda rows: rows,
     )
-    x = batch.inputs["x"]
+    x = batch.merged()["x"]
     np.testing.assert_array_equal(x[:, 0], [0, 1, 11, 12, 20])
     batch.outputs = [x * 2, x + 100]
     parts = [[array[:, 0].tolist() for array in arrays] for arrays in batch.split()]
     assert parts == [[[100, 101], [0, 2]], [[22, 24]], [[120]]]
     singles = batch.singles()
-    assert [single.inputs["x"][:, 0].tolist() for single in singles] == [[0, 1], [11, 12], [20]]
-    assert sum(single.charged_s for single in singles) == batch.charged_s
+    assert [single.merged()["x"][:, 0].tolist() for single in singles] == [[0, 1], [11, 12], [20]]
+    assert sum(single.charged_s for single in singles) == pytest.approx(batch.charged_s)
+
+
+@given(st.lists(st.integers(1, 9), min_size=1, max_size=8), st.data())
+def test_halves_have_every_row_once_and_in_order(sizes: list[int], data: st.DataObject) -> None:
+    shares = [Share(work=cast(Any, index), start=2, stop=2 + size) for index, size in enumerate(sizes)]
+    first, second = cut(shares, data.draw(st.integers(0, sum(sizes))))
+    rows = [(share.work, row) for share in shares for row in range(share.start, share.stop)]
+    parts = [(share.work, row) for share in [*first, *second] for row in range(share.start, share.stop)]
+    assert parts == rows

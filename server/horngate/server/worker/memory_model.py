@@ -15,7 +15,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
 
-MARGIN = 1.05
+MARGIN = 1.03
 SLACK_BYTES = 256 << 10
 """What allocators and thread stacks take whatever the batch."""
 
