@@ -1,7 +1,5 @@
 """Who may wait."""
 
-from dataclasses import replace
-
 import pytest
 
 from horngate.server.settings import QueueSettings
@@ -29,15 +27,15 @@ def test_rows_and_bytes_are_bounded_and_the_error_says_when_to_ask_again() -> No
 
 
 def test_by_default_what_the_device_does_in_half_a_minute_may_wait_and_some_batches_at_least() -> None:
-    assert reason(replace(ASKED, rows=3000 - 90), LINE, QueueSettings()) is None
-    assert reason(replace(ASKED, rows=3001 - 90), LINE, QueueSettings()) == "rows"
-    slow = replace(LINE, rows=30, row_s=20.0)
-    assert reason(replace(ASKED, rows=2), slow, QueueSettings()) is None
-    assert reason(replace(ASKED, rows=3), slow, QueueSettings()) == "rows"
+    assert reason(ASKED._replace(rows=3000 - 90), LINE, QueueSettings()) is None
+    assert reason(ASKED._replace(rows=3001 - 90), LINE, QueueSettings()) == "rows"
+    slow = LINE._replace(rows=30, row_s=20.0)
+    assert reason(ASKED._replace(rows=2), slow, QueueSettings()) is None
+    assert reason(ASKED._replace(rows=3), slow, QueueSettings()) == "rows"
 
 
 def test_whoever_finds_nobody_waiting_is_taken_however_large() -> None:
-    empty = replace(LINE, rows=0, bytes=0, rows_ahead=0)
+    empty = LINE._replace(rows=0, bytes=0, rows_ahead=0)
     assert (
         reason(Asked(rows=10**6, bytes=10**12, priority=0, left_s=0.001), empty, QueueSettings(rows=1))
         is None
@@ -45,7 +43,7 @@ def test_whoever_finds_nobody_waiting_is_taken_however_large() -> None:
 
 
 def test_a_deadline_that_cannot_be_met_is_refused_at_once() -> None:
-    assert reason(replace(ASKED, left_s=0.96), LINE, QueueSettings()) is None
-    assert reason(replace(ASKED, left_s=0.94), LINE, QueueSettings()) == "deadline"
-    urgent = replace(LINE, rows_ahead=0)  # whoever is first in line is never a lost cause
-    assert reason(replace(ASKED, left_s=0.01), urgent, QueueSettings()) is None
+    assert reason(ASKED._replace(left_s=0.96), LINE, QueueSettings()) is None
+    assert reason(ASKED._replace(left_s=0.94), LINE, QueueSettings()) == "deadline"
+    urgent = LINE._replace(rows_ahead=0)  # whoever is first in line is never a lost cause
+    assert reason(ASKED._replace(left_s=0.01), urgent, QueueSettings()) is None

@@ -81,7 +81,9 @@ class Links:
         """
         call.number = call.number or next(self._numbers)
         links = self._of(call.entry)
-        if links:
+        if len(links) == 1:
+            links[0].send(call)
+        elif links:
             now_s, handle = time.monotonic(), call.entry.handle
             open_links = [link for link in links if not link.outlook.refuses(handle, now_s)] or links
             min(open_links, key=lambda link: (link.outlook.ahead_s(now_s), link.outlook.sent)).send(call)
@@ -90,9 +92,12 @@ class Links:
 
     def refusal(self, entry: Entry) -> ResourceExhausted | None:
         """Why a call would be turned away now: every worker's queue for it was full a moment ago."""
-        now_s = time.monotonic()
-        refusals = [link.outlook.refuses(entry.handle, now_s) for link in self._of(entry)]
-        return refusals[0] if refusals and all(refusals) else None
+        now_s, refusal = time.monotonic(), None
+        for link in self._of(entry):
+            refusal = link.outlook.refuses(entry.handle, now_s)
+            if refusal is None:
+                return None
+        return refusal
 
     def _of(self, entry: Entry) -> list[WorkerLink]:
         return [self._links[name] for name in entry.workers if name in self._links]

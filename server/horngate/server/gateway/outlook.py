@@ -47,6 +47,8 @@ class Outlook:
 
     def refuses(self, handle: str, now_s: float) -> ResourceExhausted | None:
         """What the worker said a moment ago of a model whose queue was full; None if it may take a call."""
+        if not self._full:
+            return None
         until_s, error = self._full.get(handle, (0.0, None))
         if error is not None and until_s <= now_s:
             del self._full[handle]

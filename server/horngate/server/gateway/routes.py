@@ -50,7 +50,7 @@ class Entry:
         """The most rows that run together."""
         return int(self.report.get("cap", 1))
 
-    @property
+    @cached_property
     def row_s(self) -> float:
         """What a row is expected to take of a device, in batches of the size that runs fastest."""
         return float(self.report.get("row_s", 0.0))

@@ -41,7 +41,7 @@ def read_deadline(
 
 def read_timings(entry: Entry, message: ModelInferRequest) -> bool:
     """`timings`: whether the response's parameters are to say how the request fared."""
-    if "timings" not in message.parameters:
+    if not message.parameters or "timings" not in message.parameters:
         return False
     value = message.parameters["timings"]
     if value.WhichOneof("parameter_choice") != "bool_param":
@@ -62,7 +62,7 @@ def write_timings(response: ModelInferResponse, total_s: float, ride: Ride) -> N
 
 
 def _whole(entry: Entry, message: ModelInferRequest, name: str) -> int | None:
-    if name not in message.parameters:
+    if not message.parameters or name not in message.parameters:
         return None
     value = message.parameters[name]
     kind = value.WhichOneof("parameter_choice")

@@ -6,7 +6,7 @@ from collections import Counter
 from collections.abc import Callable, Mapping
 from contextlib import suppress
 from functools import partial
-from typing import cast
+from typing import TYPE_CHECKING, cast
 
 from horngate.contract.errors import (
     DeadlineExceeded,
@@ -27,6 +27,9 @@ from horngate.server.worker.room import Room
 from horngate.server.worker.runner import Runner
 from horngate.server.worker.scheduler import Decision
 from horngate.server.worker.work import Batch, Share, Work
+
+if TYPE_CHECKING:
+    from prometheus_client import Histogram
 
 BATCHES_AHEAD = 2
 
@@ -53,6 +56,8 @@ class Batcher:
         # Invariant: a Work with rows that have no batch is in _queues; _under_way counts batches by model.
         self._queues: Queues[Work] = Queues()
         self._costs: dict[tuple[str, tuple[str, ...]], Cost] = {}
+        # Invariant: holds what `row_s` found since a batch of the model last ran.
+        self._row_s: dict[str, float] = {}
         self._under_way: Counter[str] = Counter()
         self._running_s = 0.0
         self._alone_under_way = False
@@ -97,13 +102,18 @@ class Batcher:
     def forget(self, handle: str) -> None:
         """Drop what is known of a model that is unloaded."""
         self._queues.forget(handle)
+        self._row_s.pop(handle, None)
         self.rows_run.pop(handle, None)
         for key in [key for key in self._costs if key[0] == handle]:
             del self._costs[key]
 
     def row_s(self, model: ServedModel) -> float:
         """What a row of a model is expected to take in batches of the size that runs fastest."""
-        return self._cost(model, model.outputs).row_s(model.dispatch_rows)
+        handle = model.order.handle
+        found = self._row_s.get(handle)
+        if found is None:
+            found = self._row_s[handle] = self._cost(model, model.outputs).row_s(model.dispatch_rows)
+        return found
 
     def refusal(self, model: ServedModel, asked: Asked) -> ResourceExhausted | None:
         """Why a request may not wait here, if it may not."""
@@ -113,7 +123,7 @@ class Batcher:
         line = Line(
             rows=flow.rows,
             bytes=flow.bytes,
-            rows_ahead=flow.rows_ahead(asked.priority),
+            rows_ahead=0 if asked.left_s is None else flow.rows_ahead(asked.priority),
             limit=model.dispatch_rows,
             row_s=self.row_s(model),
         )
@@ -219,10 +229,12 @@ class Batcher:
             self._running_s -= batch.charged_s
             self.rows_run[batch.handle] += batch.rows
             self._queues.settle(batch.handle, batch.charged_s, batch.compute_s)
+            waits = self._metrics.queue.labels(*model.labels)
             if batch.fault is None:
                 self._cost(model, batch.names).learn(batch.rows, batch.compute_s)
+                self._row_s.pop(batch.handle, None)
                 for share, outputs in zip(batch.shares, batch.split(), strict=True):
-                    self._add_part(share, outputs, batch, model)
+                    self._add_part(share, outputs, batch, waits)
             else:
                 for share in batch.shares:
                     share.work.running_rows -= share.rows
@@ -241,7 +253,7 @@ class Batcher:
             if padding:
                 self._metrics.padding.labels(*model.labels).inc(padding)
 
-    def _add_part(self, share: Share, outputs: list[Array], batch: Batch, model: ServedModel) -> None:
+    def _add_part(self, share: Share, outputs: list[Array], batch: Batch, waits: "Histogram") -> None:
         work = share.work
         work.running_rows -= share.rows
         work.parts.append(outputs)
@@ -250,7 +262,7 @@ class Batcher:
         if work.error is not None:
             self.end(work, work.error)
         elif work.is_done:
-            self._metrics.queue.labels(*model.labels).observe(work.dispatched_s - work.arrived_s)
+            waits.observe(work.dispatched_s - work.arrived_s)
             work.owner.reply(work, work.results())
 
 

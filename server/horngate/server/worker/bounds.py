@@ -1,6 +1,6 @@
 """Whether a request may wait, decided purely: a queue holds so many rows and bytes, and no lost causes."""
 
-from dataclasses import dataclass
+from typing import NamedTuple
 
 from horngate.contract.errors import ResourceExhausted
 from horngate.server.settings import QueueSettings
@@ -10,8 +10,7 @@ LEAST_BATCHES = 4
 LEAST_RETRY_S = 0.001
 
 
-@dataclass(frozen=True, kw_only=True)
-class Line:
+class Line(NamedTuple):
     """What waits of a model, and what a row of it takes in batches of `limit` rows."""
 
     rows: int
@@ -21,8 +20,7 @@ class Line:
     row_s: float
 
 
-@dataclass(frozen=True, kw_only=True)
-class Asked:
+class Asked(NamedTuple):
     """A request that wants to wait; `left_s` is the time to its deadline, if it has one."""
 
     rows: int

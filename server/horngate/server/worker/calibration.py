@@ -12,6 +12,7 @@ import platform
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import suppress
 from dataclasses import asdict, dataclass, replace
+from functools import cached_property
 from importlib.metadata import version
 from pathlib import Path
 from typing import Any
@@ -59,7 +60,7 @@ class Calibration:
     error: float
     compared: dict[str, str]
 
-    @property
+    @cached_property
     def dispatch_rows(self) -> int:
         """The smallest measured batch that is as fast, a row, as the best is (nearly).
 

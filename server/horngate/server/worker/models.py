@@ -189,13 +189,17 @@ class ServedModel:
 
     def limit(self, outputs: tuple[str, ...], shapes: Shapes) -> int:
         """The most rows of a batch for these outputs whose inputs have these trailing shapes."""
+        return max(1, min(self.dispatch_rows, self._fits(outputs, shapes)))
+
+    def _fits(self, outputs: tuple[str, ...], shapes: Shapes) -> int:
+        """The most rows whose batch fits the room, found once; 0 if not even one does."""
         key = (outputs, shapes)
         fits = self._limits.get(key)
         if fits is None:
             if len(self._limits) >= MAX_LIMITS:
                 self._limits.clear()
             fits = self._limits[key] = self._memory_of(outputs, shapes).rows_within(self._room_bytes, shapes)
-        return max(1, min(self.dispatch_rows, fits))
+        return fits
 
     def batch_bytes(self, program: Program, outputs: tuple[str, ...], shapes: Shapes, rows: int) -> int:
         """An upper bound of what a batch takes, padding included."""
@@ -203,9 +207,9 @@ class ServedModel:
 
     def refusal(self, outputs: tuple[str, ...], shapes: Shapes) -> ResourceExhausted | None:
         """Why a request of these shapes is not taken, if not one row of it fits."""
-        row_bytes = self._memory_of(outputs, shapes).bytes(1, shapes)
-        if row_bytes <= self._room_bytes:
+        if self._fits(outputs, shapes):
             return None
+        row_bytes = self._memory_of(outputs, shapes).bytes(1, shapes)
         return ResourceExhausted(
             f"model '{self.order.name}': one row of shape {', '.join(map(str, shapes)) or 'as declared'} needs up "
             f"to {size_text(row_bytes)}; {size_text(self._room_bytes)} are there for batches; send shorter inputs, "

@@ -91,11 +91,10 @@ class Batch:
     halved: int = 0
     short_rows: int = 0
     compute_s: float = 0.0
+    rows: int = field(init=False)
 
-    @property
-    def rows(self) -> int:
-        """Rows in the batch."""
-        return sum(share.rows for share in self.shares)
+    def __post_init__(self) -> None:
+        self.rows = sum(share.rows for share in self.shares)
 
     @property
     def is_alone(self) -> bool:
@@ -108,8 +107,9 @@ class Batch:
         start = 0
         for share in self.shares:
             outputs = self._asked(share.work)
-            parts.append([output[start : start + share.rows] for output in outputs])
-            start += share.rows
+            stop = start + share.rows
+            parts.append([output[start:stop] for output in outputs])
+            start = stop
         return parts
 
     def _asked(self, work: Work) -> list[Array]:
