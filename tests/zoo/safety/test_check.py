@@ -16,7 +16,7 @@ from horngate.zoo.safety import Danger, Limits, Permission, check, examine
 from horngate.zoo.safety.functions import ACTIVATIONS, PURE
 from horngate.zoo.safety.known import FOREIGN, LAYERS, OWN, SETTINGS
 from tests.integration.models import save_all
-from tests.zoo.safety.files import archive, fill, hdf5, layer, sequential
+from tests.zoo.safety.files import DENSE, archive, fill, hdf5, layer, sequential
 from tests.zoo.safety.hostile import function, lambda_hdf5, lambda_keras, mark, old_lambda
 
 CORPUS = next((path for above in Path(__file__).parents if (path := above / "shared/corpus").is_dir()), None)
@@ -125,6 +125,13 @@ def test_the_operators_own_names_pass(tmp_path):
     assert check(path, permission=Permission(custom_objects=named)).all == ()
 
 
+def test_a_registered_name_hides_no_other_class(tmp_path):
+    hidden = {"class_name": "TorchModuleWrapper", "registered_name": "pkg>Mine", "config": {"name": "mine"}}
+    path = hdf5(tmp_path / "hidden.h5", sequential(hidden, DENSE))
+    with pytest.raises(LoadError, match="a pickled PyTorch module"):
+        check(path, permission=Permission(custom_objects=frozenset(("Mine",))))
+
+
 def test_the_refusal_lists_every_unknown_name_and_the_line_that_would_allow_them(tmp_path):
     mine = [layer(f"Mine{i}", f"m{i}") for i in range(6)]
     path = hdf5(tmp_path / "custom.h5", sequential(*mine, layer("Activation", "act", activation="my_act")))
@@ -187,9 +194,9 @@ def test_the_python_that_wrote_code_is_told():
 
 
 def test_what_horngate_saves_of_an_upgraded_model_passes(tmp_path):
-    from horngate.zoo.files.legacy import LEGACY, Formula
+    from horngate.zoo.files.legacy import LEGACY, Formula, ThresholdedReLU
 
     assert frozenset(LEGACY) == OWN
     formula = {"do": "multiply", "of": [{"input": True}, {"value": 2.0}]}
-    keras.Sequential([keras.Input((4,)), Formula(formula)]).save(tmp_path / "model.keras")
+    keras.Sequential([keras.Input((4,)), Formula(formula), ThresholdedReLU()]).save(tmp_path / "model.keras")
     assert check(tmp_path / "model.keras").all == ()

@@ -2,6 +2,7 @@
 
 import base64
 import marshal
+import struct
 
 import keras
 import numpy as np
@@ -70,6 +71,27 @@ def test_functions_and_parts_of_older_pythons(code, constants, names, function):
 def test_instructions_of_three_bytes_before_python_3_6():
     code = bytes([FAST, 0, 0, CONST, 0, 0, 20, RETURN])
     assert np.allclose(computed(old_function(code, (3.0,), ())), X * 3)
+
+
+def test_python_2():
+    """`lambda x: K.abs(x) / 2.0 + K.abs(x)`, its second `K` and `abs` written as references to the first."""
+    call = bytes([GLOBAL, 0, 0, ATTR, 1, 0, FAST, 0, 0, CALL, 1, 0])
+    code = call + bytes([CONST, 0, 0, 21]) + call + bytes([23, RETURN])
+    names = (
+        b"("
+        + struct.pack("<i", 2)
+        + b"t"
+        + struct.pack("<i", 1)
+        + b"K"
+        + b"t"
+        + struct.pack("<i", 3)
+        + b"abs"
+    )
+    again = b"(" + struct.pack("<i", 1) + b"R" + struct.pack("<i", 0)
+    constants = b"(" + struct.pack("<i", 1) + b"g" + struct.pack("<d", 2.0)
+    head = b"c" + struct.pack("<4i", 1, 1, 2, 67) + b"s" + struct.pack("<i", len(code))
+    text = base64.b64encode(head + code + constants + names + again).decode()
+    assert np.allclose(computed(text), np.abs(X) * 1.5)
 
 
 def test_one_of_several_inputs():

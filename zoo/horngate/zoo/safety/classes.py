@@ -22,7 +22,7 @@ def examine_class(place: Place, permission: Permission) -> Iterator[Finding]:
     name, module = value["class_name"], value.get("module")
     if not isinstance(name, str) or not isinstance(module, str | None):
         yield _named(place, f"names the class {name!r} of the module {module!r}; expected two names")
-    elif permission.names(name, value.get("registered_name")) or _is_own(value):
+    elif permission.names(name) or _is_registered(value, name, permission):
         return
     elif name == "function":
         yield from _function(place, value.get("config"), module, permission)
@@ -36,10 +36,15 @@ def examine_class(place: Place, permission: Permission) -> Iterator[Finding]:
         yield from _slots(place, name, value.get("config"), permission)
 
 
-def _is_own(value: dict[str, Any]) -> bool:
-    """What Horngate saved of an upgraded model. Keras finds such classes by their registered name."""
-    named = value.get("config") if value.get("class_name") == "function" else value.get("registered_name")
-    return isinstance(named, str) and named in OWN
+def _is_registered(value: dict[str, Any], name: str, permission: Permission) -> bool:
+    """Whether Keras finds it by a registered name, the operator's or one that Horngate gave an upgraded model.
+
+    Another class of Keras's own beside a registered name could be what is found, and is looked at as that.
+    """
+    named = value.get("config") if name == "function" else value.get("registered_name")
+    if not isinstance(named, str) or not (permission.names(named) or named in OWN):
+        return False
+    return named.rpartition(">")[2] == name or (name not in CLASSES and name not in FOREIGN)
 
 
 def _is_known(name: str, module: str | None) -> bool:

@@ -22,8 +22,10 @@ _LOAD_CONST, _LOAD_FAST, _LOAD_GLOBAL, _LOAD_ATTR, _LOAD_METHOD = 100, 124, 116,
 _CALL, _CALL_KEYWORDS, _CALL_METHOD = 131, 141, 161
 _BUILD_TUPLE, _BUILD_SLICE, _SUBSCRIPT, _RETURN, _NEGATIVE, _BINARY = 102, 133, 25, 83, 11, 122
 _ARGUMENTS_FROM = 90
+_OLD_DIVISION = 21
 _ARITHMETIC = {19: "power", 20: "multiply", 23: "add", 24: "subtract", 27: "true_divide"}
 _NEW_ARITHMETIC = {0: "add", 5: "multiply", 8: "power", 10: "subtract", 11: "true_divide"}
+_PYTHON_2 = 4
 _FUNCTIONS = {
     **{name: name for name in ("abs", "square", "exp", "log", "sign", "sin", "cos", "tanh", "sigmoid", "relu",
                                "softplus", "mean", "sum", "max", "min", "expand_dims", "squeeze", "softmax")},
@@ -92,6 +94,8 @@ class _Machine:
             self._stack.append(_do("negative", self._operands(1)))
         elif self._is_new:
             self._do_new(number, argument)
+        elif number == _OLD_DIVISION and self._function.counters == _PYTHON_2:
+            self._stack.append(_do("true_divide", self._operands(2)))
         elif number in _ARITHMETIC:
             self._stack.append(_do(_ARITHMETIC[number], self._operands(2)))
         else:

@@ -14,7 +14,7 @@ class Limits:
     input becomes in any layer.
     """
 
-    config_bytes: int = 64 * _MIB
+    config_bytes: int = 32 * _MIB
     config_depth: int = 100
     config_values: int = 5_000_000
     layers: int = 5_000

@@ -70,6 +70,7 @@ class _Reader:
         self._content = content
         self._position = position
         self._known: list[Any] = [None] if is_referenced else []
+        self._interned: list[str] = []
         self._depth = 0
 
     def value(self) -> Any:
@@ -130,6 +131,18 @@ class _Reader:
         """A text after its number of bytes."""
         return self.string().decode("utf-8", "replace")
 
+    def interned(self) -> str:
+        """A text that Python 2 refers to again by its place among such."""
+        self._interned.append(self.text())
+        return self._interned[-1]
+
+    def interned_before(self) -> str:
+        """One of them again."""
+        index = self.number()
+        if not 0 <= index < len(self._interned):
+            raise Unreadable("it is damaged")
+        return self._interned[index]
+
     def short_text(self) -> str:
         """A text after one byte with its length."""
         return self._take(self._take(1)[0]).decode("ascii", "replace")
@@ -153,7 +166,9 @@ _KINDS: dict[str, Callable[[_Reader], Any]] = {
     "i": _Reader.number,
     "g": _Reader.double,
     "s": _Reader.string,
-    **dict.fromkeys("tuaA", _Reader.text),
+    "t": _Reader.interned,
+    "R": _Reader.interned_before,
+    **dict.fromkeys("uaA", _Reader.text),
     **dict.fromkeys("zZ", _Reader.short_text),
     "(": _Reader.many_values,
     ")": _Reader.few_values,
