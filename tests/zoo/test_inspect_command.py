@@ -11,7 +11,7 @@ import pytest
 
 from horngate.zoo import inspect_command
 from horngate.zoo.inspection.apart import inspect_apart
-from tests.zoo.safety.files import GOOD, archive, hdf5
+from tests.zoo.safety.files import DENSE, GOOD, archive, hdf5, layer, sequential
 from tests.zoo.safety.hostile import HOSTILE, left_behind
 
 
@@ -144,3 +144,14 @@ def test_names_of_the_file_are_no_markup(tmp_path, capsys):
     config = json.loads(json.dumps(GOOD).replace('"dense"', '"[red]dense[/red]"'))
     assert run(archive(tmp_path / "marked.keras", config)) == 0
     assert "[red]dense[/red]" in capsys.readouterr().out
+
+
+def test_what_an_operator_allows_is_no_longer_unsafe(tmp_path, capsys):
+    config = sequential(layer("Scale", "scale"), DENSE)
+    path = hdf5(tmp_path / "custom.h5", config)
+    assert run(path) == 3
+    assert run(path, "--custom-objects", "mine:Scale") == 0
+    write, _ = HOSTILE["lambda in HDF5"]
+    assert run(write(tmp_path), "--allow-code") == 0
+    assert "to be known" in capsys.readouterr().out
+    assert not left_behind(tmp_path)

@@ -8,6 +8,7 @@ from pathlib import Path
 from horngate.contract.errors import LoadError
 from horngate.zoo.inspection.apart import PATIENCE_S, inspect_apart
 from horngate.zoo.inspection.screen import show
+from horngate.zoo.safety import Permission
 
 HELP = """show what a Keras file holds, what would be upgraded and what is unsafe, without running any of it
 
@@ -29,13 +30,22 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         metavar="SECONDS",
         help="a file that takes longer to read is told as unsafe (default: %(default)g)",
     )
+    parser.add_argument(
+        "--custom-objects",
+        default="",
+        metavar="NAME,…",
+        help="names that its model.toml allows: Scale or mypkg.layers:Scale",
+    )
+    parser.add_argument(
+        "--allow-code", action="store_true", help="as with allow_code = true in its model.toml"
+    )
     parser.add_argument("--json", action="store_true", help="print the report as JSON")
 
 
 def run(args: argparse.Namespace) -> int:
     """Print the report; the exit status that HELP tells."""
     try:
-        report = inspect_apart(args.file, args.timeout)
+        report = inspect_apart(args.file, args.timeout, _permission(args))
     except LoadError as error:
         print(f"horngate inspect: {error}", file=sys.stderr)
         return UNREADABLE
@@ -44,3 +54,8 @@ def run(args: argparse.Namespace) -> int:
     else:
         show(report)
     return UNSAFE if report["unsafe"] else 0
+
+
+def _permission(args: argparse.Namespace) -> Permission:
+    names = (name.rpartition(":")[2] for name in args.custom_objects.split(",") if name)
+    return Permission(allow_code=args.allow_code, custom_objects=frozenset(names))

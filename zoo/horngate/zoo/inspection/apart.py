@@ -10,7 +10,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from horngate.contract.errors import LoadError
-from horngate.zoo.safety import Danger, Finding, Findings
+from horngate.zoo.safety import Danger, Finding, Findings, Permission
 
 if TYPE_CHECKING:
     from horngate.zoo.inspection.history import History
@@ -18,16 +18,20 @@ if TYPE_CHECKING:
 PATIENCE_S = 60.0
 MEMORY_BYTES = 4 << 30
 _LAST_WORDS = 500
+_FORBID = Permission()
 
 
-def inspect_apart(path: Path, patience_s: float = PATIENCE_S) -> dict[str, Any]:
+def inspect_apart(
+    path: Path, patience_s: float = PATIENCE_S, permission: Permission = _FORBID
+) -> dict[str, Any]:
     """The report, the upgrade's steps and the findings, in plain form. LoadError: the file cannot be read.
 
     Where reading it hangs, crashes or takes too much, that is told as what is unsafe in it.
     """
     with tempfile.TemporaryDirectory(prefix="horngate-inspect-") as scratch:
         module = [sys.executable, "-m", "horngate.zoo.inspection.apart"]
-        command = [*module, str(path.absolute()), scratch, str(patience_s)]
+        allowed = json.dumps([permission.allow_code, *sorted(permission.custom_objects)])
+        command = [*module, str(path.absolute()), scratch, str(patience_s), allowed]
         try:
             done = subprocess.run(command, capture_output=True, timeout=patience_s, check=False)
         except subprocess.TimeoutExpired:
@@ -55,7 +59,7 @@ def _ended(path: Path, what: str) -> dict[str, Any]:
     return {"file": str(path), "file_bytes": path.stat().st_size, "unsafe": [finding.to_json()], "notes": []}
 
 
-def _told(path: Path) -> dict[str, Any]:
+def _told(path: Path, permission: Permission) -> dict[str, Any]:
     """What the process finds; runs nothing of the file."""
     from horngate.zoo.inspection.large_rows import large_rows
     from horngate.zoo.inspection.report import inspect
@@ -63,7 +67,7 @@ def _told(path: Path) -> dict[str, Any]:
 
     try:
         report = inspect(path)
-        findings = examine(path)
+        findings = examine(path, permission=permission)
     except MemoryError:
         return {"error": f"'{path}' takes more than {MEMORY_BYTES >> 20} MiB to read; is it damaged?"}
     except LoadError as error:
@@ -82,7 +86,7 @@ def _history(path: Path, findings: Findings) -> "History":
 
 
 def main() -> None:
-    """`python -m horngate.zoo.inspection.apart FILE SCRATCH SECONDS`."""
+    """`python -m horngate.zoo.inspection.apart FILE SCRATCH SECONDS ALLOWED`."""
     from horngate.zoo.walls import limit, raise_walls
 
     path, scratch = Path(sys.argv[1]), Path(sys.argv[2])
@@ -91,7 +95,9 @@ def main() -> None:
     files = max(MEMORY_BYTES, 2 * path.stat().st_size) if path.exists() else MEMORY_BYTES
     limit(memory_bytes=MEMORY_BYTES, cpu_s=int(float(sys.argv[3])) + 1, file_bytes=files)
     raise_walls(readable=[path], writable=[scratch])
-    print(json.dumps(_told(path)), flush=True)
+    allow_code, *names = json.loads(sys.argv[4])
+    permission = Permission(allow_code=allow_code, custom_objects=frozenset(names))
+    print(json.dumps(_told(path, permission)), flush=True)
     os._exit(0)
 
 
