@@ -40,13 +40,21 @@ def fold(
     `into` are the kinds of nodes that are folded into, and kernels above `largest_bytes` are left alone. Outputs
     keep their names; where a value between the two is itself an output, nothing is folded.
     """
+    if not any(node.op_type in into for node in proto.graph.node):
+        return
     links = Links(proto.graph)
     for normal in links.nodes("BatchNormalization"):
-        affine = _affine(links, normal, read)
+        affine = _affine(links, normal, read) if _is_near(links, normal, into) else None
         if affine is not None:
             folding = _Folding(links, read, largest_bytes)
             _ = _into_maker(folding, normal, affine, into) or _into_reader(folding, normal, affine, into)
     links.finish()
+
+
+def _is_near(links: Links, normal: onnx.NodeProto, into: Collection[str]) -> bool:
+    """Whether a product that it may go into is beside it. Asked first: reading its numbers takes longer."""
+    beside = (links.maker(normal.input[0]), links.only_reader(normal.output[0]))
+    return any(one is not None and one.op_type in into for one in beside)
 
 
 @dataclass(frozen=True)

@@ -90,11 +90,11 @@ class Links:
 
     def finish(self) -> None:
         """Write the graph without what was dropped, and without the initializers that nothing reads."""
-        kept = [node for node in self._graph.node if node.output[0] not in self._gone]
-        if len(kept) < len(self._graph.node):
-            copies = [_copy(node) for node in kept]
-            del self._graph.node[:]
-            self._graph.node.extend(copies)
+        if not self._gone:
+            return
+        for at in reversed(range(len(self._graph.node))):
+            if self._graph.node[at].output[0] in self._gone:
+                del self._graph.node[at]
         read = {name for node in self._graph.node for name in reads(node)} | self._outputs
         unread = [at for at, tensor in enumerate(self._graph.initializer) if tensor.name not in read]
         for at in reversed(unread):
@@ -108,12 +108,6 @@ class Links:
         for read in reads(node):
             self._readers[read].remove(node)
             self._drop_if_unread(read)
-
-
-def _copy(node: onnx.NodeProto) -> onnx.NodeProto:
-    copy = onnx.NodeProto()
-    copy.CopyFrom(node)
-    return copy
 
 
 def _numbered(stem: str) -> Iterator[str]:

@@ -253,6 +253,11 @@ class Graph:
         """The value with its axes as Keras has them."""
         return self._transpose(x, (0, *range(2, x.rank), 1)) if x.moved else x
 
+    def in_order(self, x: Value) -> Value:
+        """The value with its numbers in Keras's order, whatever its axes: what is reshaped anyway needs no more."""
+        alone = x.moved and all(size == 1 for size in x.shape[1:-1])
+        return replace(x, moved=False) if alone else self.plain(x)
+
     def channels_second(self, x: Value) -> Value:
         """The value, whose channels Keras has last, with the channels stored second."""
         return x if x.moved or x.rank < 3 else self._transpose(x, (0, x.rank - 1, *range(1, x.rank - 1)))

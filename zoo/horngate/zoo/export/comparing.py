@@ -9,8 +9,8 @@ import numpy as np
 from horngate.contract.tensors import TensorSpec, numpy_dtype
 
 _ROWS = 2
-_FREE = 8
-"""What a free axis is given."""
+_FREE = {4: 96}
+"""What a free axis is given, by rank: images are to be large enough for what makes them smaller. Others 8."""
 
 Array = np.ndarray[Any, Any]
 
@@ -38,7 +38,8 @@ def difference_from_keras(model: Any, outputs: Sequence[TensorSpec], path: Path)
 
 def sample(random: np.random.Generator, one: TensorSpec) -> Array:
     """Rows that any model should take: normal floats, integers of 0 and 1, which every vocabulary has."""
-    shape = (_ROWS, *(_FREE if size is None else size for size in one.shape[1:]))
+    free = _FREE.get(len(one.shape), 8)
+    shape = (_ROWS, *(free if size is None else size for size in one.shape[1:]))
     if one.datatype == "BYTES":
         return random.choice(np.asarray(["the", "gate", "of horn", ""], dtype=object), size=shape)
     dtype = numpy_dtype(one.datatype)

@@ -11,8 +11,9 @@ from horngate.zoo.convert.registry import Refused, converts
 @converts(keras.layers.Flatten)
 def flatten(graph: Graph, layer: Any, x: Value) -> Value:
     """All but the rows in one axis, channels last whatever the data format."""
-    x = graph.plain(x)
-    if layer.data_format == "channels_first" and x.rank > 1:
+    first = layer.data_format == "channels_first"
+    x = graph.plain(x) if first else graph.in_order(x)
+    if first and x.rank > 1:
         axes = (0, *range(2, x.rank), 1)
         x = graph.op("Transpose", x, shape=tuple(x.shape[axis] for axis in axes), perm=axes)
     return reshape_rows(graph, x, (-1,))
@@ -27,7 +28,7 @@ def reshape(graph: Graph, layer: Any, x: Value) -> Value:
         return graph.op(
             "Reshape", x, graph.ints(0, target[-1], *target[:-1]), shape=(x.shape[0], *target), moved=True
         )
-    return reshape_rows(graph, graph.plain(x), target)
+    return reshape_rows(graph, graph.in_order(x), target)
 
 
 @converts(keras.layers.Permute)
