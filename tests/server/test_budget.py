@@ -5,7 +5,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from horngate.contract.errors import LoadError
-from horngate.server.budget import RESERVE_BYTES, MemorySetting, shares, size_text
+from horngate.server.budget import MemorySetting, shares, size_text
 
 GIB = 1 << 30
 
@@ -18,7 +18,7 @@ GIB = 1 << 30
         ("500MB", 500_000_000),
         ("4096", 4096),
         ("60%", int(0.6 * 10 * GIB)),
-        ("auto", 4 * GIB - RESERVE_BYTES - 10 * GIB // 20),
+        ("auto", 3 * GIB),
     ],
 )
 def test_the_budget_is_what_was_set(text: str, expected: int) -> None:

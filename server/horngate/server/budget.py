@@ -6,8 +6,11 @@ from dataclasses import dataclass
 
 from horngate.contract.errors import LoadError
 
-RESERVE_SHARE = 0.05
 RESERVE_BYTES = 128 << 20
+RESERVE_SHARE = 0.2
+MOST_RESERVE_BYTES = 1 << 30
+"""What gateways hold of requests under way: their arenas alone may take half of this."""
+
 _UNITS = {
     "": 1, "B": 1, "KB": 10**3, "MB": 10**6, "GB": 10**9, "TB": 10**12,
     "KiB": 1 << 10, "MiB": 1 << 20, "GiB": 1 << 30, "TiB": 1 << 40,
@@ -47,7 +50,7 @@ class MemorySetting:
 
 def reserve_bytes(limit_bytes: int) -> int:
     """What is left to the gateways, the supervisor and the kernel, of so much memory."""
-    return RESERVE_BYTES + int(limit_bytes * RESERVE_SHARE)
+    return min(MOST_RESERVE_BYTES, RESERVE_BYTES + int(limit_bytes * RESERVE_SHARE))
 
 
 def shares(budget_bytes: int, held_bytes: Mapping[str, int]) -> dict[str, int]:

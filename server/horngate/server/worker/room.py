@@ -13,11 +13,12 @@ from typing import Protocol
 from weakref import WeakSet
 
 from horngate.server import memory
+from horngate.server.budget import reserve_bytes
 
 LOOK_BYTES = 16 << 20
 LOOK_S = 0.25
-FLOOR_BYTES = 48 << 20
-"""What is left to the machine when a batch is as large as it may be."""
+FLOOR_SHARE = 0.5
+"""The part of the reserve that has to be free when a batch begins: gateways take in requests while it runs."""
 
 
 class Kept(Protocol):
@@ -45,6 +46,7 @@ class Room:
         self._kept: dict[Hashable, int] = {}
         self._programs: WeakSet[Kept] = WeakSet()
         self._looked_s = -math.inf
+        self._floor_bytes = int(FLOOR_SHARE * reserve_bytes(memory.limit_bytes()))
 
     def left_bytes(self) -> int:
         """What the worker may still take, now."""
@@ -79,7 +81,7 @@ class Room:
         return False
 
     def _measured_left(self) -> int:
-        left = memory.available_bytes() - FLOOR_BYTES
+        left = memory.available_bytes() - self._floor_bytes
         if self.budget_bytes is not None:
             left = min(left, self.budget_bytes - memory.resident_bytes())
         return left
