@@ -73,11 +73,7 @@ def build(order: BuildOrder, source: Path | None, drawn: Path | None) -> None:
         "tolerance": allowed,
         "refused": refused,
         "history": history,
-        "objects": {
-            "custom_objects": list(order.custom_objects),
-            "modules": order.modules,
-            "allow_code": order.allow_code,
-        },
+        "objects": order.objects,
     }
     write_whole(folder / SPEC, json.dumps(manifest).encode())
 

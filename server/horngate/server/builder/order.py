@@ -4,6 +4,7 @@ import json
 from collections.abc import Sequence
 from dataclasses import asdict, dataclass
 from pathlib import Path
+from typing import Any
 
 PUBLISHED = ("imagenet", "none")
 """Weights of the zoo that are not a file of the operator's."""
@@ -45,6 +46,15 @@ class BuildOrder:
     def downloads(self) -> bool:
         """Whether the build fetches weights that are published; it opens nobody's file then."""
         return bool(self.zoo) and self.weights == "imagenet"
+
+    @property
+    def objects(self) -> dict[str, Any]:
+        """What the artifact may need of the operator's, as its manifest tells it; see Artifact."""
+        return {
+            "custom_objects": list(self.custom_objects),
+            "modules": self.modules,
+            "allow_code": self.allow_code,
+        }
 
     def to_json(self) -> str:
         """The form that the process reads."""

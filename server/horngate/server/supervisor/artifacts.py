@@ -16,7 +16,7 @@ from horngate.server.memory import available_bytes
 from horngate.server.metrics import SupervisorMetrics
 from horngate.server.settings import BuildSettings, available_cores
 from horngate.server.supervisor.builds import run_builder
-from horngate.server.supervisor.handover import hand_over, workspace
+from horngate.server.supervisor.handover import forget_abandoned, hand_over, workspace
 from horngate.server.supervisor.repository import Source, code_files
 
 BUILDER_MEMORY_SHARE = 0.8
@@ -31,6 +31,7 @@ class Artifacts:
         self._metrics = metrics
         self._hashes = SourceHashes(cache / "sources.json")
         self._builders = asyncio.Semaphore(available_cores())
+        forget_abandoned(cache, time.time())
         self._walls: Mapping[str, str] | None = None
 
     async def of(self, source: Source, on_stage: Callable[[str], None]) -> Path:
@@ -86,7 +87,7 @@ class Artifacts:
             self._metrics.builds.labels("failed" if error else "built").inc()
             if error:
                 raise LoadError(error)
-            hand_over(made.artifact, folder)
+            hand_over(made.artifact, folder, placed.objects)
 
     def _memory(self) -> int:
         """What a builder may take, now that it is its turn."""

@@ -1,16 +1,20 @@
 """What a builder fills, and how it becomes an artifact: data only, whole, at once."""
 
+import re
 import shutil
 import stat
 import tempfile
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 from horngate.contract.errors import LoadError
 from horngate.server.artifact import GRAPH, KERAS, REFERENCE, SPEC, WEIGHTS, Artifact
 
+_WORKSPACE = re.compile(r"\.[0-9a-f]{32}\.\w{8}")
+_ABANDONED_S = 24 * 3600
 _FILES = (GRAPH, KERAS, REFERENCE, SPEC, WEIGHTS)
 
 
@@ -44,16 +48,24 @@ def workspace(target: Path) -> Iterator[Workspace]:
         shutil.rmtree(made.folder, ignore_errors=True)
 
 
-def hand_over(made: Path, target: Path) -> None:
+def hand_over(made: Path, target: Path, allowed: Mapping[str, Any]) -> None:
     """Let the artifact appear whole. Another builder's, if it came first and is whole, is as good.
 
-    LoadError: the builder left something that is no artifact's file, such as a link.
+    `allowed` is what the operator allowed the model; workers go by what the artifact says of it. LoadError: the
+    builder left something that is no artifact's file, such as a link, or a manifest that allows something else.
     """
     for path in made.iterdir():
         if path.name not in _FILES or not stat.S_ISREG(path.lstat().st_mode):
             raise LoadError(
                 f"its builder left '{path.name}', which is no file of an artifact; it is not used"
             )
+    artifact = Artifact(made)
+    if not artifact.is_whole:
+        raise LoadError("its builder left an artifact that is not whole; it is not used")
+    if artifact.manifest.get("objects") != allowed:
+        raise LoadError(
+            "its builder left a manifest that allows other code than model.toml does; it is not used"
+        )
     if target.exists() and not Artifact(target).is_whole:
         shutil.rmtree(target)
     try:
@@ -61,3 +73,10 @@ def hand_over(made: Path, target: Path) -> None:
     except OSError:
         if not Artifact(target).is_whole:
             raise
+
+
+def forget_abandoned(cache: Path, now_s: float) -> None:
+    """Remove the workspaces of builders whose server was killed: those that nobody wrote to for a day."""
+    for path in cache.glob(".*.*"):
+        if _WORKSPACE.fullmatch(path.name) and now_s - path.stat().st_mtime > _ABANDONED_S:
+            shutil.rmtree(path, ignore_errors=True)
