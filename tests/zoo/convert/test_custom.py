@@ -87,6 +87,83 @@ def test_a_subclass_of_a_known_layer_is_not_taken_for_it(agree):
     agree(model_of(Doubled(3)))
 
 
+class Token(layers.Layer):
+    """A learned step before the others, stretched to as many rows as there are, in one of several ways."""
+
+    def __init__(self, way):
+        super().__init__()
+        self.way = way
+
+    def build(self, shape):
+        self.step = self.add_weight(shape=(1, 1, shape[-1]), initializer="normal")
+
+    def call(self, x):
+        rows, _, width = ops.shape(x)
+        stretched = {
+            "broadcast": lambda: ops.broadcast_to(self.step, (rows, 1, width)),
+            "tile": lambda: ops.tile(self.step, (rows, 1, 1)),
+            "repeat": lambda: ops.repeat(self.step, rows, axis=0),
+            "zeros": lambda: ops.zeros((rows, 1, width)) + self.step,
+        }
+        return ops.reshape(ops.concatenate([stretched[self.way](), x], axis=1), (rows * 6, width))
+
+
+@pytest.mark.parametrize("way", ["broadcast", "tile", "repeat", "zeros"])
+def test_code_that_counts_the_rows(way, agree):
+    x = keras.Input((5, 4))
+    agree(keras.Model(x, layers.Reshape((6, 4))(ops.reshape(Token(way)(x), (-1, 24)))))
+
+
+class Doing(layers.Layer):
+    """What its name says."""
+
+    def build(self, shape):
+        self.calls = self.add_weight(shape=(), initializer="ones", trainable=False)
+        self.seed = keras.random.SeedGenerator(1)
+
+    def call(self, x):
+        if self.name == "counting":
+            self.calls.assign_add(1.0)
+            return x * self.calls
+        if self.name == "dicing":
+            return x + keras.random.normal((4,), seed=self.seed)
+        if self.name == "numbering":
+            return x + ops.cast(ops.arange(ops.shape(x)[0]), "float32")[:, None, None]
+        if self.name == "measuring":
+            return x + ops.cast(ops.arange(0, ops.shape(x)[1]), "float32")[:, None]
+        return ops.cond(ops.any(x > 0), lambda: x, lambda: x * 2)
+
+
+@pytest.mark.parametrize(
+    ("name", "reason"),
+    [
+        ("counting", "changes its variables"),
+        ("dicing", "changes its variables"),
+        ("numbering", "does not trace"),
+        ("measuring", "an empty tensor"),
+        ("choosing", "depends on the values"),
+    ],
+)
+def test_code_that_would_trace_into_something_else_is_refused(name, reason):
+    x = keras.Input((None, 4))
+    layer = Doing(name=name)
+    model = keras.Model(x, layer(x))
+    before = float(layer.calls)
+    with pytest.raises(Refused, match=reason):
+        convert(model)
+    assert float(layer.calls) == before
+
+
+def test_constants_and_keywords_in_calls(agree):
+    x = keras.Input((4,))
+    inner = keras.Model(x, layers.Dense(4)(x))
+    agree(
+        keras.Model(
+            x, [layers.Add()([x, ops.ones((1, 4))]), inner(inputs=x), layers.Multiply()([x, x[:, :1]])]
+        )
+    )
+
+
 def test_lambdas(agree):
     agree(model_of(layers.Lambda(lambda x: ops.relu(x) + 0.1 * x, output_shape=(5,))))
 

@@ -9,6 +9,7 @@ import keras
 from horngate.zoo.convert.graph import Graph, Value
 from horngate.zoo.convert.masking import inherited_mask, with_mask_arguments
 from horngate.zoo.convert.registry import Converter, Refused, converter_of
+from horngate.zoo.convert.weights import as_numpy
 from horngate.zoo.wiring import Call, Wiring, graph_of, is_model_with_graph, wiring_of
 
 
@@ -51,6 +52,7 @@ def call_layer(graph: Graph, layer: Any, arguments: Any, keywords: dict[str, Any
     converter = converter_of(layer) or _of_user_code(layer)
     if not isinstance(layer, keras.Layer):
         return list(keras.tree.flatten(converter(graph, layer, *arguments, **keywords)))
+    arguments = keras.tree.map_structure(lambda leaf: _as_value(graph, leaf), arguments)
     arguments, keywords = _autocast(graph, layer, arguments, keywords)
     keywords, mask = with_mask_arguments(layer, arguments, keywords)
     given = {name: value for name, value in keywords.items() if _matters(layer, name, value)}
@@ -67,6 +69,11 @@ def _variables_cast(layer: Any) -> Any:
     """The scope in which a layer's weights read as in its compute dtype, as Keras sets it around a call."""
     casts = layer.autocast and keras.backend.is_float_dtype(layer.compute_dtype)
     return keras.src.backend.AutocastScope(layer.compute_dtype if casts else None)
+
+
+def _as_value(graph: Graph, leaf: Any) -> Any:
+    """A constant tensor that a layer is called with as a value, like any other."""
+    return graph.constant(as_numpy(leaf)) if keras.ops.is_tensor(leaf) else leaf
 
 
 def _of_user_code(layer: Any) -> Converter:
@@ -89,7 +96,7 @@ def _run_call(
     if named is not None:
         graph.scope = call.names[0]
     if call.inner is not None:
-        fed = _entering(graph, call.operation, arguments[0])
+        fed = _entering(graph, call.operation, arguments[0] if arguments else keywords.get("inputs"))
         return run_wiring(graph, call.inner, _masked(fed, keywords.get("mask")), named)
     try:
         return call_layer(graph, call.operation, arguments, keywords)
@@ -147,6 +154,8 @@ def _as_declared(value: Value, tensor: Any, name: str, *, public: bool) -> Value
 
     Keras declares wrong sizes for some operations inside of layers (attention); those are not public.
     """
+    if 0 in value.shape[1:]:
+        raise Refused(f"layer '{name}': an empty tensor, as of a size that is free and was counted on")
     dtypes_fit = value.dtype == tensor.dtype or _computes_integers(value, tensor)
     fits = value.rank == len(tensor.shape) and dtypes_fit
     sizes = list(zip(value.shape[1:], tensor.shape[1:], strict=False))

@@ -67,6 +67,10 @@ _SINGLE_ONLY = frozenset(
 """Operators that no engine has in float64."""
 
 
+MANY_ROWS = 7919
+"""How many rows traced code is told that there are, where it computes with their number: a prime."""
+
+
 def onnx_dtype(dtype: str) -> int:
     """The ONNX element type of a Keras dtype. Refused if there is none."""
     if dtype not in _ONNX_DTYPE:
@@ -115,6 +119,8 @@ class Graph:
         self.memory = Memory()
         # Where nodes go: the graph's own, or those of the body that is being written.
         self._nodes = self.model.graph.node
+        # A value with as many rows as there are, while traced code counts them as MANY_ROWS.
+        self.rows: Value | None = None
         # Every name in `_names` is used by exactly one input, node output or initializer.
         self._names: set[str] = set()
         self._constants: dict[tuple[Any, ...], Value] = {}
@@ -262,6 +268,24 @@ class Graph:
         """The value, whose channels Keras has last, with the channels stored second."""
         return x if x.moved or x.rank < 3 else self._transpose(x, (0, x.rank - 1, *range(1, x.rank - 1)))
 
+    @contextmanager
+    def counting_rows(self, x: Value) -> Iterator[None]:
+        """Traced code may compute with the number of rows meanwhile; `x` has them."""
+        self.rows = x
+        try:
+            yield
+        finally:
+            self.rows = None
+
+    def stretched(self, array: np.ndarray[Any, Any]) -> Value:
+        """A constant of MANY_ROWS equal rows, as many rows as there are."""
+        if self.rows is None or not (array == array[:1]).all():
+            raise Refused("it computes something else for each row from nothing but the row's number")
+        count = self.op("Shape", self.rows, shape=(1,), dtype="int64", start=0, end=1)
+        sizes = self.op("Concat", count, self.ints(*array.shape[1:]), shape=(array.ndim,), axis=0)
+        once = self.constant(array[:1])
+        return self.op("Expand", once, sizes, shape=(None, *array.shape[1:]), moved=False)
+
     def take_mask(self, *values: Value) -> None:
         """From here on these have no mask. Keras's MultiHeadAttention takes it from its caller's tensors."""
         self._unmasked.update(value.name for value in values)
@@ -278,6 +302,8 @@ class Graph:
             raise Refused(f"its activation gets {x.dtype}")
         if isinstance(function, keras.Layer):
             converter = converter_of(function)
+            if not function.built:
+                raise Refused(f"its activation, {type(function).__name__}, has no weights yet")
             if converter is not None:
                 activated: Value = converter(self, function, x)
                 return activated

@@ -6,7 +6,7 @@ import keras
 import numpy as np
 
 from horngate.zoo.convert.broadcasting import broadcast
-from horngate.zoo.convert.graph import Graph, Value
+from horngate.zoo.convert.graph import MANY_ROWS, Graph, Value
 from horngate.zoo.convert.layers.merging import same_layout
 from horngate.zoo.convert.registry import Refused
 from horngate.zoo.convert.weights import as_numpy
@@ -26,10 +26,14 @@ def as_value(graph: Graph, operand: Any, dtype: str | None = None) -> Value:
     if isinstance(operand, Value):
         return operand if dtype is None else graph.cast(operand, dtype)
     if isinstance(operand, bool | int | float):
+        if operand == MANY_ROWS and graph.rows is not None:
+            raise Refused("it computes with the number of rows, which belong to different requests")
         return graph.constant(np.asarray(operand), dtype=dtype or result_dtype(operand))
     if operand is None or isinstance(operand, str):
         raise Refused(f"an operand is {operand!r}; expected a tensor or a number")
     array = np.asarray(operand) if isinstance(operand, list | tuple) else as_numpy(operand)
+    if graph.rows is not None and array.ndim and array.shape[0] == MANY_ROWS:
+        return graph.cast(graph.stretched(array), dtype or keras.backend.standardize_dtype(array.dtype))
     return graph.constant(array, dtype=dtype or keras.backend.standardize_dtype(array.dtype))
 
 

@@ -6,7 +6,7 @@ from typing import Any
 
 import numpy as np
 
-from horngate.zoo.convert.graph import Graph, Value
+from horngate.zoo.convert.graph import MANY_ROWS, Graph, Value
 from horngate.zoo.convert.layers.merging import same_layout, stored_axis
 from horngate.zoo.convert.operations.operands import as_value, promoted, whole_axis
 from horngate.zoo.convert.registry import Refused, converts_operation
@@ -18,7 +18,7 @@ _START, _END = 2**31 - 1, -(2**31)
 def reshape(graph: Graph, operation: Any, x: Value) -> Value:
     """Another shape. A size that was a free one of a tensor's is None here: the rows, or the same axis's."""
     x = graph.plain(x)
-    target = [-1 if size is None else int(size) for size in operation.newshape]
+    target = [-1 if size is None or _counts_rows(graph, size) else int(size) for size in operation.newshape]
     if 0 in target:
         raise Refused(f"a shape of {tuple(operation.newshape)} is empty")
     if -1 not in target:
@@ -29,11 +29,15 @@ def reshape(graph: Graph, operation: Any, x: Value) -> Value:
     return graph.op("Reshape", x, graph.ints(*target), shape=shape)
 
 
+def _counts_rows(graph: Graph, size: int) -> bool:
+    return graph.rows is not None and size % MANY_ROWS == 0
+
+
 def _kept_axes(x: Value, wanted: Sequence[Any], target: list[int]) -> list[int]:
     """With several free sizes: those that are None stay what they are in the operand, from the first on."""
     kept = list(target)
     for axis, size in enumerate(wanted):
-        if size is None and axis < x.rank and x.shape[axis] is None and kept.count(-1) > 1:
+        if size in (None, MANY_ROWS) and axis < x.rank and x.shape[axis] is None and kept.count(-1) > 1:
             kept[axis] = 0
     if kept.count(-1) > 1:
         raise Refused(f"a shape of {tuple(wanted)} with several free sizes")
@@ -50,12 +54,13 @@ def rearrange(graph: Graph, operation: Any, *tensors: Any, **settings: Any) -> V
 def broadcast_to(graph: Graph, operation: Any, x: Value) -> Value:
     """More of the same along axes of size one."""
     x = graph.plain(x)
-    sizes = list(operation.shape)
+    sizes = [None if graph.rows is not None and size == MANY_ROWS else size for size in operation.shape]
     if len(sizes) != x.rank or (sizes[0] is not None and x.shape[0] is None):
         raise Refused(f"a shape of {tuple(sizes)} for {x.shape} fixes the number of rows")
-    if None in sizes[1:]:
+    inside = [int(size) for size in sizes[1:] if size is not None]
+    if len(inside) < len(sizes) - 1:
         raise Refused(f"a shape of {tuple(sizes)} with free sizes")
-    return graph.op("Expand", x, graph.ints(1, *sizes[1:]), shape=(x.shape[0], *sizes[1:]))
+    return graph.op("Expand", x, graph.ints(1, *inside), shape=(x.shape[0], *inside))
 
 
 @converts_operation("Roll")
