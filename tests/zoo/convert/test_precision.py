@@ -58,7 +58,9 @@ def test_policies(policy, agree):
         words = keras.Input((6,), dtype="int32")
         x = Scale()(layers.Embedding(9, 4, mask_zero=True)(words))
         x = layers.LayerNormalization()(layers.MultiHeadAttention(2, 4)(x, x))
-        model = keras.Model(words, layers.GRU(3)(x))
+        steps = keras.Input((6, 4), dtype="float32")
+        normal = [layers.LayerNormalization()(steps), layers.GroupNormalization(2)(steps)]
+        model = keras.Model([words, steps], [layers.GRU(3)(x), *normal])
     finally:
         keras.config.set_dtype_policy("float32")
     if "bfloat16" in policy:

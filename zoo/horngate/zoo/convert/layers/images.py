@@ -32,7 +32,7 @@ def resized(graph: Graph, layer: Any, x: Value, size: tuple[int, int]) -> Value:
     if x.rank != 4:
         raise Refused(f"resizing of a tensor of rank {x.rank}")
     dtype = x.dtype
-    is_float = dtype.startswith("float")
+    is_float = keras.backend.is_float_dtype(dtype)
     if not is_float and layer.interpolation != "nearest":
         raise Refused(
             f"it rounds interpolated {dtype}, and what lies in the middle may fall to the other side"

@@ -46,7 +46,7 @@ def layer_normalization(graph: Graph, layer: Any, x: Value) -> Value:
     """Mean and variance of each row's own last axes."""
     if getattr(layer, "rms_scaling", False):
         raise Refused("rms_scaling is of an old Keras; use RMSNormalization")
-    x = graph.plain(x)
+    x = _wide(graph, graph.plain(x))
     axes = sorted(axis % x.rank for axis in np.atleast_1d(layer.axis).tolist())
     sizes = [x.shape[axis] for axis in axes]
     if None in sizes:
@@ -59,8 +59,15 @@ def layer_normalization(graph: Graph, layer: Any, x: Value) -> Value:
     offset = graph.constant(beta.reshape(sizes if trailing else across), dtype=x.dtype, name="beta")
     epsilon = float(layer.epsilon)
     if trailing:
-        return graph.op("LayerNormalization", x, scale, offset, axis=axes[0], epsilon=epsilon)
-    return graph.op("Add", graph.op("Mul", _standardized(graph, x, axes, epsilon), scale), offset)
+        y = graph.op("LayerNormalization", x, scale, offset, axis=axes[0], epsilon=epsilon)
+    else:
+        y = graph.op("Add", graph.op("Mul", _standardized(graph, x, axes, epsilon), scale), offset)
+    return graph.cast(y, layer.compute_dtype)
+
+
+def _wide(graph: Graph, x: Value) -> Value:
+    """In float32 at the least: some layers take the mean and variance of halves in it."""
+    return graph.cast(x, "float32") if x.dtype in ("float16", "bfloat16") else x
 
 
 def _standardized(graph: Graph, x: Value, axes: list[int], epsilon: float) -> Value:
@@ -74,10 +81,11 @@ def _standardized(graph: Graph, x: Value, axes: list[int], epsilon: float) -> Va
 def group(graph: Graph, layer: Any, x: Value) -> Value:
     """Mean and variance of each group of channels in each row, then a scale and offset for each channel."""
     axis = layer.axis % x.rank
+    x = _wide(graph, x)
     if axis not in (1, x.rank - 1):
-        return _group_inside(graph, layer, x, axis)
+        return graph.cast(_group_inside(graph, layer, x, axis), layer.compute_dtype)
     x = graph.channels_second(x) if axis == x.rank - 1 else graph.plain(x)
-    return _group(graph, layer, x, axis)
+    return graph.cast(_group(graph, layer, x, axis), layer.compute_dtype)
 
 
 def _group(graph: Graph, layer: Any, x: Value, axis: int) -> Value:
@@ -109,15 +117,14 @@ def _group_inside(graph: Graph, layer: Any, x: Value, axis: int) -> Value:
 @converts(keras.layers.RMSNormalization)
 def root_mean_square(graph: Graph, layer: Any, x: Value) -> Value:
     """Each vector divided by the root of its mean square, in float32 at the least."""
-    dtype = "float32" if x.dtype in ("float16", "bfloat16") else x.dtype
-    wide = graph.cast(graph.plain(x), dtype)
+    wide = _wide(graph, graph.plain(x))
     axes = [axis % x.rank for axis in np.atleast_1d(layer.axis).tolist()]
     if len(layer.scale.shape) > 1 or axes[-1] != x.rank - 1:
         _fits_last(layer.scale.shape, x.shape)
     shape = tuple(1 if axis in axes else size for axis, size in enumerate(x.shape))
     mean = graph.op("ReduceMean", graph.op("Mul", wide, wide), graph.ints(*axes), shape=shape)
     root = graph.op("Sqrt", graph.op("Add", mean, scalar(graph, layer.epsilon, wide)))
-    scale = graph.weight(layer.scale, "scale", dtype=dtype)
+    scale = graph.weight(layer.scale, "scale", dtype=wide.dtype)
     product = graph.op("Mul", graph.op("Div", wide, root), scale)
     return graph.cast(product, x.dtype)
 
