@@ -125,6 +125,7 @@ LAYERS: dict[str, Callable[[], Any]] = {
     "upsampling 2": lambda: stack((4, 3, 2), layers.UpSampling2D((2, 3))),
     "upsampling 2, first": lambda: stack((2, 4, 3), layers.UpSampling2D(2, data_format="channels_first")),
     "upsampling 2, bilinear": lambda: stack((4, 3, 2), layers.UpSampling2D((2, 3), interpolation="bilinear")),
+    "upsampling 2, bicubic": lambda: stack((4, 3, 2), layers.UpSampling2D((2, 3), interpolation="bicubic")),
     "upsampling 3": lambda: stack((4, 3, 2, 2), layers.UpSampling3D((2, 3, 2))),
     "padding 1": lambda: stack((4, 3), layers.ZeroPadding1D((1, 2))),
     "padding 2": lambda: stack((4, 3, 2), layers.ZeroPadding2D(((1, 2), (0, 3)))),

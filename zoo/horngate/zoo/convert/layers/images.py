@@ -128,17 +128,17 @@ def center_crop(graph: Graph, layer: Any, x: Value) -> Value:
     x = graph.channels_second(x) if layer.data_format == "channels_last" else graph.plain(x)
     if height >= wanted[0] and width >= wanted[1]:
         return _cut(graph, layer, x, wanted)
-    return resized(graph, _Smart(data_format=layer.data_format), x, wanted)
+    return resized(graph, Ways(data_format=layer.data_format, crop_to_aspect_ratio=True), x, wanted)
 
 
 @dataclass(frozen=True, kw_only=True)
-class _Smart:
-    """The settings of `smart_resize`, as a layer has them."""
+class Ways:
+    """How to resize, as a Resizing layer has it."""
 
     data_format: str
     interpolation: str = "bilinear"
     antialias: bool = False
-    crop_to_aspect_ratio: bool = True
+    crop_to_aspect_ratio: bool = False
     pad_to_aspect_ratio: bool = False
 
 

@@ -5,6 +5,7 @@ from typing import Any
 import keras
 
 from horngate.zoo.convert.graph import Graph, Value
+from horngate.zoo.convert.layers.images import Ways, resized
 from horngate.zoo.convert.registry import Refused, converts
 
 
@@ -50,10 +51,10 @@ def repeat_vector(graph: Graph, layer: Any, x: Value) -> Value:
 def upsampling_1d(graph: Graph, layer: Any, x: Value) -> Value:
     """Each step, `size` times in a row."""
     x = graph.plain(x)
-    apart = graph.op("Unsqueeze", x, graph.ints(2), shape=(*x.shape[:2], 1, x.shape[2]))
-    apart = graph.op("Tile", apart, graph.ints(1, 1, layer.size, 1))
     if x.shape[2] is None:
         raise Refused("the number of features is free")
+    apart = graph.op("Unsqueeze", x, graph.ints(2), shape=(*x.shape[:2], 1, x.shape[2]))
+    apart = graph.op("Tile", apart, graph.ints(1, 1, layer.size, 1))
     return graph.op("Reshape", apart, graph.ints(0, -1, x.shape[2]), shape=(x.shape[0], None, x.shape[2]))
 
 
@@ -62,7 +63,7 @@ def upsampling(graph: Graph, layer: Any, x: Value) -> Value:
     """Every position repeated, or (2D) interpolated between the centres of pixels."""
     way = getattr(layer, "interpolation", "nearest")
     if way not in ("nearest", "bilinear"):
-        raise Refused(f"{way} interpolation has no ONNX form with the same edges")
+        return _weighted(graph, layer, x)
     last = layer.data_format == "channels_last"
     x = graph.channels_second(x) if last else graph.plain(x)
     scales = graph.constant([1.0, 1.0, *layer.size], dtype="float32", name="scales")
@@ -73,6 +74,17 @@ def upsampling(graph: Graph, layer: Any, x: Value) -> Value:
     else:
         how = {"mode": "linear", "coordinate_transformation_mode": "half_pixel"}
     return graph.op("Resize", x, None, scales, shape=shape, **how)
+
+
+def _weighted(graph: Graph, layer: Any, x: Value) -> Value:
+    """Interpolated with weights that Keras itself gives, for a size that is known."""
+    first = 1 if layer.data_format == "channels_last" else 2
+    sizes = x.shape[first : first + 2]
+    wanted = [size * times for size, times in zip(sizes, layer.size, strict=True) if size is not None]
+    if len(wanted) < 2:
+        raise Refused(f"{layer.interpolation} interpolation of a free size")
+    ways = Ways(data_format=layer.data_format, interpolation=layer.interpolation)
+    return resized(graph, ways, x, (wanted[0], wanted[1]))
 
 
 def reshape_rows(graph: Graph, x: Value, target: tuple[int, ...]) -> Value:
