@@ -92,3 +92,17 @@ def test_vocabularies_beside_the_configuration(tmp_path):
         archive.write(tmp_path / "weights.h5", "model.weights.h5")
     model = load(tmp_path / "model.keras")
     assert np.asarray(model(keras.ops.convert_to_tensor([["gate"], ["ivory"]]))).tolist() == [[2], [0]]
+
+
+@pytest.mark.parametrize("kind", ["several axes", "operations"])
+def test_hdf5_that_todays_keras_writes_and_cannot_load(kind, tmp_path, monkeypatch):
+    monkeypatch.setattr("absl.logging.warning", lambda *_, **__: None)  # "HDF5 is a legacy format"
+    x = keras.Input((4, 6))
+    if kind == "several axes":
+        y = keras.layers.LayerNormalization(axis=[1, 2])(x)
+    else:
+        y = keras.ops.concatenate([keras.ops.mean(x, axis=1), keras.ops.relu(x * 2.0 + 1.0)[:, 0]], axis=-1)
+    model = keras.Model(x, keras.layers.Dense(2)(keras.layers.Flatten()(y)))
+    model.save(tmp_path / "model.h5")
+    given = np.linspace(-1, 1, 48, dtype="f4").reshape(2, 4, 6)
+    assert np.array_equal(load(tmp_path / "model.h5")(given), model(given))

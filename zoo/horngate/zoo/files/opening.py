@@ -98,9 +98,25 @@ def _opened(
     from horngate.zoo.files.rebuild.todays import drawn_today, open_todays
 
     if drawn is stored:
-        return Opened(model=open_todays(drawn.kind, path, custom, allow_code=allow_code))
+        try:
+            return Opened(model=open_todays(drawn.kind, path, custom, allow_code=allow_code))
+        except LoadError as reason:
+            if drawn.kind != "hdf5":
+                raise
+            return _rebuilt_after_all(drawn, custom, allow_code, reason)
     model = drawn_today(drawn.architecture, custom, allow_code=allow_code)
     return Opened(model=model, weights=_placed(model, stored, by_name))
+
+
+def _rebuilt_after_all(source: Source, custom: dict[str, Any], allow_code: bool, reason: LoadError) -> Opened:
+    """Keras 3 writes HDF5 that it cannot load: operations of `keras.ops`, layers over several axes.
+
+    The LoadError of Keras's own loader where Horngate's fails, too.
+    """
+    try:
+        return _rebuilt(source, source, custom, allow_code, False)
+    except Exception as error:
+        raise reason from error
 
 
 def _rebuilt(
@@ -115,7 +131,7 @@ def _rebuilt(
     refuse_unknown(config, custom)
     if needs_input(config):
         config = with_inferred_input(config, (array.shape for array in arrays_of(stored.weights)))
-    construction = Construction(custom=custom, allow_code=allow_code)
+    construction = Construction(custom=custom, allow_code=allow_code, operations=drawn.origin.generation == 3)
     model = model_or_layer(config, construction)
     report = _placed(model, stored, by_name)
     dropped = {layer: tuple(keys) for layer, keys in construction.dropped.items() if keys}

@@ -9,6 +9,7 @@ import keras
 from horngate.contract.errors import LoadError
 from horngate.zoo.files.legacy import LEGACY
 
+_OPERATIONS = (keras.src.ops.numpy, keras.src.ops.nn, keras.src.ops.math, keras.src.ops.core)
 _KINDS = {
     "initializer": keras.initializers,
     "regularizer": keras.regularizers,
@@ -19,6 +20,23 @@ _KINDS = {
 def layer_class(name: str, custom: Mapping[str, Any]) -> Any:
     """The class of a layer, None if nobody knows it. The operator's come first."""
     return found(name, custom) or LEGACY.get(name) or _layer_of_keras(name)
+
+
+def operation_class(entry: Mapping[str, Any]) -> Any:
+    """The operation of `keras.ops` that an entry is, None if it is a layer; only layers say whether they train."""
+    config = entry.get("config")
+    if not isinstance(config, dict) or {"trainable", "dtype", "layers", "batch_shape"} & config.keys():
+        return None
+    return is_operation(entry["class_name"])
+
+
+def is_operation(name: str) -> Any:
+    """The class of `keras.ops` with this name, None without one."""
+    for place in _OPERATIONS:
+        cls = getattr(place, name, None)
+        if inspect.isclass(cls) and issubclass(cls, keras.Operation):
+            return cls
+    return None
 
 
 def function(name: str, custom: Mapping[str, Any]) -> Any:

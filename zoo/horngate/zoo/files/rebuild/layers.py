@@ -8,7 +8,7 @@ from typing import Any
 import keras
 
 from horngate.contract.errors import HorngateError, LoadError
-from horngate.zoo.files.rebuild.classes import function, layer_class, part
+from horngate.zoo.files.rebuild.classes import function, layer_class, operation_class, part
 from horngate.zoo.files.rebuild.code import lambda_layer
 from horngate.zoo.files.upgrade.step import Entry, config_of, is_entry, name_of
 
@@ -20,16 +20,20 @@ _ACTIVATIONS = ("activation", "recurrent_activation")
 class Construction:
     """How layers are made: whose names count, and what was left out on the way.
 
-    `dropped` has, by layer, the settings that today's class does not take.
+    `operations` lets those of `keras.ops` stand among the layers. `dropped` has, by layer, the settings that
+    today's class does not take.
     """
 
     custom: Mapping[str, Any] = field(default_factory=dict)
     allow_code: bool = False
+    operations: bool = False
     dropped: dict[str, list[str]] = field(default_factory=dict)
 
     def layer(self, entry: Entry) -> Any:
         """The layer. LoadError names it and says what its class did not like."""
-        cls = layer_class(entry["class_name"], self.custom)
+        cls = (operation_class(entry) if self.operations else None) or layer_class(
+            entry["class_name"], self.custom
+        )
         try:
             if cls is keras.layers.Lambda:
                 return lambda_layer(entry, self.custom, allow_code=self.allow_code)

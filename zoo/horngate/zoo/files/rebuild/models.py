@@ -29,7 +29,7 @@ def _sequential(entry: Entry, construction: Construction) -> Any:
         model = keras.Sequential(layers, name=_model_name(entry))
     except Exception as error:  # building runs every layer on a symbol
         raise LoadError(f"model '{name_of(entry)}' does not fit together: {_short(error)}") from error
-    setattr(model, LISTED, tuple(layer for layer in layers if not isinstance(layer, keras.layers.InputLayer)))
+    setattr(model, LISTED, tuple(filter(_has_weights, layers)))
     return model
 
 
@@ -46,8 +46,13 @@ def _functional(entry: Entry, construction: Construction) -> Any:
     except Exception as error:
         raise LoadError(f"model '{name_of(entry)}' does not fit together: {_short(error)}") from error
     listed = (layers[layer["name"]] for layer in config["layers"])
-    setattr(model, LISTED, tuple(one for one in listed if not isinstance(one, keras.layers.InputLayer)))
+    setattr(model, LISTED, tuple(filter(_has_weights, listed)))
     return model
+
+
+def _has_weights(layer: Any) -> bool:
+    """Whether this is a layer that may have weights: neither an input nor an operation of `keras.ops`."""
+    return isinstance(layer, keras.layers.Layer) and not isinstance(layer, keras.layers.InputLayer)
 
 
 class _Graph:
@@ -86,7 +91,8 @@ class _Graph:
         keywords = {key: _filled(value, self._tensor) for key, value in call["keywords"].items()}
         keywords = {key: value for key, value in keywords.items() if value is not None and key != "training"}
         try:
-            result = self._layers[name](_alone(given), **keywords)
+            more = [_filled(value, self._tensor) for value in call.get("more", ())]
+            result = self._layers[name](_alone(given), *more, **keywords)
         except HorngateError:
             raise
         except Exception as error:  # whatever a layer raises on a symbol

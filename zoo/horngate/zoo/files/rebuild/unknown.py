@@ -4,7 +4,7 @@ from collections.abc import Iterator, Mapping
 from typing import Any
 
 from horngate.contract.errors import LoadError
-from horngate.zoo.files.rebuild.classes import function, layer_class
+from horngate.zoo.files.rebuild.classes import function, is_operation, layer_class
 from horngate.zoo.files.upgrade.step import Entry, config_of, is_entry, name_of
 
 _ACTIVATIONS = ("activation", "recurrent_activation")
@@ -15,6 +15,7 @@ def refuse_unknown(entry: Entry, custom: Mapping[str, Any]) -> None:
     unknown: dict[str, list[str]] = {}
     for name, layer in _names(entry):
         known = layer_class(name, custom) if layer.startswith("layer") else function(name, custom)
+        known = known or is_operation(name)
         if known is None:
             unknown.setdefault(name, []).append(layer)
     if not unknown:

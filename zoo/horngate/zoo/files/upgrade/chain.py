@@ -63,6 +63,9 @@ STEPS: tuple[Step, ...] = (
 """Names and forms come first, so that later steps need to know only one."""
 
 
+TODAYS_STEPS = (PLAIN_FORM, NUMBERS, INPUT_LAYERS, WIRES, LAYER_NAMES, DTYPES, NORMALIZATION_AXES)
+"""What Keras 3's own HDF5 files need where its loader fails; the rest is history."""
+
 _TOLD = 6
 """A step's line names this many of the layers that it touched."""
 
@@ -91,7 +94,7 @@ class Upgraded:
 def upgrade(config: Entry, origin: Origin) -> Upgraded:
     """Run every step. LoadError names the layer that has no form today."""
     taken = []
-    for step in STEPS:
+    for step in TODAYS_STEPS if origin.generation == 3 else STEPS:
         config, layers = step.apply(config, origin)
         if layers:
             taken.append(Taken(step=step.name, says=step.says, layers=layers))

@@ -1,6 +1,6 @@
 """How a functional model's layers are called: every age's `inbound_nodes`, in one form.
 
-{"input": S, "keywords": {name: S}}     one call; S is a list, dict, tensor or constant
+{"input": S, "keywords": {name: S}}     one call; S is a list, dict, tensor or constant; Keras 3 has `more`
 {"of": "dense", "call": 0, "tensor": 0}     a tensor: which layer's, from which of its calls, which output
 {"value": 2.0}                          a constant
 """
@@ -51,6 +51,8 @@ def _wired(model: Entry) -> Entry:
 
 
 def _call(node: Any, known: set[str], layer: str) -> Call:
+    if isinstance(node, dict) and node.keys() >= {"args", "kwargs"}:
+        return _todays_call(node)
     keywords: dict[str, Any] = {}
 
     def read(value: Any) -> Any:
@@ -65,6 +67,27 @@ def _call(node: Any, known: set[str], layer: str) -> Call:
 
     given = read(node)
     return {"input": given, "keywords": {key: _keyword(value, known) for key, value in keywords.items()}}
+
+
+def _todays_call(node: dict[str, Any]) -> Call:
+    """Keras 3 writes all arguments, each tensor as an object that tells where it comes from."""
+    first, *more = (_todays_value(one) for one in node["args"])
+    keywords = {key: _todays_value(one) for key, one in node["kwargs"].items()}
+    return {"input": first, "more": more, "keywords": keywords}
+
+
+def _todays_value(value: Any) -> Any:
+    if isinstance(value, list):
+        parts = [_todays_value(one) for one in value]
+        constant = all(isinstance(part, dict) and part.keys() == {"value"} for part in parts)
+        return {"value": tuple(part["value"] for part in parts)} if constant else parts
+    if not isinstance(value, dict):
+        return {"value": value}
+    if value.get("class_name") == "__keras_tensor__":
+        return _tensor(value["config"]["keras_history"])
+    if value.get("class_name") == "__slice__":
+        return {"value": slice(*(value["config"].get(key) for key in ("start", "stop", "step")))}
+    return {key: _todays_value(one) for key, one in value.items()}
 
 
 def _is_first(value: Any, known: set[str]) -> bool:
