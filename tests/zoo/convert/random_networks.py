@@ -28,6 +28,7 @@ ACTIVATIONS = [
     *("relu", "tanh", "sigmoid", "elu", "gelu", "silu", "softplus", "hard_sigmoid", "leaky_relu", "relu6"),
     *("selu", "softmax", "hard_silu", "log_softmax", "mish", "swish", None, None),
 ]
+DISAGREED = "DISAGREED"
 CHAINS = [1, 2, 3, 4, 5, 6]
 
 
@@ -576,18 +577,25 @@ def main() -> int:
     parser.add_argument("--trace", action="store_true", help="show where a network failed")
     args = parser.parse_args()
     ends: Counter[str] = Counter()
-    for seed in range(args.seed, args.seed + args.count):
-        for family in args.family or FAMILIES:
-            try:
-                ends[verdict(built(family, random.Random(seed).choice))] += 1
-            except Exception as error:
-                ends["DISAGREED"] += 1
-                print(f"{family} --seed {seed}: {type(error).__name__}: {str(error)[:400]}", flush=True)
-                if args.trace:
-                    traceback.print_exc()
+    try:
+        for seed in range(args.seed, args.seed + args.count):
+            for family in args.family or FAMILIES:
+                ends[_tried(family, seed, trace=args.trace)] += 1
+    except KeyboardInterrupt:
+        print(f"stopped at seed {seed}")
     for end, count in ends.most_common():
         print(f"{count:6} {end}")
-    return 1 if ends["DISAGREED"] else 0
+    return 1 if ends[DISAGREED] else 0
+
+
+def _tried(family: str, seed: int, *, trace: bool) -> str:
+    try:
+        return verdict(built(family, random.Random(seed).choice))
+    except Exception as error:
+        print(f"{family} --seed {seed}: {type(error).__name__}: {str(error)[:400]}", flush=True)
+        if trace:
+            traceback.print_exc()
+        return DISAGREED
 
 
 if __name__ == "__main__":
