@@ -1,0 +1,108 @@
+"""Batches that find no memory: run in parts, every row once and in order, down to one row that is refused."""
+
+from pathlib import Path
+from queue import SimpleQueue
+from typing import Any, cast
+
+import numpy as np
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from horngate.contract.errors import ResourceExhausted
+from horngate.server.worker.engines.out_of_memory import OutOfMemory
+from horngate.server.worker.notes import Note, is_hunger, read_note
+from horngate.server.worker.room import Room
+from horngate.server.worker.runner import Runner
+from horngate.server.worker.work import Batch, Share
+from tests.server.worker.test_work import work
+
+
+class Doubling:
+    """A program with memory for so many rows."""
+
+    pool = "test"
+
+    def __init__(self, most_rows: int) -> None:
+        self._most = most_rows
+
+    def run(self, inputs: Any) -> list[Any]:
+        if len(inputs["x"]) > self._most:
+            raise OutOfMemory("std::bad_alloc")
+        return [inputs["x"] * 2]
+
+    def release(self) -> None:
+        """Nothing is kept."""
+
+
+def batch_of(sizes: list[int], program: Doubling) -> Batch:
+    shares = [Share(work=work(size, ("y",), 100 * n), start=0, stop=size) for n, size in enumerate(sizes)]
+    return Batch(
+        handle="m/1@1",
+        program=cast(Any, program),
+        names=("y",),
+        charged_s=1.0,
+        shares=shares,
+        input_names=["x"],
+        needed_bytes=lambda rows: rows,
+    )
+
+
+DONE: "SimpleQueue[list[Batch]]" = SimpleQueue()
+
+
+def run(batch: Batch, note: Path, left_bytes: int = 1 << 40) -> list[Batch]:
+    Runner(DONE.put, Room(lambda: left_bytes), Note(note)).run(batch)
+    return DONE.get(timeout=10)
+
+
+@settings(max_examples=30, deadline=None)
+@given(st.lists(st.integers(1, 9), min_size=1, max_size=6), st.integers(1, 12))
+def test_every_row_is_answered_once_whatever_memory_suffices_for(sizes: list[int], most: int) -> None:
+    note = Path("/dev/shm/horngate-test-note")
+    batch = batch_of(sizes, Doubling(most))
+    expected = [array * 2 for array in (share.work.inputs[0] for share in batch.shares)]
+    parts = run(batch, note)
+    assert max(part.rows for part in parts) <= most
+    found: dict[int, list[Any]] = {}
+    for part in parts:
+        assert part.fault is None
+        for share, outputs in zip(part.shares, part.split(), strict=True):
+            found.setdefault(share.work.request, []).append(outputs[0])
+    answers = [np.concatenate(pieces) for pieces in found.values()]
+    for truth, answer in zip(expected, answers, strict=True):
+        np.testing.assert_array_equal(truth, answer)
+    short = max((part.short_rows for part in parts), default=0)
+    assert short == (sum(sizes) if sum(sizes) > most else 0)
+    assert sum(part.charged_s for part in parts) == np.float64(1.0).round(9) or len(parts) > 1
+    note.unlink()
+
+
+def test_one_row_that_finds_no_memory_is_refused_by_that_name(tmp_path: Path) -> None:
+    (part,) = run(batch_of([1], Doubling(0)), tmp_path / "note")
+    assert isinstance(part.fault, ResourceExhausted)
+    assert "one row needs more memory than there is" in str(part.fault)
+
+
+def test_a_batch_without_room_is_halved_before_it_is_tried(tmp_path: Path) -> None:
+    parts = run(batch_of([8], Doubling(8)), tmp_path / "note", left_bytes=4)
+    assert [part.rows for part in parts] == [4, 4]
+    assert (parts[0].halved, parts[0].short_rows) == (1, 0)
+
+
+def test_what_runs_is_noted_and_outlives_the_process(tmp_path: Path) -> None:
+    note = Note(tmp_path / "note")
+    assert read_note(tmp_path / "note") is None
+    note.running("churn/3@7", 64)
+    assert read_note(tmp_path / "note") == ("churn/3@7", 64)
+    note.running("a/1@1", 2)
+    assert read_note(tmp_path / "note") == ("a/1@1", 2)
+    note.idle()
+    assert read_note(tmp_path / "note") is None
+    assert read_note(tmp_path / "nobody") is None
+
+
+def test_only_the_kernel_and_engines_that_fall_speak_of_hunger() -> None:
+    assert not is_hunger(-9, oom_kills=0), "somebody killed it"
+    assert is_hunger(-9, oom_kills=1)
+    assert is_hunger(-11, oom_kills=0)
+    assert not is_hunger(0, oom_kills=1)
