@@ -6,16 +6,19 @@ The server runs an engine of fixed cost (4 ms a batch and 1 ms a row), or with `
 is; an open loop sends it one-row requests at random moments, at a share of what its devices can do. Then
 `horngate.server.simulate` is given the moments at which they were really sent, the cost curve (the engine's own, or
 what the server measured when it loaded the network) and what a request costs besides, which is the median of calls
-to the idle server less their compute time. Ratios are of the simulator's figures to the server's.
+to the idle server less their compute time. Ratios are of the simulator's figures to the server's. `batch` is what
+batches took, over the curve: where others use the machine they take longer, and the simulator is given that too.
 """
 
 import argparse
 import json
+import re
 import statistics
 import time
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, replace
+from http.client import HTTPConnection
 from pathlib import Path
 
 import numpy as np
@@ -44,7 +47,7 @@ class Subject:
 
     server: Serving
     message: bytes
-    curve: Curve
+    rates: Mapping[int, float]
     limit: int
     request_s: float
 
@@ -55,6 +58,7 @@ class Compared:
 
     devices: int
     load: float
+    batch: float
     rows_per_s: tuple[float, float]
     p50_ms: tuple[float, float]
     p99_ms: tuple[float, float]
@@ -62,22 +66,43 @@ class Compared:
 
 def compare(subject: Subject, devices: int, share: float, seconds: float) -> Compared:
     """Drive the server, then the simulator with the very arrivals."""
-    site = Site(devices=devices, curve=subject.curve, limit=subject.limit, request_s=subject.request_s)
+    site = Site(devices=devices, curve=Curve(subject.rates), limit=subject.limit, request_s=subject.request_s)
     rate = share * site.capacity_rows_per_s
+    before = _batches(subject.server)
     outcomes = drive(subject.server.grpc, subject.message, rate=rate, seconds=seconds)
     failed = [outcome for outcome in outcomes if outcome.code != "OK"]
     if failed:
         raise RuntimeError(f"{len(failed)} of {len(outcomes)} calls failed, the first with {failed[0].code}")
-    foretold = World(site).run(Arrival(at_s=each.sent_s) for each in sorted(outcomes))
-    return _compared(devices, share, outcomes, foretold)
+    count, rows, took_s = (now - then for now, then in zip(_batches(subject.server), before, strict=True))
+    slower = took_s / count / site.curve.seconds(round(rows / count))
+    curve = Curve({rows: rate / slower for rows, rate in subject.rates.items()})
+    foretold = World(replace(site, curve=curve)).run(Arrival(at_s=each.sent_s) for each in sorted(outcomes))
+    return _compared(devices, share, slower, outcomes, foretold)
 
 
-def _compared(devices: int, share: float, outcomes: Sequence[Outcome], foretold: Figures) -> Compared:
+def _batches(server: Serving) -> tuple[float, float, float]:
+    """Batches that have run, their rows and their seconds, by the server's metrics."""
+    connection = HTTPConnection(server.http, timeout=10)
+    connection.request("GET", "/metrics")
+    text = connection.getresponse().read().decode()
+    connection.close()
+    names = ("horngate_batch_rows_count", "horngate_batch_rows_sum", "horngate_compute_duration_seconds_sum")
+    count, rows, took_s = (
+        sum(float(value) for value in re.findall(rf"^{name}{{.*}} (\S+)", text, re.MULTILINE))
+        for name in names
+    )
+    return count, rows, took_s
+
+
+def _compared(
+    devices: int, share: float, slower: float, outcomes: Sequence[Outcome], foretold: Figures
+) -> Compared:
     end_s = max(each.sent_s + each.took_s for each in outcomes)
     p50_s, _, p99_s, _ = percentiles([each.took_s for each in outcomes])
     return Compared(
         devices=devices,
         load=share,
+        batch=slower,
         rows_per_s=(len(outcomes) / end_s, foretold.rows_per_s),
         p50_ms=(1000 * p50_s, 1000 * foretold.latencies_s[0]),
         p99_ms=(1000 * p99_s, 1000 * foretold.latencies_s[2]),
@@ -98,7 +123,7 @@ def timed(devices: int) -> Iterator[Subject]:
         array = np.zeros((1, 784), np.float32)
         request_s = _besides(server, MODEL, array)
         yield Subject(
-            server=server, message=request(), curve=Curve(rates), limit=_limit(workspace), request_s=request_s
+            server=server, message=request(), rates=rates, limit=_limit(workspace), request_s=request_s
         )
 
 
@@ -118,7 +143,7 @@ def real(name: str) -> Iterator[Subject]:
         request_s = _besides(server, name, array)
         rates = _calibration(workspace)
         yield Subject(
-            server=server, message=message, curve=Curve(rates), limit=_limit(workspace), request_s=request_s
+            server=server, message=message, rates=rates, limit=_limit(workspace), request_s=request_s
         )
 
 
@@ -167,23 +192,14 @@ def main() -> None:
     if options.json:
         print("\n".join(json.dumps(asdict(each)) for each in found))
         return
-    columns = [
-        "devices, load",
-        "rows/s",
-        "foretold",
-        "ratio",
-        "p50 ms",
-        "foretold",
-        "ratio",
-        "p99 ms",
-        "foretold",
-        "ratio",
-    ]
+    columns = ["devices, load", "batch"]
+    for figure in ("rows/s", "p50 ms", "p99 ms"):
+        columns += [figure, "foretold", "ratio"]
     print(table(columns, map(_row, found)))
 
 
 def _row(each: Compared) -> list[str]:
-    cells = [f"{each.devices}, {each.load:.0%}"]
+    cells = [f"{each.devices}, {each.load:.0%}", f"{each.batch:.2f}"]
     for real_one, foretold in (each.rows_per_s, each.p50_ms, each.p99_ms):
         cells += [f"{real_one:,.1f}", f"{foretold:,.1f}", f"{foretold / real_one:.2f}"]
     return cells
