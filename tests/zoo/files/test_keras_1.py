@@ -63,11 +63,12 @@ def theano_convolution(x, kernel, stride, half):
     [(3, 1, "valid"), (3, 1, "same"), (3, 2, "same"), (2, 1, "same"), (4, 2, "same")],
 )
 def test_a_convolution_of_theano(size, stride, border, tmp_path) -> None:
-    kernel, bias, x = some(4, 3, size, size), some(4), some(2, 3, 8, 7)
+    # No size equals the number of filters: eager Keras on TensorFlow then adds channels-first biases wrongly.
+    kernel, bias, x = some(9, 3, size, size), some(9), some(2, 3, 8, 7)
     told = {
         "name": "c",
         "batch_input_shape": [None, 3, 8, 7],
-        "nb_filter": 4,
+        "nb_filter": 9,
         "nb_row": size,
         "nb_col": size,
         "border_mode": border,
@@ -97,22 +98,18 @@ def test_a_convolution_over_steps_as_keras_1_0_stored_it(tmp_path) -> None:
     assert np.allclose(answer(path, x), np.einsum("bplc,ocl->bpo", seen, kernel[..., 0]), atol=1e-5)
 
 
-def test_a_pooling_that_theano_padded_otherwise_is_refused(tmp_path) -> None:
+def test_a_recurrent_convolution_that_theano_padded_otherwise_is_refused(tmp_path) -> None:
     told = {
-        "name": "p",
-        "batch_input_shape": [None, 3, 8, 8],
-        "pool_size": [2, 2],
-        "strides": [2, 2],
-        "border_mode": "same",
+        "name": "c",
+        "batch_input_shape": [None, 3, 2, 8, 8],
+        "nb_filter": 2,
+        "nb_row": 2,
+        "nb_col": 2,
+        "border_mode": "valid",
         "dim_ordering": "th",
     }
-    dense = {"name": "d", "output_dim": 2}
-    path = write(
-        tmp_path / "old.h5",
-        [("MaxPooling2D", told), ("Flatten", {"name": "f"}), ("Dense", dense)],
-        {"d": [some(48, 2), some(2)]},
-    )
-    with pytest.raises(LoadError, match=r"layer 'p' \(MaxPooling2D\) is padded as Theano did"):
+    path = write(tmp_path / "old.h5", [("ConvLSTM2D", told)], {"c": [some(2)]})
+    with pytest.raises(LoadError, match=r"layer 'c' is a ConvLSTM2D of Theano's with kernel_size=\[2, 2\]"):
         open_model(path)
 
 

@@ -7,7 +7,7 @@ again; they are written in `keras.ops`, so that they convert to ONNX and run on 
 from horngate.zoo.files.legacy.corner_bilinear import CornerBilinearUpSampling2D
 from horngate.zoo.files.legacy.cosine_merge import CosineMerge
 from horngate.zoo.files.legacy.formula import Formula
-from horngate.zoo.files.legacy.half_padded import HalfPaddedConv1D, HalfPaddedConv2D, HalfPaddedConv3D
+from horngate.zoo.files.legacy.half_padding import HalfPadded, HalfPaddedTranspose
 from horngate.zoo.files.legacy.hard_sigmoid import hard_sigmoid
 from horngate.zoo.files.legacy.highway import Highway
 from horngate.zoo.files.legacy.locally_connected import LocallyConnected1D, LocallyConnected2D
@@ -17,6 +17,7 @@ from horngate.zoo.files.legacy.random_crop import RandomCrop
 from horngate.zoo.files.legacy.samplewise_normalization import SamplewiseNormalization
 from horngate.zoo.files.legacy.srelu import SReLU
 from horngate.zoo.files.legacy.tensorflow_function import TensorFlowFunction
+from horngate.zoo.files.legacy.theano_pooling import TheanoPooling
 from horngate.zoo.files.legacy.thresholded_relu import ThresholdedReLU
 
 LEGACY = {
@@ -25,9 +26,8 @@ LEGACY = {
         CornerBilinearUpSampling2D,
         CosineMerge,
         Formula,
-        HalfPaddedConv1D,
-        HalfPaddedConv2D,
-        HalfPaddedConv3D,
+        HalfPadded,
+        HalfPaddedTranspose,
         Highway,
         LocallyConnected1D,
         LocallyConnected2D,
@@ -37,6 +37,7 @@ LEGACY = {
         SReLU,
         SamplewiseNormalization,
         TensorFlowFunction,
+        TheanoPooling,
         ThresholdedReLU,
         hard_sigmoid,
     )

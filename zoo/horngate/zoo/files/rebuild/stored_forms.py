@@ -6,6 +6,7 @@ from typing import Any
 import keras
 import numpy as np
 
+from horngate.zoo.files.legacy.highway import Highway
 from horngate.zoo.files.legacy.locally_connected import LocallyConnected1D, LocallyConnected2D
 from horngate.zoo.files.origin import Origin
 from horngate.zoo.files.rebuild.slots import Slot
@@ -138,6 +139,13 @@ def _locally_connected(layer: Any, arrays: list[Array], origin: Origin) -> list[
     return [whole.T, *rest]
 
 
+def _highway(layer: Any, arrays: list[Array], origin: Origin) -> list[Array]:
+    """Keras 1.0 stored kernel, bias, kernel of the carry, bias of the carry; 1.2 both kernels first."""
+    if len(arrays) == 4 and arrays[1].ndim == 1:
+        return [arrays[index] for index in (0, 2, 1, 3)]
+    return arrays
+
+
 def _turned(kernel: Array) -> Array:
     return kernel[
         tuple(slice(None, None, -1) if axis < kernel.ndim - 2 else slice(None) for axis in range(kernel.ndim))
@@ -162,4 +170,5 @@ _FORMS: tuple[tuple[Any, Form], ...] = (
     (_CONVOLUTIONS, _convolution),
     (keras.layers.SeparableConv2D, _separable),
     ((LocallyConnected1D, LocallyConnected2D), _locally_connected),
+    (Highway, _highway),
 )
