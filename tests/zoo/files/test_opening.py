@@ -11,6 +11,7 @@ import pytest
 
 from horngate.contract.errors import LoadError
 from horngate.zoo.files import load
+from horngate.zoo.safety import examine
 
 
 def same_answers(model, other):
@@ -104,5 +105,6 @@ def test_hdf5_that_todays_keras_writes_and_cannot_load(kind, tmp_path, monkeypat
         y = keras.ops.concatenate([keras.ops.mean(x, axis=1), keras.ops.relu(x * 2.0 + 1.0)[:, 0]], axis=-1)
     model = keras.Model(x, keras.layers.Dense(2)(keras.layers.Flatten()(y)))
     model.save(tmp_path / "model.h5")
+    assert not examine(tmp_path / "model.h5").unsafe
     given = np.linspace(-1, 1, 48, dtype="f4").reshape(2, 4, 6)
     assert np.array_equal(load(tmp_path / "model.h5")(given), model(given))

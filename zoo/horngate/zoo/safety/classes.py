@@ -7,6 +7,7 @@ from typing import Any
 from horngate.zoo.safety.findings import Danger, Finding
 from horngate.zoo.safety.functions import ACTIVATIONS, is_known_operation, is_pure
 from horngate.zoo.safety.known import CLASSES, FOREIGN, OPERATIONS, OWN, PLAIN, ROOTS, TRAINING
+from horngate.zoo.safety.operations import TENSOR_OPERATIONS
 from horngate.zoo.safety.permission import Permission
 from horngate.zoo.safety.places import Place
 
@@ -49,7 +50,7 @@ def _is_registered(value: dict[str, Any], name: str, permission: Permission) -> 
 
 def _is_known(name: str, module: str | None) -> bool:
     if module is None:
-        return name in CLASSES
+        return name in CLASSES or name in TENSOR_OPERATIONS
     if module.partition(".")[0] not in ROOTS:
         return False
     inside = (*OPERATIONS, *TRAINING)

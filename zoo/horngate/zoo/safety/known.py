@@ -56,7 +56,8 @@ OLD_LAYERS = frozenset(
 OWN = frozenset(
     f"horngate>{name}"
     for name in """
-    CornerBilinearUpSampling2D CosineMerge Formula Highway LocallyConnected1D LocallyConnected2D MaxoutDense
+    CornerBilinearUpSampling2D CosineMerge Formula HalfPaddedConv1D HalfPaddedConv2D HalfPaddedConv3D Highway
+    LocallyConnected1D LocallyConnected2D MaxoutDense
     ParametricSoftplus RandomCrop SReLU SamplewiseNormalization TensorFlowFunction ThresholdedReLU hard_sigmoid
     """.split()
 )
