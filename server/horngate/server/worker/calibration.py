@@ -23,6 +23,7 @@ from horngate.server.artifact import Artifact, write_whole
 from horngate.server.settings import available_cores
 from horngate.server.worker.engines import EngineChoice, Program, engine_named
 from horngate.server.worker.engines.out_of_memory import OutOfMemory
+from horngate.server.worker.gauges import gauge
 from horngate.server.worker.memory_model import MemoryModel
 from horngate.server.worker.probe import (
     LONGEST_RUN_S,
@@ -160,7 +161,7 @@ def probe_program(
     """
     # What others freed must not hide what this takes.
     memory.trim()
-    before = memory.resident_bytes()
+    before = gauge().used_bytes()
     outputs = [spec.name for spec in artifact.spec.outputs]
     program = engine_named(choice.engine).load(artifact, outputs, choice.threads)
     warm(program, reference)

@@ -17,6 +17,7 @@ from horngate.server import memory
 from horngate.server.budget import size_text
 from horngate.server.worker.engines import Array, Program
 from horngate.server.worker.engines.out_of_memory import OutOfMemory
+from horngate.server.worker.gauges import gauge
 from horngate.server.worker.reference import Reference
 
 LONGEST_RUN_S = 0.2
@@ -98,10 +99,10 @@ def warm(program: Program, reference: Reference) -> None:
 
 
 def resident_idle_bytes(program: Program) -> int:
-    """The process's resident memory when all is given back that earlier batches left."""
+    """The memory in use when all is given back that earlier batches left; a process's resident memory, on a CPU."""
     program.release()
     memory.trim()
-    return memory.resident_bytes()
+    return gauge().used_bytes()
 
 
 def measure(program: Program, inputs: Mapping[str, Array], idle_bytes: int) -> tuple[float, int]:
@@ -110,12 +111,13 @@ def measure(program: Program, inputs: Mapping[str, Array], idle_bytes: int) -> t
     The inputs, made since then, stand for the next batch's and count.
     """
     resident_idle_bytes(program)
-    memory.reset_peak()
+    device = gauge()
+    device.reset_peak()
     begin = time.perf_counter()
     runs_s: list[float] = []
     while not _is_enough(runs_s, time.perf_counter() - begin):
         runs_s.append(_run_as_served(program, inputs))
-    return min(runs_s), max(0, memory.peak_bytes() - idle_bytes)
+    return min(runs_s), max(0, device.peak_bytes() - idle_bytes)
 
 
 def fastest_run_s(program: Program, inputs: Mapping[str, Array]) -> float:

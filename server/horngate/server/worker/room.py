@@ -14,6 +14,7 @@ from weakref import WeakSet
 
 from horngate.server import memory
 from horngate.server.budget import reserve_bytes
+from horngate.server.worker.gauges import gauge
 
 LOOK_BYTES = 16 << 20
 LOOK_S = 0.25
@@ -81,7 +82,8 @@ class Room:
         return False
 
     def _measured_left(self) -> int:
-        left = memory.available_bytes() - self._floor_bytes
+        device = gauge()
+        left = device.left_bytes() - self._floor_bytes
         if self.budget_bytes is not None:
-            left = min(left, self.budget_bytes - memory.resident_bytes())
+            left = min(left, self.budget_bytes - device.used_bytes())
         return left
