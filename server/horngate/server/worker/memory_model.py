@@ -13,6 +13,7 @@ of them does that could have hidden a square. An axis shorter than the reference
 import math
 from collections.abc import Sequence
 from dataclasses import dataclass
+from functools import cached_property
 from typing import Any
 
 MARGIN = 1.03
@@ -64,7 +65,7 @@ class MemoryModel:
 
     def line(self, rows: int) -> float:
         """The broken line, never falling, never below what the tensors themselves take."""
-        points = self._rising()
+        points = self._rising
         # Below the first probe there is no line to follow: the first row may cost the most.
         before_rows, before_bytes = points[0]
         if rows <= before_rows:
@@ -79,9 +80,10 @@ class MemoryModel:
     @property
     def row(self) -> float:
         """A row's part of the largest probe."""
-        rows, size = self._rising()[-1]
+        rows, size = self._rising[-1]
         return size / rows
 
+    @cached_property
     def _rising(self) -> list[tuple[int, float]]:
         rising: list[tuple[int, float]] = []
         most = 0.0

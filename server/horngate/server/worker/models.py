@@ -192,7 +192,7 @@ class ServedModel:
         return max(1, min(self.dispatch_rows, self._fits(outputs, shapes)))
 
     def _fits(self, outputs: tuple[str, ...], shapes: Shapes) -> int:
-        """The most rows whose batch fits the room, found once; 0 if not even one does."""
+        """How many rows the memory for batches holds; 0 if not one."""
         key = (outputs, shapes)
         fits = self._limits.get(key)
         if fits is None:
