@@ -39,7 +39,7 @@ class Reception:
 
     def receive(self, link: GatewayLink, item: Frame) -> None:
         """Take a request in; one that cannot be run is refused at once."""
-        request, handle, names, rows, deadline_s, alone, priority, tensors = item
+        request, handle = item[0], item[1]
         model = self._shelf.models.get(handle)
         if model is None:
             if handle in self._shelf.arriving:
@@ -47,27 +47,34 @@ class Reception:
             else:
                 link.refuse(request, NotFound(f"this worker does not hold {handle}"))
             return
-        priority = min(priority, LOWEST)
-        now_s = time.monotonic()
+        try:
+            work = link.works[request] = self._admitted(link, model, item)
+        except (HorngateError, ValueError) as error:
+            link.refuse(request, error if isinstance(error, HorngateError) else InternalError(str(error)))
+            return
+        program = model.program(work.outputs)
+        if program is None:
+            self._compile(model, work)
+        else:
+            self._batcher.queue(model, work, program)
+
+    def _admitted(self, link: GatewayLink, model: ServedModel, item: Frame) -> Work:
+        """The request as a Work. HorngateError or ValueError: it may not wait, or cannot be run."""
+        request, handle, names, rows, deadline_s, alone, priority, tensors = item
+        priority, now_s = min(priority, LOWEST), time.monotonic()
         left_s = None if deadline_s is None else deadline_s - now_s
         size = sum(_size(payload) for _, payload in tensors)
         asked = Asked(rows=rows, bytes=size, priority=priority, left_s=left_s)
         # One that a worker has ended over was taken before, and is not turned away now.
         refused = None if alone else self._batcher.refusal(model, asked)
         if refused is not None:
-            link.refuse(request, refused)
-            return
-        try:
-            inputs = _inputs(link.channel, model, tensors)
-        except (HorngateError, ValueError) as error:
-            link.refuse(request, error if isinstance(error, HorngateError) else InternalError(str(error)))
-            return
+            raise refused
+        inputs = _inputs(link.channel, model, tensors)
         outputs = tuple(names) or model.outputs
         too_large = model.refusal(outputs, model.shapes(inputs))
         if too_large is not None:
-            link.refuse(request, too_large)
-            return
-        work = link.works[request] = Work(
+            raise too_large
+        return Work(
             owner=link,
             request=request,
             handle=handle,
@@ -82,11 +89,6 @@ class Reception:
             priority=priority,
             rank_s=rank_s(now_s, priority),
         )
-        program = model.program(work.outputs)
-        if program is None:
-            self._compile(model, work)
-        else:
-            self._batcher.queue(model, work, program)
 
     def _compile(self, model: ServedModel, work: Work) -> None:
         """Have a program made for outputs that are asked for the first time; the work waits for it."""
