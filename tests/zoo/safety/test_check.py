@@ -1,6 +1,7 @@
 """What is let through, and what an operator's permission changes."""
 
 import base64
+import importlib
 import inspect
 import marshal
 from pathlib import Path
@@ -14,7 +15,7 @@ from keras import layers
 from horngate.contract.errors import LoadError
 from horngate.zoo.safety import Danger, Limits, Permission, check, examine
 from horngate.zoo.safety.functions import ACTIVATIONS, PURE
-from horngate.zoo.safety.known import FOREIGN, LAYERS, OWN, SETTINGS
+from horngate.zoo.safety.known import FOREIGN, LAYERS, OF_APPLICATIONS, OWN, SETTINGS
 from tests.integration.models import save_all
 from tests.zoo.safety.files import DENSE, archive, fill, hdf5, layer, sequential
 from tests.zoo.safety.hostile import function, lambda_hdf5, lambda_keras, mark, old_lambda
@@ -81,6 +82,20 @@ def test_every_layer_of_the_installed_keras_is_known():
     assert own - LAYERS - set(FOREIGN) == set()
 
 
+def test_the_layers_that_the_applications_keep_for_themselves_are_known():
+    folder = Path(keras.src.applications.__file__).parent
+    names = sorted(path.stem for path in folder.glob("*.py") if not path.stem.endswith("_test"))
+    modules = [importlib.import_module(f"keras.src.applications.{name}") for name in names]
+    found = {
+        name
+        for module in modules
+        for name, value in vars(module).items()
+        if inspect.isclass(value) and issubclass(value, layers.Layer) and value.__module__ == module.__name__
+    }
+    assert found
+    assert found <= OF_APPLICATIONS
+
+
 def test_every_setting_and_function_of_the_installed_keras_is_known():
     for module in (keras.initializers, keras.regularizers, keras.constraints, keras.dtype_policies):
         classes = {name for name, value in vars(module).items() if inspect.isclass(value)}
@@ -129,6 +144,20 @@ def test_a_registered_name_hides_no_other_class(tmp_path):
     hidden = {"class_name": "TorchModuleWrapper", "registered_name": "pkg>Mine", "config": {"name": "mine"}}
     path = hdf5(tmp_path / "hidden.h5", sequential(hidden, DENSE))
     with pytest.raises(LoadError, match="a pickled PyTorch module"):
+        check(path, permission=Permission(custom_objects=frozenset(("Mine",))))
+
+
+@pytest.mark.parametrize("registered", ["horngate>Nothing", "pkg>Mine"])
+def test_a_registered_name_that_nobody_knows_opens_no_other_door(registered, tmp_path):
+    """Keras goes on to the module and the name where it finds nothing registered."""
+    hidden = {
+        "class_name": "set_floatx",
+        "module": "keras.config",
+        "registered_name": registered,
+        "config": {},
+    }
+    path = archive(tmp_path / "hidden.keras", sequential(layer("Lambda", "trap", function=hidden), DENSE))
+    with pytest.raises(LoadError, match="names 'set_floatx'"):
         check(path, permission=Permission(custom_objects=frozenset(("Mine",))))
 
 
@@ -194,9 +223,11 @@ def test_the_python_that_wrote_code_is_told():
 
 
 def test_what_horngate_saves_of_an_upgraded_model_passes(tmp_path):
-    from horngate.zoo.files.legacy import LEGACY, Formula, ThresholdedReLU
+    from horngate.zoo.files.legacy import LEGACY, Formula, ThresholdedReLU, hard_sigmoid
 
-    assert frozenset(LEGACY) == OWN
+    assert all(name.startswith(OWN) for name in LEGACY)
     formula = {"do": "multiply", "of": [{"input": True}, {"value": 2.0}]}
-    keras.Sequential([keras.Input((4,)), Formula(formula), ThresholdedReLU()]).save(tmp_path / "model.keras")
+    steps = [layers.Reshape((2, 2)), layers.LSTM(3, recurrent_activation=hard_sigmoid)]
+    network = [keras.Input((4,)), Formula(formula), ThresholdedReLU(), *steps]
+    keras.Sequential(network).save(tmp_path / "model.keras")
     assert check(tmp_path / "model.keras").all == ()

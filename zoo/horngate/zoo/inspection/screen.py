@@ -106,7 +106,7 @@ def _sections(report: Report) -> Iterator[tuple[str, str, list[str]]]:
         yield "upgraded when it is served", "green", steps
     if report.get("obstacle"):
         yield "it cannot be brought up to today's Keras", "red", [report["obstacle"]]
-    notes, unsafe = ([_finding(one) for one in report[key]] for key in ("notes", "unsafe"))
+    notes, unsafe = (list(_findings(report[key])) for key in ("notes", "unsafe"))
     if notes:
         yield "to be known", "yellow", notes
     if unsafe:
@@ -122,8 +122,14 @@ def _step(step: Mapping[str, Any]) -> str:
     return f"{step['says']} ({', '.join(layers[:_NAMED])}{more})"
 
 
-def _finding(finding: Mapping[str, Any]) -> str:
-    return f"{finding['where']} {finding['what']}; {finding['remedy']}"
+def _findings(found: Sequence[Mapping[str, Any]]) -> Iterator[str]:
+    """A line each; what is said of many places in the same words is said once, with the first few of them."""
+    places: dict[tuple[str, str], list[str]] = {}
+    for one in found:
+        places.setdefault((one["what"], one["remedy"]), []).append(one["where"])
+    for (what, remedy), where in places.items():
+        more = f" and {len(where) - _NAMED} more" if len(where) > _NAMED else ""
+        yield f"{', '.join(where[:_NAMED])}{more} {what}; {remedy}"
 
 
 def _section(title: str, style: str, lines: Sequence[str], terminal: bool) -> Any:

@@ -38,14 +38,15 @@ def examine_class(place: Place, permission: Permission) -> Iterator[Finding]:
 
 
 def _is_registered(value: dict[str, Any], name: str, permission: Permission) -> bool:
-    """Whether Keras finds it by a registered name, the operator's or one that Horngate gave an upgraded model.
+    """Whether Keras can find it by a registered name alone, the operator's or one of Horngate's upgraded models.
 
-    Another class of Keras's own beside a registered name could be what is found, and is looked at as that.
+    Keras would find another class of its own by the module or the name beside it: such a one is looked at as that.
     """
-    named = value.get("config") if name == "function" else value.get("registered_name")
-    if not isinstance(named, str) or not (permission.names(named) or named in OWN):
+    named, module = value.get("registered_name"), value.get("module")
+    if not isinstance(named, str) or not (permission.names(named) or named.startswith(OWN)):
         return False
-    return named.rpartition(">")[2] == name or (name not in CLASSES and name not in FOREIGN)
+    foreign = not module or module.partition(".")[0] not in ROOTS
+    return foreign and (named.rpartition(">")[2] == name or (name not in CLASSES and name not in FOREIGN))
 
 
 def _is_known(name: str, module: str | None) -> bool:
@@ -60,6 +61,8 @@ def _is_known(name: str, module: str | None) -> bool:
 def _function(place: Place, name: Any, module: str | None, permission: Permission) -> Iterator[Finding]:
     if not isinstance(name, str):
         yield _named(place, f"names the function {name!r}; expected a name")
+    elif name.startswith(OWN) and (module == "builtins" or (module or OWN).startswith("horngate")):
+        return
     elif not permission.names(name) and not is_pure(name.rpartition(">")[2], module):
         if module in (None, "builtins"):
             yield _unknown(place, name, None)
@@ -72,7 +75,9 @@ def _slots(place: Place, name: str, config: Any, permission: Permission) -> Iter
         return
     for key in _ACTIVATION_KEYS:
         told = config.get(key)
-        if isinstance(told, str) and told not in ACTIVATIONS | OWN and not permission.names(told):
+        if isinstance(told, str) and not (
+            told in ACTIVATIONS or told.startswith(OWN) or permission.names(told)
+        ):
             yield _unknown(place, told, None, f" for its {key}")
     symbol = config.get("function")
     if name == "TFOpLambda" and not (isinstance(symbol, str) and is_known_operation(symbol)):
