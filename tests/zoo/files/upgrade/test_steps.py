@@ -341,6 +341,10 @@ def test_a_tensorflow_function() -> None:
             layer("BatchNormalization", mode=2),
             "layer 'it' is a BatchNormalization of mode 2.*cannot be served",
         ),
+        (
+            called(layer("RNN", num_constants=1), {"input": [tensor("x"), tensor("c")], "keywords": {}}),
+            "layer 'it' gives its cell constants",
+        ),
         (layer("LSTM", time_major=True), "layer 'it' reads steps before rows"),
         (layer("Merge", mode="x", mode_type="lambda"), "layer 'it' merges by a Python function of its own"),
     ],

@@ -2,8 +2,9 @@
 
 from typing import Any
 
+from horngate.contract.errors import LoadError
 from horngate.zoo.files.origin import Origin
-from horngate.zoo.files.upgrade.step import Entry, config_of, layer_step, with_config, without
+from horngate.zoo.files.upgrade.step import Entry, config_of, layer_step, name_of, with_config, without
 
 _RECURRENT = frozenset(
     {"RNN", "LSTM", "GRU", "SimpleRNN", "ConvLSTM1D", "ConvLSTM2D", "ConvLSTM3D", "Bidirectional"}
@@ -17,6 +18,11 @@ def INITIAL_STATES(entry: Entry, origin: Origin) -> Entry | None:
     calls = entry.get("calls")
     if entry["class_name"] not in _RECURRENT or not calls:
         return None
+    if config_of(entry).get("num_constants"):
+        raise LoadError(
+            f"layer '{name_of(entry)}' gives its cell constants beside the states, which Keras has no more; give "
+            "them to the cell as part of its input"
+        )
     return entry | {"calls": [_with_states(call) for call in calls]}
 
 
