@@ -6,6 +6,7 @@ from typing import Any
 import numpy as np
 
 from horngate.contract.models import ModelSpec
+from horngate.server.builder.holes import mask_values, with_holes
 from horngate.server.builder.reference import Array, has_free_sizes, reference_inputs
 
 _LARGE = 10
@@ -21,8 +22,8 @@ def edge_inputs(model: Any, spec: ModelSpec, inputs: Sequence[Array]) -> Iterato
     yield "large values", [_large(array)[:2] for array in inputs]
     free_size = _free_size(spec, inputs)
     seven = reference_inputs(model, spec, free_size, seed=2, rows=7)
-    masks = _mask_values(model)
-    yield "seven rows", [_half_masked(generator, array, masks) for array in seven]
+    masks = mask_values(model)
+    yield "seven rows", [with_holes(generator, array, masks, whole_row=True) for array in seven]
     for value in masks - {0.0}:
         yield f"every step masked by {value}", [_filled(array, value) for array in inputs]
     if has_free_sizes(spec):
@@ -48,26 +49,6 @@ def _free_size(spec: ModelSpec, inputs: Sequence[Array]) -> int:
         if size is None
     ]
     return sizes[0] if sizes else 1
-
-
-def _mask_values(model: Any) -> set[float]:
-    """What marks a step as padding: zero in words, what each Masking says in others."""
-    import keras
-
-    layers = list(model._flatten_layers())
-    values = {float(layer.mask_value) for layer in layers if isinstance(layer, keras.layers.Masking)}
-    return values | {0.0 for layer in layers if getattr(layer, "mask_zero", False)}
-
-
-def _half_masked(generator: np.random.Generator, array: Array, values: set[float]) -> Array:
-    """About half of the steps, in the first row all of them, hold what marks padding."""
-    if not values or array.ndim < 2 or array.dtype == object:
-        return array
-    padded = generator.random(array.shape[:2]) < 0.5
-    padded[0] = True
-    masked = array.copy()
-    masked[padded] = next(iter(sorted(values)))
-    return masked
 
 
 def _filled(array: Array, value: float) -> Array:
