@@ -11,17 +11,20 @@ MIB = 1 << 20
 
 
 class Memory:
-    """A machine with so much memory, and pools that keep what their largest batch took."""
+    """A machine with so much memory. What batches left is of no use to a larger one, and of little to others."""
 
     def __init__(self, size: int) -> None:
         self.size = size
         self.kept: dict[Hashable, int] = {}
+        self.largest: dict[Hashable, int] = {}
 
     def left(self) -> int:
         return self.size - sum(self.kept.values())
 
     def run(self, pool: Hashable, needed: int) -> None:
-        self.kept[pool] = max(self.kept.get(pool, 0), needed)
+        is_larger = needed > self.largest.get(pool, 0)
+        self.largest[pool] = max(self.largest.get(pool, 0), needed)
+        self.kept[pool] = self.kept.get(pool, 0) + (needed if is_larger else needed // 4)
         assert self.left() >= 0, "more was taken than there is"
 
 
@@ -32,6 +35,7 @@ class Program:
 
     def release(self) -> None:
         self._memory.kept.pop(self.pool, None)
+        self._memory.largest.pop(self.pool, None)
 
 
 batches = st.lists(st.tuples(st.integers(0, 3), st.integers(1, 60)), max_size=40)
@@ -49,14 +53,25 @@ def test_no_batch_that_may_run_takes_more_than_there_is(size: int, batches: list
         machine.run(pool, needed * MIB)
 
 
-def test_what_a_pool_has_kept_is_not_asked_for_twice() -> None:
-    machine = Memory(100 * MIB)
+def test_what_a_program_has_kept_is_not_asked_for_twice() -> None:
+    machine = Memory(120 * MIB)
     program = Program(machine, "pool")
     room = Room(machine.left)
     assert room.make(program, 80 * MIB)
     machine.run("pool", 80 * MIB)
     assert room.make(program, 80 * MIB)
     assert machine.kept == {"pool": 80 * MIB}, "nothing was given back for that"
+
+
+def test_a_pool_that_no_engine_gives_back_serves_every_program() -> None:
+    machine = Memory(100 * MIB)
+    room = Room(machine.left)
+    first, second = Program(machine, "keras"), Program(machine, "keras")
+    first.release = second.release = lambda: None  # type: ignore[method-assign]
+    assert room.make(first, 80 * MIB)
+    machine.run("keras", 80 * MIB)
+    assert room.make(second, 80 * MIB)
+    assert not room.make(second, 101 * MIB)
 
 
 def test_a_batch_that_cannot_fit_is_told_so() -> None:
