@@ -24,7 +24,7 @@ from horngate.server.settings import available_cores
 from horngate.server.worker.engines import EngineChoice, Program, engine_named
 from horngate.server.worker.engines.out_of_memory import OutOfMemory
 from horngate.server.worker.gauges import gauge
-from horngate.server.worker.memory_model import MemoryModel
+from horngate.server.worker.memory_model import MemoryModel, margins
 from horngate.server.worker.probe import (
     LONGEST_RUN_S,
     Guard,
@@ -41,9 +41,6 @@ COMPARED_ROWS = (1, 4, 16, 64)
 CURVE_ROWS = tuple(1 << power for power in range(11))
 GOOD_ENOUGH = 0.97
 BATCH_S = 0.0003
-PROGRAM_MARGIN = 1.01
-"""What a program holds varies so much from load to load."""
-
 STRETCHES = (4, 2)
 STRETCHED_S = 3.0
 TINY_ROWS_PER_S = 2000.0
@@ -165,9 +162,10 @@ def probe_program(
     outputs = [spec.name for spec in artifact.spec.outputs]
     program = engine_named(choice.engine).load(artifact, outputs, choice.threads)
     warm(program, reference)
-    program_bytes = max(guard.weights_bytes, int(PROGRAM_MARGIN * (resident_idle_bytes(program) - before)))
+    grown_bytes = int(margins(choice.engine).program * (resident_idle_bytes(program) - before))
     found = sweep(program, reference, CURVE_ROWS, guard)
-    return program, program_bytes, found.curve, _memory_model(program, reference, artifact, found, guard)
+    model = _memory_model(program, choice.engine, reference, artifact, found, guard)
+    return program, max(guard.weights_bytes, grown_bytes), found.curve, model
 
 
 def check(artifact: Artifact, choice: EngineChoice, program: Program) -> None:
@@ -237,9 +235,14 @@ def _rates(program: Program, reference: Reference, guard: Guard) -> Iterator[flo
 
 
 def _memory_model(
-    program: Program, reference: Reference, artifact: Artifact, found: Sweep, guard: Guard
+    program: Program, engine: str, reference: Reference, artifact: Artifact, found: Sweep, guard: Guard
 ) -> MemoryModel:
-    model = MemoryModel(points=tuple(found.points), row_bytes=reference.row_bytes, shapes=reference.shapes)
+    model = MemoryModel(
+        points=tuple(found.points),
+        row_bytes=reference.row_bytes,
+        shapes=reference.shapes,
+        margin=margins(engine).batch,
+    )
     shapes = [spec.shape for spec in artifact.spec.inputs]
     if all(None not in shape[1:] for shape in shapes):
         return model

@@ -1,7 +1,7 @@
 """How many bytes a batch takes, found from probes: an upper bound, and its inverse.
 
 Memory grows with rows as a line that bends a little: engines pick other algorithms for other sizes. So the model
-is the broken line through the probes, taken up by MARGIN for what varies between runs, and beyond the largest
+is the broken line through the probes, taken up by a margin for what varies between runs, and beyond the largest
 probe it goes on as steep as its steepest later part.
 
 Free axes stretch a row. The model is probed at the reference's sizes and at larger ones; between the two, bytes
@@ -17,6 +17,9 @@ from functools import cached_property
 from typing import Any
 
 MARGIN = 1.03
+PROGRAM_MARGIN = 1.01
+"""What a program holds varies so much from load to load."""
+
 SLACK_BYTES = 256 << 10
 """What allocators and thread stacks take whatever the batch."""
 
@@ -33,12 +36,25 @@ Shapes = Sequence[tuple[int, ...]]
 
 
 @dataclass(frozen=True, kw_only=True)
+class Margins:
+    """How much more than probed a batch, and a program, may take."""
+
+    batch: float = MARGIN
+    program: float = PROGRAM_MARGIN
+
+
+def margins(engine: str) -> Margins:
+    """An engine's margins. TensorFlow's threads and pools take up to a seventh more in one run than in another."""
+    return Margins(batch=1.15, program=1.03) if engine == "keras" else Margins()
+
+
+@dataclass(frozen=True, kw_only=True)
 class MemoryModel:
     """Bytes of a batch beyond the loaded program, once padded.
 
     `points` are probes: rows, and the peak growth in bytes, rows ascending, at least one. `row_bytes` is the
     least that one more row can take: its inputs and outputs. `shapes` are the reference's; a probe with each
-    free axis `stretch` times as long took `growth` times the bytes.
+    free axis `stretch` times as long took `growth` times the bytes. `margin` is what varies between runs.
     """
 
     points: tuple[tuple[int, int], ...]
@@ -46,11 +62,12 @@ class MemoryModel:
     shapes: tuple[tuple[int, ...], ...] = ()
     stretch: float = 1.0
     growth: float = 1.0
+    margin: float = MARGIN
 
     def bytes(self, rows: int, shapes: Shapes = ()) -> int:
         """An upper bound of what a batch of so many rows takes, its inputs having these trailing shapes."""
         stretched = rows * self.row * (self._growth(shapes) - 1.0)
-        return math.ceil(MARGIN * (self.line(rows) + stretched)) + SLACK_BYTES
+        return math.ceil(self.margin * (self.line(rows) + stretched)) + SLACK_BYTES
 
     def rows_within(self, budget_bytes: int, shapes: Shapes = ()) -> int:
         """The most rows whose batch fits the budget, at most MAX_ROWS; 0 if not even one does."""
@@ -127,6 +144,7 @@ class MemoryModel:
             "shapes": [list(shape) for shape in self.shapes],
             "stretch": self.stretch,
             "growth": self.growth,
+            "margin": self.margin,
         }
 
     @classmethod
@@ -138,4 +156,5 @@ class MemoryModel:
             shapes=tuple(tuple(int(size) for size in shape) for shape in data["shapes"]),
             stretch=float(data["stretch"]),
             growth=float(data["growth"]),
+            margin=float(data["margin"]),
         )
