@@ -45,7 +45,7 @@ class Margins:
 
 def margins(engine: str) -> Margins:
     """An engine's margins. TensorFlow's threads and pools take up to a seventh more in one run than in another."""
-    return Margins(batch=1.15, program=1.03) if engine == "keras" else Margins()
+    return Margins(batch=1.15, program=1.06) if engine == "keras" else Margins()
 
 
 @dataclass(frozen=True, kw_only=True)
