@@ -89,7 +89,7 @@ class _Graph:
             return False
         given = _filled(call["input"], self._tensor)
         keywords = {key: _filled(value, self._tensor) for key, value in call["keywords"].items()}
-        keywords = {key: value for key, value in keywords.items() if value is not None and key != "training"}
+        keywords = {key: value for key, value in keywords.items() if _says(value) and key != "training"}
         try:
             more = [_filled(value, self._tensor) for value in call.get("more", ())]
             result = self._layers[name](_alone(given), *more, **keywords)
@@ -120,6 +120,13 @@ def _filled(value: Any, tensor: Callable[[dict[str, Any]], Any]) -> Any:
     if isinstance(value, dict):
         return {key: _filled(one, tensor) for key, one in value.items()}
     return [_filled(one, tensor) for one in value] if isinstance(value, list) else value
+
+
+def _says(value: Any) -> bool:
+    """Whether an argument was given: early Keras 3 noted the masks that it had not, `[None, None]`."""
+    return (
+        any(_says(one) for one in value) if isinstance(value, list | tuple) and value else value is not None
+    )
 
 
 def _alone(value: Any) -> Any:

@@ -63,7 +63,7 @@ STEPS: tuple[Step, ...] = (
 """Names and forms come first, so that later steps need to know only one."""
 
 
-TODAYS_STEPS = (PLAIN_FORM, NUMBERS, INPUT_LAYERS, WIRES, LAYER_NAMES, DTYPES, NORMALIZATION_AXES)
+TODAYS_STEPS = (PLAIN_FORM, NUMBERS, INPUT_LAYERS, WIRES, LAYER_NAMES, DTYPES, NORMALIZATION_AXES, OWN_LAYERS)
 """What Keras 3's own HDF5 files need where its loader fails; the rest is history."""
 
 _TOLD = 6
