@@ -18,6 +18,7 @@ import numpy as np
 import setproctitle
 
 from horngate.contract.errors import HorngateError, LoadError
+from horngate.server import memory
 from horngate.server.agreement import tolerance
 from horngate.server.artifact import FORMAT, GRAPH, KERAS, REFERENCE, SPEC, WEIGHTS, write_whole
 from horngate.server.builder.comparing import disagreement
@@ -201,6 +202,8 @@ def _close_in(order: BuildOrder) -> None:
         _tell(walls=walls.to_json())
 
 
+# When memory runs out a builder is to go before any process that answers requests; see memory.die_first.
+BADNESS = 800
 _REPORT = sys.stdout
 
 
@@ -213,6 +216,7 @@ def main() -> None:
     order = BuildOrder(**json.load(sys.stdin))
     setproctitle.setproctitle(f"horngate: builder {order.name}")
     os.nice(5)  # Requests come first.
+    memory.die_first(BADNESS)
     limit(memory_bytes=order.memory_bytes, cpu_s=order.cpu_s)
     _tell(**_run(order))
     # Nothing is left to clean up, and TensorFlow takes a second to leave.
