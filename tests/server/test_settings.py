@@ -1,10 +1,11 @@
-"""The `[queue]` table of model.toml."""
+"""The tables `[queue]` and `[placement]` of model.toml."""
 
 from pathlib import Path
 
 import pytest
 
 from horngate.contract.errors import LoadError
+from horngate.server.placement import read_placement, written
 from horngate.server.settings import QueueSettings, read_model_config
 
 
@@ -34,4 +35,38 @@ def test_a_queue_that_makes_no_sense_is_explained(tmp_path: Path, text: str, sai
     with pytest.raises(LoadError) as error:
         read(tmp_path, f"[queue]\n{text}")
     assert str(error.value).startswith("model.toml: ")
+    assert said in str(error.value)
+
+
+def test_a_placement_is_read_in_its_order(tmp_path: Path) -> None:
+    path = tmp_path / "model.toml"
+    path.write_text('[placement]\n"gpu:1" = ["block5_*", "head"]\n"gpu:0" = ["*"]')
+    placement = read_model_config(path).placement
+    assert placement == (("gpu:1", ("block5_*", "head")), ("gpu:0", ("*",)))
+    assert read_placement(written(placement)) == placement
+
+
+@pytest.mark.parametrize(
+    ("text", "said"),
+    [
+        ("[placement]", "placement is empty; expected patterns by device"),
+        ('placement = "gpu:1"', "placement is 'gpu:1', which is a str"),
+        (
+            '[placement]\ngpu = ["head"]',
+            "placement: received the device 'gpu'; expected one like cpu:0 or gpu:1",
+        ),
+        ('[placement]\n"gpu:1" = []', "placement: gpu:1 has []; expected at least one pattern"),
+        ('[placement]\n"gpu:1" = "head"', "placement: gpu:1 has 'head'; expected at least one pattern"),
+        ('[placement]\n"gpu:1" = [5]', "placement: gpu:1 has [5]; expected at least one pattern"),
+        (
+            'engine = "openvino"\n[placement]\n"gpu:1" = ["head"]',
+            "placement is set and engine is 'openvino'; only keras places layers on devices",
+        ),
+    ],
+)
+def test_a_placement_that_makes_no_sense_is_explained(tmp_path: Path, text: str, said: str) -> None:
+    path = tmp_path / "model.toml"
+    path.write_text(text)
+    with pytest.raises(LoadError) as error:
+        read_model_config(path)
     assert said in str(error.value)

@@ -11,6 +11,7 @@ from typing import Any
 from horngate.contract.errors import LoadError
 from horngate.server.budget import MemorySetting
 from horngate.server.devices import Device, read_devices, server_cores
+from horngate.server.placement import Placement, read_placement
 
 TRANSPORTS = ("native", "grpcio")
 _UNITS_S = {"us": 1e-6, "ms": 1e-3, "s": 1.0}
@@ -131,7 +132,7 @@ class ModelConfig:
 
     `source` is `"zoo:NAME"`, with `weights` `"imagenet"`, `"none"` or a file; or a file with the architecture for
     the versions' weights; or empty: the model's own file. `file` says how that is opened; its settings are
-    written beside the others.
+    written beside the others. `placement` says which device layers compute on, on the engine `keras`.
     `versions` is `"latest"` (the newest that loads), `"all"`, or a list of numbers. `max_rows` bounds a batch
     below what memory allows. `batching` is `"fastest"` (filled to the size that runs fastest) or `"largest"` (to
     what memory allows). `queue` replaces the server's own settings for this model. `instances` is how many
@@ -147,6 +148,7 @@ class ModelConfig:
     queue: QueueSettings | None = None
     instances: int = 1
     file: FileSettings = FileSettings()
+    placement: Placement = ()
 
     def __post_init__(self) -> None:
         engines = (*ENGINES, *own_engines())
@@ -168,6 +170,10 @@ class ModelConfig:
             raise LoadError(f"max_rows is {self.max_rows}; expected 1 or more")
         if self.instances < 1:
             raise LoadError(f"instances is {self.instances}; expected 1 or more")
+        if self.placement and self.engine not in ("auto", "keras"):
+            raise LoadError(
+                f"placement is set and engine is {self.engine!r}; only keras places layers on devices"
+            )
 
 
 _TYPES: dict[str, type | tuple[type, ...]] = {
@@ -182,6 +188,7 @@ _TYPES: dict[str, type | tuple[type, ...]] = {
     "custom_objects": list,
     "allow_code": bool,
     "load": str,
+    "placement": dict,
 }
 _FILE_KEYS = ("custom_objects", "allow_code", "load")
 _QUEUE_TYPES: dict[str, type | tuple[type, ...]] = {
@@ -250,6 +257,8 @@ def _plain(table: dict[str, Any]) -> dict[str, Any]:
     }
     if "queue" in table:
         table = table | {"queue": _queue(table["queue"])}
+    if "placement" in table:
+        table = table | {"placement": read_placement(table["placement"])}
     versions = table.get("versions")
     if not isinstance(versions, list):
         return table

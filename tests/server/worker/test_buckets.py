@@ -33,7 +33,8 @@ def test_xla_compiles_the_buckets_before_serving_and_nothing_after() -> None:
     import keras
     import numpy as np
 
-    from horngate.server.worker.engines.keras import KerasProgram, compiled
+    from horngate.server.worker.engines.compiled import compiled
+    from horngate.server.worker.engines.keras import KerasProgram
     from horngate.zoo.describe import describe
 
     traced = []
@@ -66,7 +67,8 @@ def test_on_a_cpu_one_trace_serves_every_size() -> None:
     import keras
     import numpy as np
 
-    from horngate.server.worker.engines.keras import KerasProgram, compiled
+    from horngate.server.worker.engines.compiled import compiled
+    from horngate.server.worker.engines.keras import KerasProgram
     from horngate.zoo.describe import describe
 
     model = keras.Sequential([keras.Input((3,), name="x"), keras.layers.Dense(2)])

@@ -2,9 +2,12 @@
 
 import importlib.util
 import os
+import sys
 from types import ModuleType
 
 BACKENDS = ("tensorflow", "jax", "torch")
+VIRTUAL_DEVICES = "HORNGATE_VIRTUAL_DEVICES"
+"""So many devices `cpu:0`, `cpu:1`, … on one CPU (TensorFlow, JAX), to try placements without GPUs."""
 
 
 def import_keras() -> ModuleType:
@@ -18,6 +21,10 @@ def import_keras() -> ModuleType:
             if importlib.util.find_spec(backend) is not None:
                 os.environ["KERAS_BACKEND"] = backend
                 break
+    virtual = 0 if "keras" in sys.modules else int(os.environ.get(VIRTUAL_DEVICES, "0"))
+    if virtual:
+        count = f"--xla_force_host_platform_device_count={virtual}"
+        os.environ["XLA_FLAGS"] = f"{os.environ.get('XLA_FLAGS', '')} {count}".strip()
     errors, nothing = os.dup(2), os.open(os.devnull, os.O_WRONLY)
     os.dup2(nothing, 2)
     try:
@@ -26,5 +33,14 @@ def import_keras() -> ModuleType:
         os.dup2(errors, 2)
         os.close(errors)
         os.close(nothing)
+    if virtual and keras.backend.backend() == "tensorflow":
+        _divide_tensorflow(virtual)
     imported: ModuleType = keras
     return imported
+
+
+def _divide_tensorflow(devices: int) -> None:
+    import tensorflow as tf
+
+    parts = [tf.config.LogicalDeviceConfiguration() for _ in range(devices)]
+    tf.config.set_logical_device_configuration(tf.config.list_physical_devices("CPU")[0], parts)

@@ -9,6 +9,7 @@ from typing import Any
 
 from horngate.contract.errors import InternalError
 from horngate.server.artifact import Artifact
+from horngate.server.placement import written
 from horngate.server.settings import QueueSettings
 from horngate.server.supervisor.reconcile import TRANSITIONS, Seen, State
 from horngate.server.supervisor.repository import Source
@@ -110,7 +111,8 @@ class Instance:
         refused = Artifact(folder).refused
         if refused is not None:
             self.stage = f"on Keras: {refused}"
-        if refused is not None or self.source.config.engine == "keras":
+        config = self.source.config
+        if refused is not None or config.engine == "keras" or config.placement:
             self.family = KERAS
         self.move(State.BUILT)
 
@@ -127,6 +129,7 @@ class Instance:
             "batching": config.batching,
             "learned_rows": self.learned_rows,
             "queue": asdict(config.queue or queue),
+            "placement": written(config.placement),
         }
 
 

@@ -11,7 +11,7 @@ from horngate.server.supervisor.fleet import Fleet
 from horngate.server.supervisor.instances import KERAS, Instance
 from horngate.server.supervisor.rations import Rations
 from horngate.server.supervisor.reconcile import State
-from horngate.server.supervisor.seats import seats
+from horngate.server.supervisor.seats import placed_seats, seats
 
 LOAD_DEATHS = 2
 
@@ -51,7 +51,9 @@ class Loads:
 
     def load(self, instance: Instance) -> None:
         """Have the first of its workers load it; the others follow once that has measured it."""
-        places = seats(instance.family, self._settings.devices, instance.source.config.instances)
+        config = instance.source.config
+        seated = placed_seats if config.placement else seats
+        places = seated(instance.family, self._settings.devices, config.instances)
         instance.wanted_on = tuple(seat.worker for seat in places)
         for seat in places:
             self.workers.need_worker(seat)

@@ -25,6 +25,12 @@ def seats(family: str, devices: Sequence[Device], copies: int) -> tuple[Seat, ..
     )
 
 
+def placed_seats(family: str, devices: Sequence[Device], copies: int) -> tuple[Seat, ...]:
+    """The workers of a model whose layers are on several devices: each sees all that the server sees."""
+    cores = sorted({core for device in devices for core in device.cores})
+    return seats(family, [Device(name=ONLY_DEVICE, cores=tuple(cores))], copies)
+
+
 def _name(family: str, device: Device, copy: int) -> str:
     where = "" if device.name == ONLY_DEVICE else f" {device.name}"
     return f"{family}{where}" + (f" copy {copy}" if copy > 1 else "")

@@ -20,8 +20,9 @@ from typing import Any
 from horngate.contract.errors import LoadError
 from horngate.server import memory
 from horngate.server.artifact import Artifact, write_whole
+from horngate.server.placement import Placement, read_placement, written
 from horngate.server.settings import available_cores
-from horngate.server.worker.engines import EngineChoice, Program, engine_named
+from horngate.server.worker.engines import EngineChoice, Program, program_for
 from horngate.server.worker.engines.out_of_memory import OutOfMemory
 from horngate.server.worker.gauges import gauge
 from horngate.server.worker.memory_model import MemoryModel, margins
@@ -73,7 +74,7 @@ class Calibration:
     def to_json(self) -> dict[str, Any]:
         """A plain form for `json`; `from_json` is its inverse."""
         return {
-            "choice": asdict(self.choice),
+            "choice": asdict(self.choice) | {"placement": written(self.choice.placement)},
             "curve": self.curve,
             "memory": self.memory.to_json(),
             "program_bytes": self.program_bytes,
@@ -85,7 +86,7 @@ class Calibration:
     def from_json(cls, data: Mapping[str, Any]) -> "Calibration":
         """Read what `to_json` wrote."""
         return cls(
-            choice=EngineChoice(**data["choice"]),
+            choice=choice_read(data["choice"]),
             curve={int(rows): rate for rows, rate in data["curve"].items()},
             memory=MemoryModel.from_json(data["memory"]),
             program_bytes=int(data["program_bytes"]),
@@ -94,15 +95,21 @@ class Calibration:
         )
 
 
-def candidates(artifact: Artifact, engine: str) -> list[EngineChoice]:
-    """The engines to compare; `engine` names one, or "auto".
+def choice_read(data: Mapping[str, Any]) -> EngineChoice:
+    """Read a choice with its placement as a table."""
+    table = data.get("placement")
+    return EngineChoice(**{**data, "placement": read_placement(table) if table else ()})
+
+
+def candidates(artifact: Artifact, engine: str, placement: Placement = ()) -> list[EngineChoice]:
+    """The engines to compare; `engine` names one, or "auto". A model with a `placement` runs on Keras alone.
 
     One thread is a candidate because tiny networks lose to their own pool. OpenVINO is none for embeddings:
     it answers an index out of range with zeros, where Keras and ONNX Runtime refuse.
     """
     cores = available_cores()
     if engine == "keras" or artifact.refused is not None:
-        return [EngineChoice(engine="keras", threads=cores)]
+        return [EngineChoice(engine="keras", threads=cores, placement=placement)]
     names = ["onnxruntime", "openvino"] if engine == "auto" else [engine]
     if engine == "auto" and any(layer.class_name == "Embedding" for layer in artifact.spec.layers):
         names.remove("openvino")
@@ -160,7 +167,7 @@ def probe_program(
     memory.trim()
     before = gauge().used_bytes()
     outputs = [spec.name for spec in artifact.spec.outputs]
-    program = engine_named(choice.engine).load(artifact, outputs, choice.threads)
+    program = program_for(choice, artifact, outputs)
     warm(program, reference)
     grown_bytes = int(margins(choice.engine).program * (resident_idle_bytes(program) - before))
     found = sweep(program, reference, CURVE_ROWS, guard)
@@ -206,7 +213,7 @@ def _compare(
     allowed = artifact.tolerance
     try:
         guard.admit(choice.engine)
-        program = engine_named(choice.engine).load(artifact, outputs, choice.threads)
+        program = program_for(choice, artifact, outputs)
         error = reference.error(program)
         score = _score(list(_rates(program, reference, guard))) if error <= allowed else 0.0
     except Exception as fault:
@@ -272,7 +279,7 @@ def _fingerprint(choices: Sequence[EngineChoice]) -> str:
     model = next((line for line in _cpu_lines() if line.startswith("model name")), platform.processor())
     packages = [f"{name} {version(name)}" for name in ("onnxruntime", "openvino", "keras")]
     backend = os.environ.get("KERAS_BACKEND", "")
-    text = json.dumps([model, available_cores(), packages, backend, [str(choice) for choice in choices]])
+    text = json.dumps([model, available_cores(), packages, backend, [asdict(choice) for choice in choices]])
     return hashlib.sha256(text.encode()).hexdigest()[:12]
 
 

@@ -14,11 +14,12 @@ from horngate.contract.errors import ResourceExhausted
 from horngate.server import memory
 from horngate.server.artifact import KERAS, WEIGHTS, Artifact, forget_derived, learned_file, program_file
 from horngate.server.budget import size_text
+from horngate.server.placement import Placement, read_placement
 from horngate.server.settings import QueueSettings
 from horngate.server.worker.buckets import buckets
 from horngate.server.worker.calibration import Calibration, calibrate, candidates, check
 from horngate.server.worker.caps import Cap
-from horngate.server.worker.engines import Array, Program, engine_named
+from horngate.server.worker.engines import Array, Program, engine_named, program_for, stages_of
 from horngate.server.worker.holdings import Holdings
 from horngate.server.worker.liveness import estimated_row_bytes, live_row_bytes, tensor_bytes
 from horngate.server.worker.memory_model import MAX_ROWS, MemoryModel
@@ -51,11 +52,13 @@ class LoadOrder:
     batching: str = "fastest"
     learned_rows: int | None = None
     queue: QueueSettings = field(default_factory=QueueSettings)
+    placement: Placement = ()
 
     @classmethod
     def from_plain(cls, data: Mapping[str, Any]) -> "LoadOrder":
         """Read what the supervisor sends."""
-        return cls(**{**data, "queue": QueueSettings(**data["queue"])})
+        placement = read_placement(data["placement"]) if data["placement"] else ()
+        return cls(**{**data, "queue": QueueSettings(**data["queue"]), "placement": placement})
 
 
 class ServedModel:
@@ -122,7 +125,10 @@ class ServedModel:
             alone=lambda: room.alone,
         )
         calibration = calibrate(
-            artifact, candidates(artifact, order.engine), keep=lambda: batches_run() == before, guard=guard
+            artifact,
+            candidates(artifact, order.engine, order.placement),
+            keep=lambda: batches_run() == before,
+            guard=guard,
         )
         _admit(holdings, order, calibration.program_bytes, calibration.memory.bytes(1))
         memory.trim()
@@ -136,8 +142,7 @@ class ServedModel:
 
     def compile(self, outputs: tuple[str, ...]) -> Program:
         """The program for a set of outputs, on the engine that calibration chose."""
-        choice = self.calibration.choice
-        return engine_named(choice.engine).load(self.artifact, outputs, choice.threads)
+        return program_for(self.calibration.choice, self.artifact, outputs)
 
     def prepare(self, program: Program) -> None:
         """Compile what the program's engine compiles by batch size, for every size that will be dispatched."""
@@ -243,6 +248,7 @@ class ServedModel:
             "batch_bytes": self.calibration.memory.bytes(self.dispatch_rows),
             "error": float(f"{self.calibration.error:.1e}"),
             "compared": self.calibration.compared,
+            **({"stages": list(stages)} if (stages := stages_of(self._programs[self.outputs])) else {}),
         }
 
 

@@ -8,6 +8,7 @@ from typing import Any, Protocol
 import numpy as np
 
 from horngate.server.artifact import Artifact
+from horngate.server.placement import Placement
 from horngate.server.settings import own_engines
 
 Array = np.ndarray[Any, np.dtype[Any]]
@@ -15,13 +16,20 @@ Array = np.ndarray[Any, np.dtype[Any]]
 
 @dataclass(frozen=True, kw_only=True)
 class EngineChoice:
-    """An engine and how it is set: `threads` is how many cores one batch may use."""
+    """An engine and how it is set: `threads` is how many cores one batch may use.
+
+    `placement` is for the engine `keras` alone.
+    """
 
     engine: str
     threads: int
+    placement: Placement = ()
 
     def __str__(self) -> str:
-        return f"{self.engine} ({self.threads} thread{'s' if self.threads > 1 else ''})"
+        where = (
+            f" with layers on {', '.join(device for device, _ in self.placement)}" if self.placement else ""
+        )
+        return f"{self.engine} ({self.threads} thread{'s' if self.threads > 1 else ''}){where}"
 
 
 class Program(Protocol):
@@ -62,7 +70,17 @@ class Engine(Protocol):
         """A program that computes `outputs` (requestable names) and nothing beyond what they need."""
 
 
-def engine_named(name: str) -> Engine:
+def program_for(choice: EngineChoice, artifact: Artifact, outputs: Sequence[str]) -> Program:
+    """The program that computes `outputs` on an engine that is set like this."""
+    return engine_named(choice.engine, choice.placement).load(artifact, outputs, choice.threads)
+
+
+def stages_of(program: Program) -> tuple[str, ...]:
+    """What of a program runs where, in order; nothing unless it is placed on several devices."""
+    return tuple(getattr(program, "stages", ()))
+
+
+def engine_named(name: str, placement: Placement = ()) -> Engine:
     """The engine of that name; its library is imported here and nowhere else. KeyError if there is none."""
     if name == "onnxruntime":
         from horngate.server.worker.engines.onnxruntime import OnnxRuntime
@@ -77,7 +95,7 @@ def engine_named(name: str) -> Engine:
         from horngate.zoo.backend import import_keras
 
         import_keras()
-        return Keras()
+        return Keras(placement)
     return _own_engine(name)
 
 
