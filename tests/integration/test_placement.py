@@ -54,6 +54,8 @@ def test_a_placed_model_answers_as_keras_does(
 
 
 def test_one_worker_has_every_device(placed: Serving) -> None:
+    with Client(placed.grpc) as client:
+        assert "with layers on cpu:1, cpu:0" in client.describe("several").engine
     workers = {title for title in titles(placed.pid).values() if "worker" in title}
     assert workers == {"horngate: worker keras"}
 

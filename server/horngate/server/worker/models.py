@@ -97,7 +97,12 @@ class ServedModel:
         """
         artifact = Artifact(Path(order.folder))
         begin = time.monotonic()
-        _admit(holdings, order, least_bytes(artifact), live_row_bytes(artifact.spec, free_size=1))
+        _admit(
+            holdings,
+            order,
+            least_bytes(artifact, order.placement),
+            live_row_bytes(artifact.spec, free_size=1),
+        )
         try:
             model = cls._load(order, artifact, room, holdings, batches_run)
         except ResourceExhausted:
@@ -121,7 +126,7 @@ class ServedModel:
         guard = Guard(
             room_bytes=room.left_bytes(),
             row_bytes=estimated_row_bytes(artifact.spec, FREE_SIZE),
-            weights_bytes=least_bytes(artifact),
+            weights_bytes=least_bytes(artifact, order.placement),
             alone=lambda: room.alone,
         )
         calibration = calibrate(
@@ -258,10 +263,13 @@ def import_engines(order: LoadOrder) -> None:
         engine_named(choice.engine)
 
 
-def least_bytes(artifact: Artifact) -> int:
-    """The least that a program holds, known before anything is loaded: the weights."""
+def least_bytes(artifact: Artifact, placement: Placement = ()) -> int:
+    """The least that a program holds, known before anything is loaded: the weights.
+
+    A placed model's are on its devices, and once more in the file's model, which every stage is a part of.
+    """
     sizes: dict[str, int] = artifact.manifest.get("files", {})
-    return sizes.get(WEIGHTS) or sizes.get(KERAS) or 0
+    return (sizes.get(WEIGHTS) or sizes.get(KERAS) or 0) * (2 if placement else 1)
 
 
 def _admit(holdings: Holdings, order: LoadOrder, program_bytes: int, row_bytes: int) -> None:

@@ -32,8 +32,12 @@ def nested() -> Any:
     y = keras.Input((7,))
     inner = layers.Dense(3, name="deep_2")(layers.Dense(4, name="deep_1")(y))
     backbone = keras.Model(y, inner, name="backbone")
-    words = keras.Input((), name="word", dtype="string")
-    number = layers.StringLookup(vocabulary=["a", "b"], output_mode="one_hot", name="lookup")(words)
+    if keras.backend.backend() == "tensorflow":  # The only backend with strings.
+        words = keras.Input((), name="word", dtype="string")
+        number = layers.StringLookup(vocabulary=["a", "b"], output_mode="one_hot", name="lookup")(words)
+    else:
+        words = keras.Input((3,), name="word")
+        number = layers.Activation("tanh", name="lookup")(words)
     x = keras.Input((4,), name="x")
     both = layers.Concatenate(name="both")([number, x])
     return keras.Model([words, x], layers.Dense(2, name="head")(backbone(both)))
@@ -84,6 +88,8 @@ def tell(model: Any, placement: dict[str, list[str]], outputs: list[str] | None 
 
 
 def short(tensor: Any) -> str:
+    if keras.backend.backend() == "jax":
+        return f"{tensor.device.platform}:{tensor.device.id}"
     return str(tensor.device).rsplit("/device:", 1)[-1].lower()
 
 
