@@ -3,7 +3,7 @@ import json
 import numpy as np
 import pytest
 
-from horngate.contract.tensors import DATATYPES, TensorSpec, datatype_of, numpy_dtype, shape_text
+from horngate.contract.tensors import DATATYPES, TensorSpec, bytes_text, datatype_of, numpy_dtype, shape_text
 
 
 @pytest.mark.parametrize("datatype", sorted(DATATYPES))
@@ -49,6 +49,20 @@ def test_a_dtype_without_a_datatype_is_a_key_error(dtype):
 )
 def test_shapes_are_written_for_people(shape, text):
     assert shape_text(shape) == text
+
+
+@pytest.mark.parametrize(
+    ("count", "text"),
+    [
+        (0, "0 bytes"),
+        (999, "999 bytes"),
+        (1000, "1.0 KB"),
+        (14_600_000, "14.6 MB"),
+        (2_250_000_000, "2.25 GB"),
+    ],
+)
+def test_bytes_are_written_for_people(count, text):
+    assert bytes_text(count) == text
 
 
 def test_a_spec_survives_json():

@@ -55,6 +55,16 @@ def shape_text(shape: Shape, rows: str = "rows") -> str:
     return f"({', '.join(axes)}{',' if len(axes) == 1 else ''})"
 
 
+def bytes_text(count: int) -> str:
+    """A number of bytes for people: `14.6 MB`."""
+    size = float(count)
+    for unit in ("bytes", "KB", "MB"):
+        if size < 1000:
+            return f"{size:.0f} {unit}" if unit == "bytes" else f"{size:.1f} {unit}"
+        size /= 1000
+    return f"{size:.2f} GB"
+
+
 @dataclass(frozen=True, kw_only=True)
 class TensorSpec:
     """One input or output of a model, or of a layer. `shape[0]` is the rows axis, always `None`."""

@@ -40,7 +40,9 @@ def test_the_one_that_raced() -> None:
 
 
 @pytest.mark.parametrize("suffix", [".keras", ".h5"])
-@pytest.mark.parametrize("optimizer", ["adam", "nadam", keras.optimizers.SGD(0.1, momentum=0.9)], ids=str)
+@pytest.mark.parametrize(
+    "optimizer", ["adam", "nadam", keras.optimizers.SGD(0.1, momentum=0.9)], ids=["adam", "nadam", "sgd"]
+)
 def test_todays_files(suffix, optimizer, tmp_path, monkeypatch) -> None:
     monkeypatch.setattr("absl.logging.warning", lambda *_, **__: None)  # "HDF5 is a legacy format"
     model = keras.Sequential(

@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import Any
 
 from horngate.contract.errors import LoadError
-from horngate.contract.tensors import shape_text
+from horngate.contract.tensors import bytes_text, shape_text
 from horngate.zoo.export import FORMATS, Exported, export, format_of
 
 HELP = """write a model as files of other formats
@@ -180,7 +180,7 @@ def _print_graph(console: Any, graph: Any) -> None:
 
 def _row(one: Exported) -> tuple[str, str, str, str]:
     files = ", ".join(str(file) for file in one.files)
-    return one.format, files, _size(one.file_bytes), f"{one.seconds:.2f}"
+    return one.format, files, bytes_text(one.file_bytes), f"{one.seconds:.2f}"
 
 
 def _table(columns: Sequence[str], rows: Sequence[Sequence[str]]) -> Any:
@@ -197,12 +197,3 @@ def _table(columns: Sequence[str], rows: Sequence[Sequence[str]]) -> Any:
     for row in rows:
         table.add_row(*(escape(cell) for cell in row))
     return table
-
-
-def _size(count: int) -> str:
-    size = float(count)
-    for unit in ("bytes", "KB", "MB"):
-        if size < 1000:
-            return f"{size:.0f} {unit}" if unit == "bytes" else f"{size:.1f} {unit}"
-        size /= 1000
-    return f"{size:.2f} GB"

@@ -5,7 +5,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
-from horngate.contract.tensors import shape_text
+from horngate.contract.tensors import bytes_text, shape_text
 
 _PIPED_WIDTH = 1000
 """Wide enough that nothing is cut when the output goes to another program."""
@@ -154,13 +154,3 @@ def _pairs(pairs: Sequence[tuple[str, str]], terminal: bool, indent: int = _LABE
     for label, value in pairs:
         grid.add_row(Text(f"  {label}"), Text(value))
     return grid
-
-
-def bytes_text(count: int) -> str:
-    """A number of bytes for people."""
-    size = float(count)
-    for unit in ("bytes", "KB", "MB"):
-        if size < 1000:
-            return f"{size:.0f} {unit}" if unit == "bytes" else f"{size:.1f} {unit}"
-        size /= 1000
-    return f"{size:.2f} GB"
