@@ -78,11 +78,3 @@ def client(served: Fixture) -> Iterator[Client]:
     """An SDK client of the shared server."""
     with Client(served.server.grpc) as connected:
         yield connected
-
-
-@pytest.hookimpl(tryfirst=True)
-def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
-    """One process runs all that share a server or its artifacts; another one the rest meanwhile."""
-    for item in items:
-        if Path(__file__).parent in item.path.parents:
-            item.add_marker(pytest.mark.xdist_group("servers"))

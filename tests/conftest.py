@@ -1,0 +1,26 @@
+"""How the tests are dealt out to processes (`-n 2`)."""
+
+from typing import Any
+
+from xdist.scheduler import LoadScopeScheduling
+
+_SERVERS_OF_THEIR_OWN = tuple(
+    f"tests/integration/test_{name}.py"
+    for name in (
+        "hostile_files", "memory", "old_files", "placement", "reload", "scheduling", "worker_death", "zoo",
+    )
+)  # fmt: skip
+
+
+class ByServer(LoadScopeScheduling):  # type: ignore[misc]
+    """All that share one server go to one process, other files whole to whichever is free."""
+
+    def _split_scope(self, nodeid: str) -> str:
+        file = nodeid.partition("::")[0]
+        shares = file.startswith("tests/integration/") and file not in _SERVERS_OF_THEIR_OWN
+        return "servers" if shares else file
+
+
+def pytest_xdist_make_scheduler(config: Any, log: Any) -> ByServer:
+    """Called by pytest-xdist."""
+    return ByServer(config, log)
