@@ -75,6 +75,8 @@ MODELS: dict[str, Callable[[], Any]] = {
 def save_all(folder: Path) -> dict[str, Any]:
     """Save every model: `.h5`, but for `nested` as a version folder and `several` as `.keras`."""
     folder.mkdir(parents=True, exist_ok=True)
+    # Inputs without a name are numbered through all models that the process has made.
+    keras.backend.clear_session()
     saved = {}
     for name, make in MODELS.items():
         keras.utils.set_random_seed(7)
