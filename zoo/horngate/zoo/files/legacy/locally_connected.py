@@ -59,20 +59,19 @@ class _LocallyConnected(keras.layers.Layer):  # type: ignore[misc]
         patches = keras.ops.stack([self._patch(x, place) for place in self._every_place()], axis=1)
         outputs = keras.ops.einsum("rpi,pif->rpf", patches, self.kernel)
         outputs = keras.ops.reshape(outputs, (-1, *self.places, self.filters))
-        if self.use_bias:
-            outputs = outputs + self.bias
         if first:
             outputs = keras.ops.moveaxis(outputs, -1, 1)
-        return self.activation(outputs)
+        return self.activation(self._with_bias(outputs))
 
     def _through_matrix(self, x: Any) -> Any:
         flat = keras.ops.matmul(keras.ops.reshape(x, (-1, self.kernel.shape[0])), self.kernel)
         first = self.data_format == "channels_first"
         shape = (self.filters, *self.places) if first else (*self.places, self.filters)
-        outputs = keras.ops.reshape(flat, (-1, *shape))
-        if not self.use_bias:
-            return outputs
-        return outputs + (keras.ops.moveaxis(self.bias, -1, 0) if first else self.bias)
+        return self._with_bias(keras.ops.reshape(flat, (-1, *shape)))
+
+    def _with_bias(self, outputs: Any) -> Any:
+        """Every old Keras gave its stored (places, filters) the outputs' shape without turning the axes."""
+        return outputs + keras.ops.reshape(self.bias, outputs.shape[1:]) if self.use_bias else outputs
 
     def _patch(self, x: Any, place: tuple[int, ...]) -> Any:
         """What the kernel at a place sees, flat. Channels first are flattened as they lie."""
