@@ -22,6 +22,10 @@ _TURNS = 12
 _TURN_S = 0.15
 
 
+FREE_SIZE = 224
+"""What networks that take any size are given."""
+
+
 def alive(name: str) -> Any:
     """The architecture with a signal in it: its normalizations have the statistics of some random images."""
     from horngate.zoo.backend import import_keras
@@ -45,7 +49,8 @@ def alive(name: str) -> Any:
 
 def images(model: Any, rows: int) -> np.ndarray:
     """Random pixels of 0 to 255, in steps, or centred where the network rescales nothing itself."""
-    return np.random.default_rng(0).uniform(-1, 1, (rows, *model.input_shape[1:])).astype("f4")
+    sizes = (size or FREE_SIZE for size in model.input_shape[1:])
+    return np.random.default_rng(0).uniform(-1, 1, (rows, *sizes)).astype("f4")
 
 
 def ours(name: str, folder: Path) -> dict[str, Any]:

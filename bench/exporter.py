@@ -68,4 +68,4 @@ def _resident_mb(pid: int) -> float:
 
 def _last_line(log: Path) -> str:
     lines = [line.strip() for line in log.read_text(errors="replace").splitlines() if line.strip()]
-    return lines[-1][:200] if lines else "it ended without a word"
+    return lines[-1].replace(f"{HERE}{os.sep}", "bench/")[:200] if lines else "it ended without a word"
