@@ -5,6 +5,8 @@ from typing import Any
 
 import keras
 
+from horngate.zoo.files.legacy.margins import Margin, margin, with_margins
+
 
 class _Half(keras.layers.Wrapper):  # type: ignore[misc]
     """A convolution with `valid` padding inside, and the spatial sizes that `same` gives outside."""
@@ -27,7 +29,7 @@ class _Half(keras.layers.Wrapper):  # type: ignore[misc]
             None if size is None else size + sum(margin) for size, margin in zip(shape, margins, strict=True)
         )
 
-    def _margins(self, shape: Any) -> list[tuple[int, int]]:
+    def _margins(self, shape: Any) -> list[Margin]:
         raise NotImplementedError
 
     def _size(self, size: int | None, stride: int) -> int | None:
@@ -48,17 +50,14 @@ class HalfPadded(_Half):
 
     def call(self, x: Any) -> Any:
         """Pad, cut what no window may see, convolve."""
-        margins = self._margins(x.shape)
-        x = x[tuple(slice(None, min(after, 0) or None) for _, after in margins)]
-        return self.layer(keras.ops.pad(x, [(before, max(after, 0)) for before, after in margins]))
+        return self.layer(with_margins(x, self._margins(x.shape)))
 
-    def _margins(self, shape: Any) -> list[tuple[int, int]]:
-        """Zeros before and after each axis; fewer than none after one is how much of it is cut."""
+    def _margins(self, shape: Any) -> list[Margin]:
         margins = [(0, 0)] * len(shape)
         for which, (axis, stride) in enumerate(self._strides()):
             dilation = self.layer.dilation_rate[which]
             kernel = (self.layer.kernel_size[which] - 1) * dilation + 1
-            margins[axis] = _margin(shape[axis], kernel, stride, kernel // 2)
+            margins[axis] = margin(shape[axis], kernel, stride, kernel // 2)
         return margins
 
     def _size(self, size: int | None, stride: int) -> int | None:
@@ -71,7 +70,7 @@ class HalfPaddedTranspose(_Half):
 
     def call(self, x: Any) -> Any:
         """Convolve all of it, cut to the input's size times the stride."""
-        y = self.layer(keras.ops.pad(x, self._margins(x.shape)))
+        y = self.layer(with_margins(x, self._margins(x.shape)))
         for which, (axis, stride) in enumerate(self._strides()):
             before = self.layer.kernel_size[which] // 2
             if x.shape[axis] is None:
@@ -82,7 +81,7 @@ class HalfPaddedTranspose(_Half):
             y = y[(slice(None),) * axis + (window,)]
         return y
 
-    def _margins(self, shape: Any) -> list[tuple[int, int]]:
+    def _margins(self, shape: Any) -> list[Margin]:
         """A zero after the input where its last kernel would end before the output does."""
         margins = [(0, 0)] * len(shape)
         for which, (axis, stride) in enumerate(self._strides()):
@@ -97,14 +96,3 @@ class HalfPaddedTranspose(_Half):
 
     def _size(self, size: int | None, stride: int) -> int | None:
         return None if size is None else size * stride
-
-
-def _margin(size: int | None, kernel: int, stride: int, before: int) -> tuple[int, int]:
-    """Zeros before, and after what they make of `ceil(size / stride)` windows."""
-    if size is not None:
-        return before, (ceil(size / stride) - 1) * stride + kernel - size - before
-    if stride == 1:
-        return before, kernel - 1 - before
-    if kernel % 2:
-        return before, before
-    raise ValueError(f"an even kernel ({kernel}) with strides of {stride} needs an input of a known size")

@@ -5,6 +5,8 @@ from typing import Any
 
 import keras
 
+from horngate.zoo.files.legacy.margins import margin, with_margins
+
 
 @keras.saving.register_keras_serializable(package="horngate")
 class TheanoPooling(keras.layers.Layer):  # type: ignore[misc]
@@ -40,9 +42,9 @@ class TheanoPooling(keras.layers.Layer):  # type: ignore[misc]
     def _pooled(self, x: Any, filling: float, pool: Any) -> Any:
         margins = [(0, 0)] * len(x.shape)
         for axis, kernel, stride in self._axes():
-            margins[axis] = _margin(x.shape[axis], kernel, stride)
-        x = x[tuple(slice(None, min(after, 0) or None) for _, after in margins)]
-        x = keras.ops.pad(x, [(before, max(after, 0)) for before, after in margins], constant_values=filling)
+            before = kernel - 2 if kernel % 2 and kernel > 1 else kernel - 1
+            margins[axis] = margin(x.shape[axis], kernel, stride, before)
+        x = with_margins(x, margins, filling)
         return pool(x, self.pool_size, self.strides, padding="valid", data_format=self.data_format)
 
     def _axes(self) -> list[tuple[int, int, int]]:
@@ -67,14 +69,3 @@ class TheanoPooling(keras.layers.Layer):  # type: ignore[misc]
             "data_format": self.data_format,
             "counts_padding": self.counts_padding,
         }
-
-
-def _margin(size: int | None, kernel: int, stride: int) -> tuple[int, int]:
-    before = kernel - 2 if kernel % 2 and kernel > 1 else kernel - 1
-    if size is not None:
-        return before, (ceil(size / stride) - 1) * stride + kernel - size - before
-    if stride == 1:
-        return before, kernel - 1 - before
-    if kernel <= 3 and kernel % 2:
-        return before, before
-    raise ValueError(f"windows of {kernel} with strides of {stride} need an input of a known size")
