@@ -7,12 +7,12 @@ from dataclasses import dataclass, replace
 from typing import Any
 
 import keras
-import ml_dtypes
 import numpy as np
 import onnx
 from onnx import helper
 
 from horngate.contract.tensors import Shape
+from horngate.zoo.convert.dtypes import numpy_of, onnx_dtype
 from horngate.zoo.convert.memory import Memory
 from horngate.zoo.convert.registry import Refused, converter_of, function_converter
 from horngate.zoo.convert.weights import as_numpy
@@ -28,59 +28,17 @@ ML_OPSET = 3
 IR_VERSION = 9
 """The intermediate representation that goes with the opset."""
 
-_ONNX_DTYPE = {
-    "bool": onnx.TensorProto.BOOL,
-    "uint8": onnx.TensorProto.UINT8,
-    "uint16": onnx.TensorProto.UINT16,
-    "uint32": onnx.TensorProto.UINT32,
-    "uint64": onnx.TensorProto.UINT64,
-    "int8": onnx.TensorProto.INT8,
-    "int16": onnx.TensorProto.INT16,
-    "int32": onnx.TensorProto.INT32,
-    "int64": onnx.TensorProto.INT64,
-    "float16": onnx.TensorProto.FLOAT16,
-    "bfloat16": onnx.TensorProto.BFLOAT16,
-    "float32": onnx.TensorProto.FLOAT,
-    "float64": onnx.TensorProto.DOUBLE,
-    "string": onnx.TensorProto.STRING,
-}
-
-
 _OF_INTEGERS = (keras.activations.relu, keras.activations.relu6)
 """The activations that Keras has for integers too."""
 
-_SINGLE_ONLY = frozenset(
-    (
-        "Celu",
-        "Elu",
-        "Erf",
-        "Gelu",
-        "HardSigmoid",
-        "HardSwish",
-        "LeakyRelu",
-        "Mish",
-        "Selu",
-        "Softplus",
-        "Softsign",
-    )
-)
+_SINGLE_ONLY = frozenset((
+    "Celu", "Elu", "Erf", "Gelu", "HardSigmoid", "HardSwish", "LeakyRelu", "Mish", "Selu", "Softplus", "Softsign",
+))  # fmt: skip
 """Operators that no engine has in float64."""
 
 
 MANY_ROWS = 7919
 """How many rows traced code is told that there are, where it computes with their number: a prime."""
-
-
-def onnx_dtype(dtype: str) -> int:
-    """The ONNX element type of a Keras dtype. Refused if there is none."""
-    if dtype not in _ONNX_DTYPE:
-        raise Refused(f"dtype {dtype} has no ONNX element type")
-    return _ONNX_DTYPE[dtype]
-
-
-def numpy_of(dtype: str) -> np.dtype[Any]:
-    """The numpy dtype of a Keras dtype."""
-    return np.dtype(ml_dtypes.bfloat16) if dtype == "bfloat16" else np.dtype(dtype)
 
 
 @dataclass(frozen=True, kw_only=True)

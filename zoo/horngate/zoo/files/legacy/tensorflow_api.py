@@ -84,6 +84,14 @@ _reduction(
 )
 
 
+def _running(function: Callable[..., Any], *names: str) -> None:
+    _named(lambda x, axis=0, **_: function(x, axis=axis), *names)
+
+
+_running(ops.cumsum, "cumsum", "math.cumsum")
+_running(ops.cumprod, "math.cumprod")
+
+
 def _function_of(*names: str) -> Callable[[Callable[..., Any]], Callable[..., Any]]:
     def register(function: Callable[..., Any]) -> Callable[..., Any]:
         _named(function, *names)
@@ -248,16 +256,6 @@ def _argmax(input: Any, axis: Any = 0, **_: Any) -> Any:
 @_function_of("argmin", "math.argmin")
 def _argmin(input: Any, axis: Any = 0, **_: Any) -> Any:
     return ops.cast(ops.argmin(input, axis=axis or 0), "int64")
-
-
-@_function_of("cumsum", "math.cumsum")
-def _cumsum(x: Any, axis: int = 0, **_: Any) -> Any:
-    return ops.cumsum(x, axis=axis)
-
-
-@_function_of("math.cumprod")
-def _cumprod(x: Any, axis: int = 0, **_: Any) -> Any:
-    return ops.cumprod(x, axis=axis)
 
 
 @_function_of("math.top_k")
