@@ -60,7 +60,7 @@ def test_without_rows_it_lists_what_the_model_takes_and_offers(predict):
     assert status == 0
     assert out.splitlines()[0] == "iris version 3: READY, onnxruntime on cpu"
     assert "  x  FP32  (rows, 4)" in out
-    assert "  hidden  Dense  FP32  (rows, 4)  20 parameters" in out
+    assert "  hidden  Dense  FP32  (rows, 4)  20 parameters  ? MACs  16 bytes a row" in out
 
 
 @pytest.mark.parametrize(

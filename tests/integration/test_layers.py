@@ -42,6 +42,22 @@ def test_layers_of_a_nested_model_are_asked_for_by_path(served: Fixture, client:
     np.testing.assert_allclose(client.predict("nested", x, layers="inner/in_one"), truth, atol=1e-5)
 
 
+def test_layers_are_asked_for_by_index_and_by_call(served: Fixture, client: Client) -> None:
+    model = served.models["several"]
+    sent = as_sent(model, inputs_for(model, rows=3, seed=5))
+    names = ["layer:2", "layer:-1", "shared:0", "shared:1", "total"]
+    answer = client.predict("several", sent, layers=names)
+    assert list(answer) == names
+    np.testing.assert_array_equal(answer["layer:2"], answer["shared:0"])
+    for name, side in (("shared:0", "left"), ("shared:1", "right")):
+        np.testing.assert_allclose(answer[name], model.get_layer("shared")(sent[side]).numpy(), atol=1e-6)
+    own = client.predict("several", sent)
+    np.testing.assert_array_equal(answer["total"], own["total"])
+    np.testing.assert_array_equal(answer["layer:-1"], own["parts"])
+    inside = client.predict("nested", np.ones((2, 8), np.float32), layers="inner/layer:0")
+    assert inside.shape == (2, 6)
+
+
 def test_describe_lists_every_layer(served: Fixture, client: Client) -> None:
     description = client.describe("convolutional")
     model = served.models["convolutional"]
@@ -49,6 +65,8 @@ def test_describe_lists_every_layer(served: Fixture, client: Client) -> None:
     assert description.parameters == model.count_params()
     conv = next(layer for layer in description.layers if layer.name == "conv")
     assert (conv.class_name, conv.outputs[0].shape, conv.parameters) == ("Conv2D", (None, 8, 8, 8), 224)
+    assert (conv.index, conv.inputs, conv.macs) == (0, ("input_layer_1",), 8 * 8 * 8 * 27)
+    assert conv.row_bytes == 8 * 8 * 8 * 4
 
 
 def test_an_unknown_layer_is_told_with_the_nearest_names(client: Client) -> None:

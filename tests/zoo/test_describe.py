@@ -86,3 +86,18 @@ def test_a_scalar_output():
     x = keras.Input((2,))
     with pytest.raises(LoadError, match="is a scalar for the whole batch"):
         describe(keras.Model(x, keras.ops.sum(x)))
+
+
+def test_indexes_are_those_of_the_keras_models_own_layers(small):
+    spec = describe(small)
+    for index, layer in enumerate(small.layers):
+        assert spec.meant(f"layer:{index}").name == layer.name
+    for index, layer in enumerate(small.get_layer("inner").layers):
+        assert spec.meant(f"inner/layer:{index}").name == f"inner/{layer.name}"
+
+
+# MobileNetV2's paper says 300 million, without normalizations (here 6.7); ResNet50 is known for 3.9 billion.
+@pytest.mark.parametrize(("network", "known"), [("MobileNetV2", 307.5e6), ("ResNet50", 3.869e9)])
+def test_what_networks_cost_is_what_is_published(network, known):
+    layers = describe(getattr(keras.applications, network)(weights=None)).layers
+    assert sum(layer.macs for layer in layers) == pytest.approx(known, rel=1e-3)

@@ -14,7 +14,7 @@ from horngate.client.input_files import read_inputs
 from horngate.client.tensors import Array, Inputs
 from horngate.contract.errors import InvalidRequest
 from horngate.contract.models import LayerSpec
-from horngate.contract.tensors import TensorSpec, shape_text
+from horngate.contract.tensors import TensorSpec, bytes_text, shape_text
 
 HELP = """Send rows to a served model, and print or save what comes back.
 
@@ -81,8 +81,16 @@ def _list(client: Client, args: argparse.Namespace) -> None:
 
 
 def _layer_row(layer: LayerSpec, output: TensorSpec) -> tuple[str, ...]:
-    shape = shape_text(output.shape)
-    return output.name, layer.class_name, output.datatype, shape, f"{layer.parameters:,} parameters"
+    """What a layer's output is, and what the layer costs; further outputs of it cost nothing more."""
+    is_first = output is layer.outputs[0]
+    costs = (f"{layer.parameters:,} parameters", _products(layer)) if is_first else ("", "")
+    reads = f"from {', '.join(layer.inputs)}" if layer.inputs and is_first else ""
+    size = f"{bytes_text(output.row_bytes)} a row"
+    return output.name, layer.class_name, output.datatype, shape_text(output.shape), *costs, size, reads
+
+
+def _products(layer: LayerSpec) -> str:
+    return "? MACs" if layer.macs is None else f"{layer.macs:,} MACs"
 
 
 def _table(rows: Sequence[tuple[str, ...]]) -> None:

@@ -40,6 +40,9 @@ def _layer(spec: LayerSpec) -> pb.LayerSpec:
         outputs=[_tensor(tensor) for tensor in spec.outputs],
         parameters=spec.parameters,
         inputs=spec.inputs,
+        index=spec.index,
+        macs=spec.macs,
+        row_bytes=spec.row_bytes,
     )
 
 
@@ -61,4 +64,6 @@ def _layer_of(message: pb.LayerSpec) -> LayerSpec:
         outputs=_tensors_of(message.outputs),
         parameters=message.parameters,
         inputs=tuple(message.inputs),
+        index=message.index if message.HasField("index") else None,
+        macs=message.macs if message.HasField("macs") else None,
     )

@@ -52,15 +52,21 @@ class TensorSpec(_message.Message):
     def __init__(self, name: _Optional[str] = ..., datatype: _Optional[str] = ..., shape: _Optional[_Iterable[int]] = ...) -> None: ...
 
 class LayerSpec(_message.Message):
-    __slots__ = ("name", "class_name", "outputs", "parameters", "inputs")
+    __slots__ = ("name", "class_name", "outputs", "parameters", "inputs", "index", "macs", "row_bytes")
     NAME_FIELD_NUMBER: _ClassVar[int]
     CLASS_NAME_FIELD_NUMBER: _ClassVar[int]
     OUTPUTS_FIELD_NUMBER: _ClassVar[int]
     PARAMETERS_FIELD_NUMBER: _ClassVar[int]
     INPUTS_FIELD_NUMBER: _ClassVar[int]
+    INDEX_FIELD_NUMBER: _ClassVar[int]
+    MACS_FIELD_NUMBER: _ClassVar[int]
+    ROW_BYTES_FIELD_NUMBER: _ClassVar[int]
     name: str
     class_name: str
     outputs: _containers.RepeatedCompositeFieldContainer[TensorSpec]
     parameters: int
     inputs: _containers.RepeatedScalarFieldContainer[str]
-    def __init__(self, name: _Optional[str] = ..., class_name: _Optional[str] = ..., outputs: _Optional[_Iterable[_Union[TensorSpec, _Mapping]]] = ..., parameters: _Optional[int] = ..., inputs: _Optional[_Iterable[str]] = ...) -> None: ...
+    index: int
+    macs: int
+    row_bytes: int
+    def __init__(self, name: _Optional[str] = ..., class_name: _Optional[str] = ..., outputs: _Optional[_Iterable[_Union[TensorSpec, _Mapping]]] = ..., parameters: _Optional[int] = ..., inputs: _Optional[_Iterable[str]] = ..., index: _Optional[int] = ..., macs: _Optional[int] = ..., row_bytes: _Optional[int] = ...) -> None: ...

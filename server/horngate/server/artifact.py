@@ -28,7 +28,7 @@ from typing import Any
 from horngate.contract.models import ModelSpec
 from horngate.zoo.states import State
 
-FORMAT = 3
+FORMAT = 4
 SPEC = "spec.json"
 GRAPH = "graph.onnx"
 WEIGHTS = "weights.bin"

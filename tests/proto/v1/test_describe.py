@@ -8,7 +8,7 @@ from horngate.v1.describe import SERVICE, read_spec, write_spec
 from horngate.v1.pool import POOL
 
 NAMES = st.text(max_size=8)
-SHAPES = st.lists(st.none() | st.integers(0, 2**40), max_size=4).map(tuple)
+SHAPES = st.lists(st.none() | st.integers(0, 2**13), max_size=4).map(tuple)
 TENSORS = st.builds(TensorSpec, name=NAMES, datatype=st.sampled_from(sorted(DATATYPES)), shape=SHAPES)
 LAYERS = st.builds(
     LayerSpec,
@@ -17,6 +17,8 @@ LAYERS = st.builds(
     outputs=st.lists(TENSORS, max_size=2).map(tuple),
     parameters=st.integers(0, 2**50),
     inputs=st.lists(NAMES, max_size=2).map(tuple),
+    index=st.none() | st.integers(0, 2**20),
+    macs=st.none() | st.integers(0, 2**50),
 )
 SPECS = st.builds(
     ModelSpec,
@@ -34,6 +36,7 @@ def test_a_spec_survives_the_wire(spec):
     received = pb.DescribeModelResponse.FromString(response.SerializeToString())
     assert received.engine == "onnxruntime"
     assert read_spec(received) == spec
+    assert [layer.row_bytes for layer in received.layers] == [layer.row_bytes for layer in spec.layers]
 
 
 def test_the_service_is_found_by_its_name():

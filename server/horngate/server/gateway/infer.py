@@ -26,6 +26,8 @@ _SEQUENCE = ("sequence_id", "sequence_start", "sequence_end")
 class Call:
     """A checked request on its way: what to send to a worker, and whom to answer.
 
+    `outputs` are what the worker is asked for: none for the model's own, else each once, in one order whatever the
+    request's, so that requests for the same share a program. `asked` pairs the request's own names with them.
     `deaths` counts the workers that ended while they had it; after one it runs alone.
     """
 
@@ -33,6 +35,7 @@ class Call:
     id: str
     asked_version: str
     outputs: tuple[str, ...]
+    asked: tuple[tuple[str, str], ...]
     rows: int
     tensors: list[tuple[list[int], Raw]]
     deadline_s: float | None
@@ -58,13 +61,14 @@ def read_call(entry: Entry, parsed: ParsedRequest, deadline_s: float | None, res
     _refuse_unsupported(entry, message)
     tensors = _tensors(entry, message, parsed.raws)
     rows = tensors[0][0][0]
-    outputs = _outputs(entry, message, rows)
+    asked = _asked(entry, message, rows)
     arrived_s = time.monotonic()
     return Call(
         entry=entry,
         id=message.id,
         asked_version=message.model_version,
-        outputs=outputs,
+        outputs=_wanted(entry, asked),
+        asked=asked,
         rows=rows,
         tensors=tensors,
         deadline_s=read_deadline(entry, message, deadline_s, arrived_s),
@@ -83,26 +87,33 @@ def write_answer(
     response = ModelInferResponse(model_name=entry.name, model_version=entry.version, id=call.id)
     requestable = entry.spec.requestable
     names = call.outputs or [spec.name for spec in entry.spec.outputs]
-    for name, shape in zip(names, shapes, strict=True):
-        response.outputs.add(name=name, datatype=requestable[name].datatype, shape=shape)
+    results = dict(zip(names, zip(shapes, raws, strict=True), strict=True))
+    for name, meant in call.asked or zip(names, names, strict=True):
+        response.outputs.add(name=name, datatype=requestable[meant].datatype, shape=results[meant][0])
     if ride is not None:
         write_timings(response, time.monotonic() - call.arrived_s, ride)
-    return assemble_infer_response(response, raws)
+    meant_names = [meant for _, meant in call.asked] or names
+    return assemble_infer_response(response, [results[meant][1] for meant in meant_names])
 
 
-def _outputs(entry: Entry, message: ModelInferRequest, rows: int) -> tuple[str, ...]:
-    """The outputs asked for, by name; empty for the model's own."""
+def _asked(entry: Entry, message: ModelInferRequest, rows: int) -> tuple[tuple[str, str], ...]:
+    """The names asked for, each with the output that it means; empty for the model's own."""
     names = tuple(output.name for output in message.outputs)
     if len(set(names)) < len(names):
         raise InvalidRequest(f"model '{entry.name}': an output is asked for twice; expected each name once")
-    asked = [entry.output(name) for name in names] or list(entry.spec.outputs)
-    needed = rows * sum(spec.row_bytes for spec in asked)
+    meant = [entry.output(name) for name in names]
+    needed = rows * sum(spec.row_bytes for spec in meant or entry.spec.outputs)
     if needed > MAX_ANSWER_BYTES:
         raise ResourceExhausted(
             f"model '{entry.name}': {rows} rows make an answer of {needed} bytes; "
             f"a message holds {MAX_ANSWER_BYTES}: send fewer rows at a time"
         )
-    return names
+    return tuple((name, spec.name) for name, spec in zip(names, meant, strict=True))
+
+
+def _wanted(entry: Entry, asked: Sequence[tuple[str, str]]) -> tuple[str, ...]:
+    wanted = {meant for _, meant in asked}
+    return () if wanted == {spec.name for spec in entry.spec.outputs} else tuple(sorted(wanted))
 
 
 def _tensors(entry: Entry, message: ModelInferRequest, raws: list[Raw]) -> list[tuple[list[int], Raw]]:

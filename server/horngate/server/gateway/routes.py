@@ -56,8 +56,8 @@ class Entry:
         return float(self.report.get("row_s", 0.0))
 
     def output(self, name: str) -> TensorSpec:
-        """The tensor of that requestable name. InvalidRequest, with the nearest names, if there is none."""
-        found = self.spec.requestable.get(name)
+        """The tensor that a request means by a name. InvalidRequest, with the nearest names, if there is none."""
+        found = self.spec.meant(name)
         if found is None:
             expected = nearest(name, self.spec.requestable)
             raise InvalidRequest(f"model '{self.name}': no output or layer '{name}'; expected {expected}")
