@@ -2,7 +2,7 @@
 
 import asyncio
 import time
-from collections.abc import Awaitable, Callable, Sequence
+from collections.abc import AsyncIterator, Awaitable, Callable, Sequence
 from contextlib import suppress
 from typing import Any
 
@@ -16,6 +16,8 @@ from horngate.oip.pool import POOL, add_file
 from horngate.oip.status import code_of, trailers_of
 from horngate.server.gateway.core import METHODS, Gateway
 from horngate.server.gateway.routes import Routes
+from horngate.server.gateway.streams import METHOD as STREAM
+from horngate.server.gateway.streams import Stream
 from horngate.v1 import horngate_pb2
 from horngate.v1.describe import SERVICE as DESCRIBE_SERVICE
 
@@ -43,6 +45,8 @@ class GrpcioTransport:
                 for method in METHODS
                 if method.startswith(f"/{name}/")
             }
+            if name == oip.SERVICE:
+                handlers[STREAM] = grpc.stream_stream_rpc_method_handler(_stream_handler(gateway))
             self._server.add_generic_rpc_handlers((grpc.method_handlers_generic_handler(name, handlers),))
         health_pb2_grpc.add_HealthServicer_to_server(self._health.servicer, self._server)
         _enable_reflection(self._server)
@@ -97,9 +101,7 @@ def _handler(gateway: Gateway, method: str) -> Callable[[bytes, Any], Awaitable[
             if not answer.done():
                 answer.set_result(result)
 
-        left_s = context.time_remaining()
-        deadline_s = None if left_s is None else time.monotonic() + left_s
-        call = gateway.handle(method, data, deadline_s, respond)
+        call = gateway.handle(method, data, _deadline_s(context), respond)
         try:
             result = await answer
         except asyncio.CancelledError:
@@ -111,6 +113,21 @@ def _handler(gateway: Gateway, method: str) -> Callable[[bytes, Any], Awaitable[
         return result  # type: ignore[return-value]
 
     return handle
+
+
+def _stream_handler(gateway: Gateway) -> Callable[[AsyncIterator[bytes], Any], Awaitable[None]]:
+    async def handle(requests: AsyncIterator[bytes], context: Any) -> None:
+        try:
+            await Stream(gateway, context.write, _deadline_s(context)).serve(requests)
+        except HorngateError as error:
+            await context.abort(code_of(error), str(error), trailers_of(error))
+
+    return handle
+
+
+def _deadline_s(context: Any) -> float | None:
+    left_s = context.time_remaining()
+    return None if left_s is None else time.monotonic() + left_s
 
 
 def _enable_reflection(server: Any) -> None:

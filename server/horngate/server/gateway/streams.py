@@ -1,0 +1,128 @@
+"""ModelStreamInfer: many requests over one call, answered in the order in which they came.
+
+Requests go to the workers as they arrive, up to AHEAD and AHEAD_BYTES that are not answered; beyond that no more
+are read, and the transport's flow control holds the caller back. An error is the answer to its own request,
+inside of the stream, which goes on.
+"""
+
+import asyncio
+from collections import deque
+from collections.abc import AsyncIterator, Awaitable, Callable
+from contextlib import suppress
+
+from google.protobuf.message import DecodeError
+
+from horngate.contract.errors import HorngateError, Unavailable
+from horngate.oip.messages import ModelInferRequest, ModelInferResponse, ModelStreamInferResponse
+from horngate.oip.wire import assemble_stream_response
+from horngate.server.gateway.core import INFER, Gateway
+from horngate.server.gateway.infer import Call
+
+METHOD = "ModelStreamInfer"
+AHEAD = 256
+AHEAD_BYTES = 64 << 20
+
+_FINAL = ModelInferResponse()
+_FINAL.parameters["triton_final_response"].bool_param = True
+_FINAL_BYTES = _FINAL.SerializeToString()
+
+
+class Stream:
+    """One call's requests and replies. The gateway's event loop owns it.
+
+    `write` sends a reply; it returns when there is room for the next.
+    """
+
+    def __init__(
+        self, gateway: Gateway, write: Callable[[bytes], Awaitable[None]], deadline_s: float | None
+    ) -> None:
+        self._gateway = gateway
+        self._write = write
+        self._deadline_s = deadline_s
+        # Invariant: holds every request without a written reply, oldest first; _bytes is their size.
+        self._asked: deque[_Asked] = deque()
+        self._bytes = 0
+        self._moved = asyncio.Event()
+
+    async def serve(self, requests: AsyncIterator[bytes]) -> None:
+        """Answer until the caller sends no more; Unavailable if the server goes away before, all answered."""
+        reading = asyncio.ensure_future(self._read(requests))
+        stopping = asyncio.ensure_future(self._gateway.stopping.wait())
+        writing = asyncio.ensure_future(self._answer(reading))
+        try:
+            await asyncio.wait((writing, stopping), return_when=asyncio.FIRST_COMPLETED)
+            if stopping.done() and not writing.done():
+                reading.cancel()
+            await writing
+        finally:
+            for task in (reading, stopping, writing):
+                task.cancel()
+            self._give_up()
+        if reading.cancelled():
+            raise Unavailable("the server is shutting down; ask again in a moment")
+
+    async def _read(self, requests: AsyncIterator[bytes]) -> None:
+        async for data in requests:
+            asked = _Asked(data)
+            self._asked.append(asked)
+            self._bytes += len(data)
+            asked.call = self._gateway.handle(INFER, data, self._deadline_s, asked.respond)
+            self._moved.set()
+            while len(self._asked) >= AHEAD or self._bytes >= AHEAD_BYTES:
+                self._moved.clear()
+                await self._moved.wait()
+
+    async def _answer(self, reading: "asyncio.Future[None]") -> None:
+        reading.add_done_callback(lambda _: self._moved.set())
+        while True:
+            while self._asked:
+                asked = self._asked[0]
+                reply = stream_reply(await asked.answer, asked.data)
+                await self._write(reply)
+                self._asked.popleft()
+                self._bytes -= len(asked.data)
+                self._moved.set()
+            if reading.done():
+                if not reading.cancelled():
+                    reading.result()
+                return
+            self._moved.clear()
+            await self._moved.wait()
+
+    def _give_up(self) -> None:
+        """Nobody waits for what is not answered."""
+        for asked in self._asked:
+            asked.answer.cancel()
+            if asked.call is not None:
+                self._gateway.cancel(asked.call)
+
+
+class _Asked:
+    """A request on its way. `call` is None for one that was refused at once."""
+
+    def __init__(self, data: bytes) -> None:
+        self.data = data
+        self.call: Call | None = None
+        self.answer: asyncio.Future[bytes | HorngateError] = asyncio.get_running_loop().create_future()
+
+    def respond(self, result: bytes | HorngateError) -> None:
+        """Take the answer."""
+        if not self.answer.done():
+            self.answer.set_result(result)
+
+
+def stream_reply(result: bytes | HorngateError, request: bytes) -> bytes:
+    """A ModelStreamInferResponse: the answer, marked as the request's last, or what went wrong and the id."""
+    if isinstance(result, HorngateError):
+        response = ModelInferResponse(id=_id(request))
+        return ModelStreamInferResponse(
+            error_message=str(result), infer_response=response
+        ).SerializeToString()
+    # Serialized messages that follow one another are one message.
+    return assemble_stream_response((result, _FINAL_BYTES))
+
+
+def _id(request: bytes) -> str:
+    with suppress(DecodeError):
+        return ModelInferRequest.FromString(request).id
+    return ""
