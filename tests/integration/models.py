@@ -82,7 +82,16 @@ def save_all(folder: Path) -> dict[str, Any]:
         keras.utils.set_random_seed(7)
         saved[name] = model = make()
         model.save(path_of(folder, name))
+    save_part(folder, saved["nested"])
     return saved
+
+
+def save_part(folder: Path, model: Any) -> None:
+    """A model of which two inner layers are served as the outputs."""
+    path = folder / "part" / "1" / "model.keras"
+    path.parent.mkdir(parents=True)
+    model.save(path)
+    (folder / "part" / "model.toml").write_text('output = ["inner/in_one", "sum"]\n')
 
 
 def path_of(folder: Path, name: str) -> Path:

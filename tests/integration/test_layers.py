@@ -58,6 +58,23 @@ def test_layers_are_asked_for_by_index_and_by_call(served: Fixture, client: Clie
     assert inside.shape == (2, 6)
 
 
+def test_faq_row_15_inner_layers_are_the_outputs_if_model_toml_says_so(
+    served: Fixture, client: Client
+) -> None:
+    model = served.models["nested"]
+    x = inputs_for(model, rows=2, seed=5)[0]
+    described = client.describe("part")
+    assert [(output.name, output.shape) for output in described.outputs] == [
+        ("inner/in_one", (None, 6)),
+        ("sum", (None, 6)),
+    ]
+    assert "out" not in [layer.name for layer in described.layers]
+    answers = client.predict("part", x)
+    inner = model.get_layer("inner")
+    np.testing.assert_allclose(answers["inner/in_one"], inner.get_layer("in_one")(x), atol=1e-5)
+    np.testing.assert_allclose(answers["sum"], inner(x) + model.get_layer("beside")(x), atol=1e-5)
+
+
 def test_describe_lists_every_layer(served: Fixture, client: Client) -> None:
     description = client.describe("convolutional")
     model = served.models["convolutional"]

@@ -11,6 +11,7 @@ from typing import Any
 from horngate.contract.errors import LoadError
 from horngate.server.budget import MemorySetting
 from horngate.server.devices import Device, read_devices, server_cores
+from horngate.server.endings import Pop, read_output, read_pop
 from horngate.server.placement import Placement, read_placement
 
 TRANSPORTS = ("native", "grpcio")
@@ -105,20 +106,28 @@ class ServerSettings:
 
 @dataclass(frozen=True, kw_only=True)
 class FileSettings:
-    """How a model's file is opened.
+    """How a model's file is opened, and what is made of the model in it.
 
     `custom_objects` are `"module:Name"`, the only modules of the operator's that are imported. `allow_code` lets
     Python code in the file run. `load` is `"topology"` or, for weights and an architecture that they were not
-    made with, `"by_name"`.
+    made with, `"by_name"`. `output` names layers that are the outputs instead of the model's own; `pop` says how
+    many layers are taken off its end, or off the end of which outputs.
     """
 
     custom_objects: tuple[str, ...] = ()
     allow_code: bool = False
     load: str = "topology"
+    output: tuple[str, ...] = ()
+    pop: Pop = 0
 
     def __post_init__(self) -> None:
         if self.load not in LOADS:
             raise LoadError(f"load is {self.load!r}; expected one of {', '.join(LOADS)}")
+        if self.output and self.pop:
+            raise LoadError(
+                f"output is {list(self.output)} and pop is set, too; expected one of the two: which layer is the "
+                "last, or how many go"
+            )
         for name in self.custom_objects:
             if not isinstance(name, str) or name.count(":") != 1:
                 raise LoadError(
@@ -188,9 +197,11 @@ _TYPES: dict[str, type | tuple[type, ...]] = {
     "custom_objects": list,
     "allow_code": bool,
     "load": str,
+    "output": (str, list),
+    "pop": (int, dict),
     "placement": dict,
 }
-_FILE_KEYS = ("custom_objects", "allow_code", "load")
+_FILE_KEYS = ("custom_objects", "allow_code", "load", "output", "pop")
 _QUEUE_TYPES: dict[str, type | tuple[type, ...]] = {
     "max_delay": str,
     "rows": int,
@@ -252,6 +263,7 @@ def _queue(table: dict[str, Any]) -> QueueSettings:
 def _plain(table: dict[str, Any]) -> dict[str, Any]:
     file: dict[str, Any] = {key: value for key, value in table.items() if key in _FILE_KEYS}
     file["custom_objects"] = tuple(file.get("custom_objects", ()))
+    file |= {"output": read_output(file.get("output", [])), "pop": read_pop(file.get("pop"))}
     table = {key: value for key, value in table.items() if key not in _FILE_KEYS} | {
         "file": FileSettings(**file)
     }

@@ -41,6 +41,21 @@ def test_zoo_models_need_no_file(tmp_path: Path) -> None:
 
 
 @pytest.mark.parametrize(
+    ("text", "what"),
+    [
+        ('output = "avg_pool"', "zoo:ResNet50 (up to avg_pool)"),
+        ('output = ["a/b", "c"]', "zoo:ResNet50 (up to a/b, c)"),
+        ("pop = 1", "zoo:ResNet50 (without its last layer)"),
+        ("pop = 2", "zoo:ResNet50 (without its last 2 layers)"),
+        ("pop = { a = 1, b = 3 }", "zoo:ResNet50 (without the last layers: 1 of a, 3 of b)"),
+    ],
+)
+def test_the_part_of_a_model_that_is_served_is_told(tmp_path: Path, text: str, what: str) -> None:
+    put(tmp_path / "net" / "model.toml", f'source = "zoo:ResNet50"\n{text}\n')
+    assert scan(tmp_path).versions["net"][1].what == what
+
+
+@pytest.mark.parametrize(
     ("text", "told"),
     [
         ("engine = 3", "model.toml: engine is 3, which is a int"),
@@ -55,6 +70,18 @@ def test_zoo_models_need_no_file(tmp_path: Path) -> None:
         ('load = "by_luck"', "model.toml: load is 'by_luck'; expected one of topology, by_name"),
         ('custom_objects = ["Layer"]', "model.toml: custom_objects names 'Layer'; expected \"module:Name\""),
         ("allow_code = 1", "model.toml: allow_code is 1, which is a int"),
+        ("output = 3", "model.toml: output is 3, which is a int"),
+        ('output = ["a", ""]', "model.toml: output is ['a', '']; expected the name of a layer, or a list"),
+        ("pop = true", "model.toml: pop is True, which is a bool"),
+        ("pop = -1", "model.toml: pop is -1; expected a number of layers, 1 or more"),
+        (
+            'pop = { score = "2" }',
+            "model.toml: pop is {'score': '2'}; expected a number of layers, 1 or more",
+        ),
+        (
+            'output = "a"\npop = 1',
+            "model.toml: output is ['a'] and pop is set, too; expected one of the two",
+        ),
         ('source = "base"', "model.toml: source is 'base'; expected \"zoo:NAME\" or an architecture"),
     ],
 )

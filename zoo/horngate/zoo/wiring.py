@@ -5,7 +5,7 @@ scheme is told in `horngate.contract.models.LayerSpec`. Names that would clash g
 the order of the calls; a model's outputs are named in `output_names`.
 
 Keras keeps a graph's nodes in attributes that it calls private (`_nodes_by_depth`, `_inbound_nodes`,
-`_functional`); nothing outside this module reads them.
+`_functional`, `_outputs_struct`); nothing outside this module reads them.
 """
 
 from collections import defaultdict
@@ -85,10 +85,32 @@ def is_model_with_graph(operation: Any) -> bool:
     return isinstance(operation, Functional) and type(operation).call is Functional.call
 
 
+def structures_of(model: Any) -> tuple[Any, Any]:
+    """The model's input and output tensors in the form in which it takes and gives them: one, a list, a dict, …"""
+    graph = graph_of(model)
+    return graph._inputs_struct, graph._outputs_struct
+
+
 def input_names(wiring: Wiring) -> tuple[str, ...]:
     """The model's input names, unique, in Keras's own order."""
     taken: set[str] = set()
     return tuple(_unique(_history(tensor).operation.name, taken) for tensor in wiring.inputs)
+
+
+def tensors_read(call: Call) -> tuple[Any, ...]:
+    """The Keras tensors that a call was given, each once, without the masks that come along with them."""
+    given = keras.tree.flatten((call.arguments, without_masks(call)))
+    return tuple({id(value): value for value in given if keras.utils.is_keras_tensor(value)}.values())
+
+
+def without_masks(call: Call) -> dict[str, Any]:
+    """The call's keywords, but for the masks that Keras took from the arguments, and would again."""
+    masks = {id(getattr(value, "_keras_mask", None)) for value in keras.tree.flatten(call.arguments)}
+    return {
+        name: value
+        for name, value in call.keywords.items()
+        if value is None or not name.endswith("mask") or id(value) not in masks
+    }
 
 
 def output_names(model: Any, wiring: Wiring) -> tuple[str, ...]:

@@ -99,7 +99,19 @@ def _examine(source: Path, order: BuildOrder) -> None:
 
 
 def _load(order: BuildOrder, source: Path | None, drawn: Path | None) -> tuple[Any, dict[str, Any]]:
-    """The model, and how its file was brought up to today's form."""
+    """The model that is to be served, and how its file was brought up to today's form."""
+    model, history = _whole(order, source, drawn)
+    if not order.output and not order.pop:
+        return model, history
+    from horngate.zoo.surgery import named_ends, pop
+
+    _progress("taking layers off")
+    if order.output:
+        return named_ends(model, *order.output), history
+    return pop(model, order.pop if isinstance(order.pop, int) else dict(order.pop)), history
+
+
+def _whole(order: BuildOrder, source: Path | None, drawn: Path | None) -> tuple[Any, dict[str, Any]]:
     from horngate.zoo.architectures import build as build_architecture
     from horngate.zoo.files import Opened, load_weights, open_model
     from horngate.zoo.files.custom import resolve

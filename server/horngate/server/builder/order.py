@@ -15,7 +15,8 @@ class BuildOrder:
     """One source to build into the empty folder `target`. Either `path` with its `sha256`, or `zoo` with `weights`.
 
     `architecture` (with its hash) is a file that tells the layers for a `path` that holds weights. The modules
-    of `custom_objects` may lie in the folder `modules`; see FileSettings for `allow_code` and `load`.
+    of `custom_objects` may lie in the folder `modules`; see FileSettings for `allow_code`, `load`, `output`
+    and `pop`.
     `scratch` is a folder for whatever else is written. `memory_bytes` and `cpu_s` bound what the builder takes.
     """
 
@@ -31,6 +32,8 @@ class BuildOrder:
     custom_objects: Sequence[str] = ()
     allow_code: bool = False
     load: str = "topology"
+    output: Sequence[str] = ()
+    pop: int | Sequence[tuple[str, int]] = 0
     modules: str = ""
     memory_bytes: int = 0
     cpu_s: int = 3600

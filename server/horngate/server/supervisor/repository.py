@@ -13,6 +13,7 @@ from dataclasses import dataclass, field, replace
 from pathlib import Path
 
 from horngate.contract.errors import LoadError
+from horngate.server.endings import part_text
 from horngate.server.settings import ARCHITECTURES, ModelConfig, read_model_config
 
 SUFFIXES = (".h5", ".hdf5", ".keras")
@@ -52,11 +53,12 @@ class Source:
 
     @property
     def what(self) -> str:
-        """The file or zoo name, for people."""
+        """The file or zoo name, for people, and which part of the model it is."""
+        part = part_text(self.config.file.output, self.config.file.pop)
         if self.path is not None:
-            return self.path.name
+            return self.path.name + part
         random = " (random weights)" if self.config.weights == "none" else ""
-        return self.config.source + random
+        return self.config.source + random + part
 
 
 @dataclass(frozen=True, kw_only=True)
