@@ -38,6 +38,7 @@ def built(folder, file, **shaped):
     ("shaped", "output", "layer"),
     [
         ({"output": ["inner/deep"]}, "inner/deep", lambda model: model.get_layer("inner").layers[0]),
+        ({"output": ["layer:-2"]}, "act", lambda model: keras.Sequential(model.layers[1:3])),
         ({"pop": 2}, "inner", lambda model: model.get_layer("inner")),
         ({"pop": [["last", 2]]}, "inner", lambda model: model.get_layer("inner")),
     ],

@@ -4,6 +4,7 @@ from collections.abc import Mapping, Sequence
 from typing import Any
 
 from horngate.contract.errors import InvalidRequest
+from horngate.zoo.describe import describe
 from horngate.zoo.surgery.assembling import ancestors, assemble
 from horngate.zoo.surgery.places import missing
 from horngate.zoo.surgery.rewiring import Rewiring
@@ -13,12 +14,14 @@ from horngate.zoo.wiring import Call, Wiring, output_names, tensors_read, wiring
 def end_at(model: Any, *names: str) -> Any:
     """The model whose output is what `names` say, a list for several: outputs, or layers' outputs, by path too.
 
+    Names are those of a request, so `layer:-2` is one; see ModelSpec.meant.
     Nested models on the way are cut, too, and keep their names.
     """
     if not names:
         raise InvalidRequest(f"model '{model.name}': no layer is named to end at; expected one or more")
     wiring = wiring_of(model)
     known = _known(model, wiring)
+    names = tuple(name if name in known else _meant(model, name) for name in names)
     inside = {name: _around(model, wiring, name) for name in names if name not in known}
     ends = [known[name] for name in names if name in known]
     ends = _exposed(model, wiring, names, inside) if inside else ends
@@ -27,11 +30,17 @@ def end_at(model: Any, *names: str) -> Any:
 
 def named_ends(model: Any, *names: str) -> Any:
     """Like `end_at`, but each output has the name asked for: a dict gives it to what lies in nested models."""
+    names = tuple(_meant(model, name) for name in names)
     ended = end_at(model, *names)
     wiring = wiring_of(ended)
     if output_names(ended, wiring) == names:
         return ended
     return assemble(ended, dict(zip(names, wiring.outputs, strict=True)))
+
+
+def _meant(model: Any, name: str) -> str:
+    found = describe(model).meant(name)
+    return name if found is None else found.name
 
 
 def _known(model: Any, wiring: Wiring) -> dict[str, Any]:
