@@ -3,7 +3,7 @@
     spec.json        what the model is (ModelSpec), where each tensor and state is in the graph, why not if not
     graph.onnx       every layer, named; weights beside it in weights.bin
     model.keras      the normalised Keras file, for the keras engine
-    reference.npz    inputs `x0, x1, …` and Keras's own outputs `y0, y1, …` for them
+    reference.npz    inputs `x0, x1, …` and Keras's own outputs `y0, y1, …` for them; see Following for its states
     calibration-*.json   written later by a worker: which engine is fastest on that machine, at which sizes
     learned-*.json       written later by a worker: the largest batch that did not run out of memory there
     program-*.onnx       written later by a worker: the part of the graph that a set of outputs needs
@@ -26,6 +26,7 @@ from pathlib import Path
 from typing import Any
 
 from horngate.contract.models import ModelSpec
+from horngate.contract.tensors import TensorSpec, datatype_of
 from horngate.zoo.states import State
 
 FORMAT = 4
@@ -72,10 +73,30 @@ class Artifact:
         objects: dict[str, Any] = self.manifest["objects"]
         return objects
 
-    @property
+    @cached_property
     def states(self) -> tuple[State, ...]:
-        """The states that `graph.onnx` takes and gives beside its inputs and outputs."""
+        """The states of layers that keep them; `graph.onnx` takes and gives them beside its inputs and outputs."""
         return tuple(State.from_json(one) for one in self.manifest["states"])
+
+    @property
+    def carried(self) -> tuple[State, ...]:
+        """The states that requests of a sequence carry on; none for a model that answers each request by itself."""
+        return self.states if self.alone is None else ()
+
+    @property
+    def alone(self) -> str | None:
+        """Why a model with states is not served as sequences all the same, or None."""
+        reason: str | None = self.manifest["alone"]
+        return reason
+
+    @cached_property
+    def named(self) -> dict[str, TensorSpec]:
+        """What a program may be asked for: every requestable tensor, and what states are after it."""
+        after = {
+            state.output: TensorSpec(name=state.output, datatype=datatype_of(state.dtype), shape=state.shape)
+            for state in self.carried
+        }
+        return self.spec.requestable | after
 
     @property
     def tolerance(self) -> float:

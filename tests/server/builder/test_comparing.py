@@ -9,7 +9,7 @@ import pytest
 from keras import layers
 
 from horngate.server.agreement import HALF_TOLERANCE, TOLERANCE, tolerance
-from horngate.server.builder.comparing import disagreement
+from horngate.server.builder.comparing import Truth, disagreement
 from horngate.server.builder.reference import KerasModel, is_half, reference
 from horngate.zoo.convert import Graph, Value, convert, converts, masks
 from horngate.zoo.describe import describe
@@ -68,8 +68,9 @@ def compared(model, tmp_path: Path) -> str | None:
     converted = convert(model)
     (tmp_path / "graph.onnx").write_bytes(converted.proto.SerializeToString())
     keras_model = KerasModel(model, spec)
-    pair = reference(keras_model, model, spec)
-    return disagreement(model, keras_model, spec, tmp_path / "graph.onnx", converted.states, pair, TOLERANCE)
+    inputs, outputs = reference(keras_model, model, spec)
+    truth = Truth(inputs=inputs, outputs=outputs, tolerance=TOLERANCE)
+    return disagreement(model, keras_model, spec, tmp_path / "graph.onnx", converted.states, truth)
 
 
 def steps(*stages):

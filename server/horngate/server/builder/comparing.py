@@ -2,6 +2,7 @@
 
 import logging
 from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
@@ -12,9 +13,20 @@ from horngate.contract.models import ModelSpec
 from horngate.server.agreement import worst_error
 from horngate.server.builder.edges import edge_inputs
 from horngate.server.builder.reference import Array, KerasModel
+from horngate.server.following import Following
 from horngate.zoo.states import State
 
 _LOG = logging.getLogger(__name__)
+
+
+@dataclass(frozen=True, kw_only=True)
+class Truth:
+    """What Keras answers to the reference's inputs; and, with states, to them again as a sequence's second step."""
+
+    inputs: Sequence[Array]
+    outputs: Sequence[Array]
+    tolerance: float
+    following: Following | None = None
 
 
 def disagreement(
@@ -23,8 +35,7 @@ def disagreement(
     spec: ModelSpec,
     graph: Path,
     states: Sequence[State],
-    reference: tuple[Sequence[Array], Sequence[Array]],
-    tolerance: float,
+    truth: Truth,
 ) -> str | None:
     """Why the graph is not to be trusted, or None: it answers as Keras does, on every input tried.
 
@@ -32,10 +43,14 @@ def disagreement(
     """
     try:
         program = _Program(graph, spec, states)
-        for case, inputs, expected in _cases(model, keras_model, spec, reference):
+        for case, inputs, expected in _cases(model, keras_model, spec, truth):
             worst = worst_error(expected, program(inputs))
-            if worst > tolerance:
+            if worst > truth.tolerance:
                 return f"its ONNX form differs from Keras by {worst:.1e} of the output's scale, on {case}"
+        if truth.following is not None:
+            worst = program.error_of_step(truth.inputs, truth.following)
+            if worst > truth.tolerance:
+                return f"its ONNX form differs from Keras by {worst:.1e} of the scale in a sequence's second step"
     except Exception as fault:
         return f"its ONNX form does not run: {str(fault).strip().splitlines()[0]}"
     return None
@@ -45,11 +60,10 @@ def _cases(
     model: Any,
     keras_model: KerasModel,
     spec: ModelSpec,
-    reference: tuple[Sequence[Array], Sequence[Array]],
+    truth: Truth,
 ) -> Iterator[tuple[str, Sequence[Array], Sequence[Array]]]:
-    inputs, outputs = reference
-    yield "random inputs", inputs, outputs
-    for case, tried in edge_inputs(model, spec, inputs):
+    yield "random inputs", truth.inputs, truth.outputs
+    for case, tried in edge_inputs(model, spec, truth.inputs):
         try:
             expected = keras_model(tried)
         except Exception as fault:  # whatever Keras says of an input that it does not take
@@ -79,3 +93,10 @@ class _Program:
         fed = dict(zip(self._inputs, inputs, strict=True))
         results: list[Array] = self._session.run(self._outputs, fed | begin)
         return results
+
+    def error_of_step(self, inputs: Sequence[Array], following: Following) -> float:
+        """How far outputs and states are from Keras's after a step of a sequence."""
+        before = dict(zip([state.input for state in self._states], following.before, strict=True))
+        fed = dict(zip(self._inputs, inputs, strict=True)) | before
+        names = [*self._outputs, *(state.output for state in self._states)]
+        return worst_error([*following.outputs, *following.after], self._session.run(names, fed))

@@ -11,8 +11,9 @@ import os
 import shutil
 import sys
 import tempfile
+from collections.abc import Sequence
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 import setproctitle
@@ -21,13 +22,19 @@ from horngate.contract.errors import HorngateError, LoadError
 from horngate.server import memory
 from horngate.server.agreement import tolerance
 from horngate.server.artifact import FORMAT, GRAPH, KERAS, REFERENCE, SPEC, WEIGHTS, write_whole
-from horngate.server.builder.comparing import disagreement
+from horngate.server.builder.comparing import Truth, disagreement
 from horngate.server.builder.endings import is_lack_of_memory, lack_of_memory
+from horngate.server.builder.following import following
 from horngate.server.builder.order import BuildOrder
 from horngate.server.builder.reference import Array, KerasModel, is_half, reference
+from horngate.server.following import Following
 from horngate.zoo.backend import import_keras
 from horngate.zoo.states import State
 from horngate.zoo.walls import limit, raise_walls
+
+if TYPE_CHECKING:
+    from horngate.contract.models import ModelSpec
+    from horngate.zoo.stateful import Kept
 
 _LONGEST = 4_000
 
@@ -42,26 +49,30 @@ def build(order: BuildOrder, source: Path | None, drawn: Path | None) -> None:
     import_keras()
     model, history = _load(order, source, drawn)
     from horngate.zoo.describe import describe
+    from horngate.zoo.stateful import kept_by
 
-    spec = describe(model)
+    spec, kept = describe(model), kept_by(model)
     _progress("converting to ONNX")
-    tensors, states, refused = _write_graph(model, folder)
+    states = [state for each in kept for state in each.states]
+    tensors, refused = _write_graph(model, folder, states)
     _progress("asking Keras for reference outputs")
     keras_model = KerasModel(model, spec)
     inputs, outputs = reference(keras_model, model, spec)
     allowed = tolerance(outputs, half=is_half(model))
+    followed, alone = _follow(model, spec, kept, (inputs, outputs), allowed)
     if refused is None:
         _progress("comparing with Keras")
-        pair = (inputs, outputs)
-        refused = disagreement(model, keras_model, spec, folder / GRAPH, states, pair, allowed)
+        truth = Truth(inputs=inputs, outputs=outputs, tolerance=allowed, following=followed)
+        refused = disagreement(model, keras_model, spec, folder / GRAPH, states, truth)
     if refused is not None:
-        tensors, states = {}, ()
+        tensors = {}
         for name in (GRAPH, WEIGHTS):
             (folder / name).unlink(missing_ok=True)
     _progress("writing the artifact")
     model.save(folder / KERAS)
     named = {f"x{i}": _storable(array) for i, array in enumerate(inputs)}
     named |= {f"y{i}": _storable(array) for i, array in enumerate(outputs)}
+    named |= followed.to_arrays() if followed is not None else {}
     np.savez(folder / REFERENCE, allow_pickle=False, **named)
     files = {path.name: path.stat().st_size for path in folder.iterdir()}
     manifest = {
@@ -71,6 +82,7 @@ def build(order: BuildOrder, source: Path | None, drawn: Path | None) -> None:
         "model": spec.to_json(),
         "tensors": tensors,
         "states": [state.to_json() for state in states],
+        "alone": alone,
         "tolerance": allowed,
         "refused": refused,
         "history": history,
@@ -161,16 +173,35 @@ def _private_copy(order: BuildOrder, file: Path | None, sha256: str) -> Path | N
     return copy
 
 
-def _write_graph(model: Any, folder: Path) -> tuple[dict[str, str], tuple[State, ...], str | None]:
-    """Write the graph; where each tensor and state is in it, or why there is none."""
+def _write_graph(model: Any, folder: Path, states: Sequence[State]) -> tuple[dict[str, str], str | None]:
+    """Write the graph; where each tensor is in it, or why there is none. `states` are what it is to have."""
     from horngate.zoo.convert import Refused, convert
 
     try:
         converted = convert(model, folder / WEIGHTS)
     except Refused as reason:
-        return {}, (), str(reason)
+        return {}, str(reason)
+    if set(converted.states) != set(states):
+        return {}, "its ONNX form keeps other states than Keras"
     write_whole(folder / GRAPH, converted.proto.SerializeToString())
-    return converted.tensors, converted.states, None
+    return converted.tensors, None
+
+
+def _follow(
+    model: Any,
+    spec: "ModelSpec",
+    kept: Sequence["Kept"],
+    reference: tuple[Sequence[Array], Sequence[Array]],
+    tolerance: float,
+) -> tuple[Following | None, str | None]:
+    """The second step of a sequence; or why a model that keeps states answers every request by itself."""
+    if not kept:
+        return None, None
+    found = following(model, spec, kept, reference, tolerance)
+    if isinstance(found, Following):
+        return found, None
+    _tell(note=f"not served as sequences: {found}")
+    return None, found
 
 
 def _storable(array: Array) -> Array:

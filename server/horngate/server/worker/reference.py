@@ -7,23 +7,32 @@ import numpy as np
 
 from horngate.server.agreement import worst_error
 from horngate.server.artifact import REFERENCE, Artifact
+from horngate.server.following import Following
 from horngate.server.worker.engines import Array, Program
 
 
 @dataclass(frozen=True)
 class Reference:
-    """Inputs by name and Keras's outputs for them."""
+    """Inputs by name and Keras's outputs for them; and, of a model that is served as sequences, their second step.
+
+    `states` are the names of what such a step takes.
+    """
 
     inputs: dict[str, Array]
     outputs: list[Array]
+    states: tuple[str, ...] = ()
+    following: Following | None = None
 
     @classmethod
     def read(cls, artifact: Artifact) -> "Reference":
         """The artifact's reference."""
         with np.load(artifact.folder / REFERENCE, allow_pickle=False) as data:
             inputs = {spec.name: _restored(data[f"x{i}"]) for i, spec in enumerate(artifact.spec.inputs)}
-            outputs = [_restored(data[f"y{i}"]) for i in range(len(artifact.spec.outputs))]
-        return cls(inputs, outputs)
+            count = len(artifact.spec.outputs)
+            outputs = [_restored(data[f"y{i}"]) for i in range(count)]
+            states = tuple(state.input for state in artifact.carried)
+            following = Following.from_arrays(data, states=len(states), outputs=count) if states else None
+        return cls(inputs, outputs, states, following)
 
     def rows(self, count: int) -> dict[str, Array]:
         """The inputs repeated to `count` rows."""
@@ -49,6 +58,29 @@ class Reference:
     def error(self, program: Program) -> float:
         """The largest difference of a program from Keras, relative to each output's scale; inf if not alike."""
         return worst_error(self.outputs, program.run(self.inputs))
+
+    def error_of_step(self, program: Program) -> float:
+        """The same of a program that takes a step: of its outputs, and of the states after it."""
+        if self.following is None:
+            return 0.0
+        expected = [*self.following.outputs, *self.following.after]
+        return worst_error(expected, program.run(self.inputs | self._before))
+
+    @property
+    def begin(self) -> Sequence[Array]:
+        """A row of each state when a sequence begins."""
+        return self.following.begin if self.following is not None else ()
+
+    def steps(self, count: int) -> dict[str, Array]:
+        """The inputs of a step of `count` rows."""
+        return self.rows(count) | {
+            name: np.resize(array, (count, *array.shape[1:])) for name, array in self._before.items()
+        }
+
+    @property
+    def _before(self) -> dict[str, Array]:
+        before = self.following.before if self.following is not None else ()
+        return dict(zip(self.states, before, strict=True))
 
 
 def _restored(array: Array) -> Array:

@@ -37,9 +37,13 @@ def compiled(model: Any, spec: ModelSpec, *, xla: bool | None = None) -> Compile
         outputs = model(arrays if len(arrays) > 1 else arrays[0], training=False)
         return list(keras.tree.flatten(outputs))
 
+    return compiled_call(forward, input_signature(spec), xla=xla)
+
+
+def input_signature(spec: ModelSpec) -> Signature:
+    """The shape and type of each of a model's inputs."""
     types = ["string" if each.datatype == "BYTES" else numpy_dtype(each.datatype) for each in spec.inputs]
-    shapes = [each.shape for each in spec.inputs]
-    return compiled_call(forward, list(zip(shapes, types, strict=True)), xla=xla)
+    return list(zip([each.shape for each in spec.inputs], types, strict=True))
 
 
 def compiled_call(forward: Forward, signature: Signature, *, xla: bool | None = None) -> Compiled:

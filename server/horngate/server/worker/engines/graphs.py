@@ -21,14 +21,14 @@ def program_path(artifact: Artifact, outputs: Sequence[str]) -> Path:
     """The ONNX file for these outputs; made when it is first asked for. Weights stay in the shared file.
 
     What the engines do not fold themselves is folded here: normalizations around Dense layers. Layers that keep
-    states begin anew in every call, so that no row goes on from another request's.
+    states take them as inputs if the states after a call are among the outputs; else they begin anew in every call,
+    so that no row goes on from another request's.
     """
     path = program_file(artifact, outputs)
     if not path.exists():
         graph = onnx.load(artifact.graph, load_external_data=False)
-        requestable = artifact.spec.requestable
-        part = cut(graph, [(artifact.tensors[name], requestable[name]) for name in outputs])
-        part = begun_anew(part, artifact.states)
+        part = cut(graph, [(artifact.tensors.get(name, name), artifact.named[name]) for name in outputs])
+        part = begun_anew(part, [state for state in artifact.states if state.output not in outputs])
         tidy(part)
         read = partial(array_of, folder=artifact.folder)
         fold(part, read, into=("Gemm",), largest_bytes=_FOLDED_BYTES)

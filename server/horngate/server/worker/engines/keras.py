@@ -14,7 +14,7 @@ from horngate.server.artifact import KERAS, Artifact
 from horngate.server.placement import Placement
 from horngate.server.worker.buckets import ladder
 from horngate.server.worker.engines import Array
-from horngate.server.worker.engines.compiled import Compiled, compiled
+from horngate.server.worker.engines.compiled import Compiled, compiled, compiled_call, input_signature
 from horngate.server.worker.engines.out_of_memory import out_of_memory_told
 
 MAX_LADDER = 1 << 16
@@ -38,6 +38,9 @@ class Keras:
         from horngate.zoo.submodel import submodel
 
         names = [spec.name for spec in artifact.spec.inputs]
+        carried = [state for state in artifact.carried if state.output in outputs]
+        if carried:
+            return KerasProgram(_stepping(artifact, outputs), [*names, *(state.input for state in carried)])
         if not self._placement:
             return KerasProgram(compiled(submodel(_opened(artifact), outputs), artifact.spec), names)
         from horngate.server.worker.engines.stages import placed
@@ -46,6 +49,28 @@ class Keras:
             whole = _opened(artifact)
             part = submodel(whole, outputs)
         return KerasProgram(placed(whole, part, self._placement), names)
+
+
+def _stepping(artifact: Artifact, outputs: Sequence[str]) -> Compiled:
+    """The model's call from given states. All of the model is computed, so that all of its states go on."""
+    from horngate.zoo.stateful import keepers_of, step
+    from horngate.zoo.submodel import submodel
+
+    model, states = _opened(artifact), artifact.carried
+    kept = keepers_of(model, states)
+    after = [state.output for state in states]
+    asked = [name for name in outputs if name not in after]
+    own = [spec.name for spec in artifact.spec.outputs if spec.name not in asked]
+    part = submodel(model, [*asked, *own])
+    count = len(artifact.spec.inputs)
+
+    def forward(arrays: list[Any]) -> list[Any]:
+        results, left = step(part, kept, arrays[:count], arrays[count:])
+        made = dict(zip([*asked, *own, *after], [*results, *left], strict=True))
+        return [made[name] for name in outputs]
+
+    signature = [*input_signature(artifact.spec), *((state.shape, state.dtype) for state in states)]
+    return compiled_call(forward, signature)
 
 
 def _opened(artifact: Artifact) -> Any:
