@@ -225,7 +225,7 @@ def run(way: str, models: Path, limit: Limit, load: Load, seconds: float) -> Out
             for name in SHAPES:
                 with suppress(HorngateError):
                     caps[name] = client.describe(name).cap
-        metrics = _metrics(server.http)
+        metrics = _metrics(server.metrics)
         kills, peak_mib = limit.kills() - kills, limit.peak_mib()
     finally:
         group.__exit__(None, None, None)

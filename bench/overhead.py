@@ -183,7 +183,7 @@ def _compared(model: str, alone: tuple[Rate, Rate], run: Run) -> Result:
 
 
 def _check_counter(server: Serving) -> None:
-    connection = HTTPConnection(server.http, timeout=10)
+    connection = HTTPConnection(server.metrics, timeout=10)
     connection.request("GET", "/metrics")
     metrics = connection.getresponse().read().decode()
     connection.close()

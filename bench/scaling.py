@@ -56,7 +56,7 @@ def _server(count: int) -> AbstractContextManager[Serving]:
 
 
 def _rows_by_device(server: Serving) -> dict[str, int]:
-    connection = HTTPConnection(server.http, timeout=10)
+    connection = HTTPConnection(server.metrics, timeout=10)
     connection.request("GET", "/metrics")
     text = connection.getresponse().read().decode()
     connection.close()

@@ -82,7 +82,7 @@ def compare(subject: Subject, devices: int, share: float, seconds: float) -> Com
 
 def _batches(server: Serving) -> tuple[float, float, float]:
     """Batches that have run, their rows and their seconds, by the server's metrics."""
-    connection = HTTPConnection(server.http, timeout=10)
+    connection = HTTPConnection(server.metrics, timeout=10)
     connection.request("GET", "/metrics")
     text = connection.getresponse().read().decode()
     connection.close()

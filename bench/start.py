@@ -49,7 +49,7 @@ def start(cache: str, models: Path, zoo: list[str]) -> Start:
     with serving(models, workspace=OUT, arguments=arguments) as server:
         ready_s = time.monotonic() - begin
         _check_all_ready(server.grpc, 1 + len(zoo))
-        outcomes = _builds(server.http)
+        outcomes = _builds(server.metrics)
         return Start(
             cache=cache,
             ready_s=ready_s,

@@ -111,7 +111,7 @@ def test_a_taken_port_is_told(served: Fixture) -> None:
     done = run_serve(str(served.folder), "--grpc-port", port, "--http-port", "0")
     assert done.returncode == 1
     assert f"127.0.0.1:{port}" in done.stderr
-    http = served.server.http.rsplit(":", 1)[1]
+    http = served.server.metrics.rsplit(":", 1)[1]
     done = run_serve(str(served.folder), "--grpc-port", "0", "--http-port", http)
     assert (done.returncode, "HTTP: cannot listen on" in done.stderr) == (1, True)
 

@@ -138,8 +138,8 @@ def _accuracy(scores: Array, digits: Array) -> float:
 
 
 def _show_metrics(server: Serving) -> None:
-    _say(f"\n4. From http://{server.http}/metrics")
-    for line in _selected(_get(server.http, "/metrics").splitlines()):
+    _say(f"\n4. From http://{server.metrics}/metrics")
+    for line in _selected(_get(server.metrics, "/metrics").splitlines()):
         _say(f"   {line}")
 
 

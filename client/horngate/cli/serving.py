@@ -19,10 +19,11 @@ POLL_S = 0.05
 
 @dataclass
 class Serving:
-    """A running server's addresses; `exit_code` is set once it has stopped."""
+    """A running server's addresses, `http` "" if there is none; `exit_code` is set once it has stopped."""
 
     grpc: str
     http: str
+    metrics: str
     pid: int
     exit_code: int | None = None
 
@@ -38,6 +39,7 @@ def serving(models: Path, *, workspace: Path, arguments: Sequence[str] = ()) -> 
     command = [
         *(sys.executable, "-m", "horngate.cli.main", "serve", str(models)),
         *("--host", "127.0.0.1", "--grpc-port", "0", "--http-port", "0"),
+        *("--metrics-port", "0"),
         *("--cache", str(workspace / "cache"), "--ready-file", str(ready)),
         *arguments,
     ]

@@ -60,7 +60,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         "--ready-file",
         type=Path,
         metavar="FILE",
-        help='written when everything is served: {"grpc": "HOST:PORT", "http": "HOST:PORT"}',
+        help='written when everything is served: {"grpc": "HOST:PORT", "http": …, "metrics": …}',
     )
 
 
@@ -106,7 +106,21 @@ def _add_network_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument(
         "--http-port",
         type=int,
-        default=ServerSettings.http_port,
+        default=default.http_port,
+        help="for the same protocol as HTTP and JSON, 0 for any free one (default: %(default)s)",
+    )
+    parser.add_argument("--no-http", action="store_true", help="no HTTP and JSON; metrics and health stay")
+    parser.add_argument(
+        "--http-origin",
+        action="append",
+        default=[],
+        metavar="URL",
+        help="pages of this origin may call HTTP from a browser; may be given several times",
+    )
+    parser.add_argument(
+        "--metrics-port",
+        type=int,
+        default=ServerSettings.metrics_port,
         help="for /metrics and /healthz, 0 for any free one (default: %(default)s)",
     )
     parser.add_argument(
@@ -153,7 +167,7 @@ def run(args: argparse.Namespace) -> int:
         models=args.models,
         zoo=tuple(name for name in args.zoo.split(",") if name),
         zoo_weights=args.zoo_weights,
-        http_port=args.http_port,
+        metrics_port=args.metrics_port,
         cache=args.cache,
         memory=MemorySetting.parse(args.memory),
         build=BuildSettings(timeout_s=args.build_timeout, memory_bytes=args.build_memory * 2**20),
@@ -163,6 +177,8 @@ def run(args: argparse.Namespace) -> int:
             transport=args.transport,
             gateways=args.gateways,
             max_message_bytes=args.max_message_bytes,
+            http_port=None if args.no_http else args.http_port,
+            http_origins=tuple(args.http_origin),
         ),
         queue=QueueSettings(
             max_delay_s=seconds(args.max_delay), rows=args.queue_rows, bytes=args.queue_bytes
@@ -193,10 +209,10 @@ async def _serve(settings: ServerSettings, directory: Path, ready_file: Path | N
     configure_logs("supervisor")
     host = settings.gateway.host
     try:
-        http = MetricsServer(host, settings.http_port, lambda: supervisor.ready)
+        metrics = MetricsServer(host, settings.metrics_port, lambda: supervisor.ready)
     except OSError as error:
-        raise LoadError(f"HTTP: cannot listen on {host}:{settings.http_port}: {error}") from error
-    screen = Screen(f"{host}:{http.port}", ready_file)
+        raise LoadError(f"metrics: cannot listen on {host}:{settings.metrics_port}: {error}") from error
+    screen = Screen(f"{host}:{metrics.port}", ready_file)
     supervisor = Supervisor(settings, directory, screen.show)
     loop = asyncio.get_running_loop()
     for number in (signal.SIGTERM, signal.SIGINT):
@@ -205,5 +221,5 @@ async def _serve(settings: ServerSettings, directory: Path, ready_file: Path | N
         await supervisor.run()
     finally:
         screen.close()
-        http.close()
+        metrics.close()
     return 0

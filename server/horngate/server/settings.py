@@ -25,9 +25,10 @@ ARCHITECTURES = (".json", ".yaml", ".yml")
 
 @dataclass(frozen=True, kw_only=True)
 class GatewaySettings:
-    """How the server is spoken to. Port 0 is any free one. Several gateways share the port.
+    """How the server is spoken to. Port 0 is any free one. Several gateways share gRPC's port.
 
-    `native` carries plaintext unary calls at a tenth of the CPU; `grpcio` carries everything.
+    `native` carries plaintext unary calls at a tenth of the CPU; `grpcio` carries everything. `http_port` is for
+    HTTP and JSON, None for none; pages of `http_origins` may call it from a browser.
     """
 
     host: str = "127.0.0.1"
@@ -35,6 +36,8 @@ class GatewaySettings:
     transport: str = "native"
     gateways: int = 1
     max_message_bytes: int = (1 << 31) - 1
+    http_port: int | None = 8000
+    http_origins: tuple[str, ...] = ()
 
     def __post_init__(self) -> None:
         if self.transport not in TRANSPORTS:
@@ -88,14 +91,14 @@ class ServerSettings:
     """One server. `models` is the repository's folder or None; `zoo` names architectures served beside it.
 
     `zoo_weights` is `"imagenet"`, `"none"` (random) or a file. `cache` holds the artifacts. Metrics and health
-    are on `http_port`, where 0 is any free one. `queue` is for models that have no settings of their own.
+    are on `metrics_port`, where 0 is any free one. `queue` is for models that have no settings of their own.
     `memory` is what the workers may hold: see MemorySetting.
     """
 
     models: Path | None = None
     zoo: tuple[str, ...] = ()
     zoo_weights: str = "imagenet"
-    http_port: int = 8002
+    metrics_port: int = 8002
     cache: Path = Path("~/.cache/horngate")
     gateway: GatewaySettings = GatewaySettings()
     queue: QueueSettings = QueueSettings()

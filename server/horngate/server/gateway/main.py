@@ -30,7 +30,11 @@ class Transport(Protocol):
 
 
 def transport_named(options: Mapping[str, Any], gateway: Gateway) -> Transport:
-    """The transport that the options name, `native` or `grpcio`; only its library is imported."""
+    """The transport that the options name: `native`, `grpcio` or `http`; only its library is imported."""
+    if options["transport"] == "http":
+        from horngate.server.gateway.http.transport import HttpTransport
+
+        return HttpTransport(gateway, tuple(options["origins"]))
     share_port = options["share_port"]
     if options["transport"] == "native":
         from horngate.server.gateway.native_transport import NativeTransport

@@ -22,6 +22,7 @@ DRAIN_S = 35.0
 LEAVE_S = 5.0
 QUICK_DEATH_S = 10.0
 LONGEST_PAUSE_S = 5.0
+HTTP = "http gateway"
 
 
 class Owner(Protocol):
@@ -47,6 +48,7 @@ class Fleet:
         self, settings: GatewaySettings, directory: Path, owner: Owner, metrics: SupervisorMetrics
     ) -> None:
         self.grpc_port = settings.port
+        self.http_port = settings.http_port
         self.fault: LoadError | None = None
         self._settings = settings
         self._directory = directory
@@ -66,8 +68,11 @@ class Fleet:
         self._oom_kills = memory.oom_kills()
 
     def start_gateways(self) -> None:
-        """Start the gateways; `fault` is set if the first cannot listen."""
+        """Start the gateways; `fault` is set if one cannot listen."""
         self._keep("gateway 1", self._gateways, self._gateway, self._on_gateway)
+        if self.http_port is not None:
+            # JSON is slow to read: in a process of its own it holds nobody up who speaks gRPC.
+            self._keep(HTTP, self._gateways, self._http_gateway, self._on_gateway)
 
     def need_worker(self, seat: Seat) -> None:
         """Start a worker, unless it is there."""
@@ -117,10 +122,19 @@ class Fleet:
         return Child(name, "horngate.server.worker.main", arguments, variables)
 
     def _gateway(self, name: str) -> Child:
-        options = {
-            "address": f"{self._settings.host}:{self.grpc_port}",
-            "transport": self._settings.transport,
-            "share_port": self._settings.gateways > 1,
+        settings = self._settings
+        return self._gateway_with(
+            name, self.grpc_port, transport=settings.transport, share_port=settings.gateways > 1
+        )
+
+    def _http_gateway(self, name: str) -> Child:
+        return self._gateway_with(
+            name, self.http_port, transport="http", origins=list(self._settings.http_origins)
+        )
+
+    def _gateway_with(self, name: str, port: int | None, **options: Any) -> Child:
+        options |= {
+            "address": f"{self._settings.host}:{port}",
             "max_message_bytes": self._settings.max_message_bytes,
             "directory": str(self._directory),
         }
@@ -206,18 +220,24 @@ class Fleet:
     def _on_gateway(self, child: Child, frame: Frame) -> None:
         kind, *rest = frame
         if kind == "started":
-            self.grpc_port = rest[0]
-            self._start_more_gateways()
-            child.send("routes", self._table)
+            self._gateway_started(child, rest[0])
         elif kind == "routed":
             self._routed[child.name] = rest[0]
         elif kind == "unable":
-            self.fault = LoadError(f"gRPC: {rest[0]}")
+            self.fault = LoadError(f"{'HTTP' if child.name == HTTP else 'gRPC'}: {rest[0]}")
         elif kind == "statistics":
             answer = asyncio.get_running_loop().create_task(self._send_statistics(child, rest[0]))
             # The loop itself holds its tasks only weakly.
             self._answers.add(answer)
             answer.add_done_callback(self._answers.discard)
+
+    def _gateway_started(self, child: Child, port: int) -> None:
+        if child.name == HTTP:
+            self.http_port = port
+        else:
+            self.grpc_port = port
+            self._start_more_gateways()
+        child.send("routes", self._table)
 
     def _start_more_gateways(self) -> None:
         # The first may have picked the port that all share.

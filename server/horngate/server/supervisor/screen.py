@@ -2,7 +2,7 @@
 
 import json
 import sys
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from pathlib import Path
 
 from rich.console import Console
@@ -24,8 +24,8 @@ class Screen:
     Elsewhere than on a terminal the logs tell the progress. The ready file is written with the table.
     """
 
-    def __init__(self, http: str, ready_file: Path | None) -> None:
-        self._http = http
+    def __init__(self, metrics: str, ready_file: Path | None) -> None:
+        self._metrics = metrics
         self._ready_file = ready_file
         self._console = _console()
         self._live: Live | None = None
@@ -60,18 +60,27 @@ class Screen:
     def _announce(self, supervisor: Supervisor) -> None:
         self._announced = True
         if supervisor.instances:
-            print_table(self._console, supervisor.instances.values(), supervisor.grpc_address, self._http)
+            print_table(self._console, supervisor.instances.values(), self._addresses(supervisor))
         else:
             self._console.print(nothing_to_serve(supervisor.settings.models))
         self._console.file.flush()
         if self._ready_file is not None:
-            addresses = {"grpc": supervisor.grpc_address, "http": self._http}
-            write_whole(self._ready_file, json.dumps(addresses).encode())
+            write_whole(self._ready_file, json.dumps(self._addresses(supervisor)).encode())
+
+    def _addresses(self, supervisor: Supervisor) -> dict[str, str]:
+        return {
+            "grpc": supervisor.grpc_address,
+            "http": supervisor.http_address,
+            "metrics": self._metrics,
+        }
 
 
-def print_table(console: Console, instances: Iterable[Instance], grpc: str, http: str) -> None:
+def print_table(console: Console, instances: Iterable[Instance], addresses: Mapping[str, str]) -> None:
     """What is served, on which engine and device, the cap, and how long it took to be ready."""
-    table = Table(title=f"Horngate serves gRPC on {grpc}, metrics on http://{http}/metrics")
+    http = f"HTTP on {addresses['http']}, " if addresses["http"] else ""
+    table = Table(
+        title=f"Horngate serves gRPC on {addresses['grpc']}, {http}metrics on http://{addresses['metrics']}/metrics"
+    )
     for heading in ("model", "version", "source", "engine", "device"):
         table.add_column(heading)
     for heading in ("cap (rows)", "best batch", "ready in"):

@@ -62,6 +62,12 @@ class Supervisor:
         """Where the gateways listen, once `ready`."""
         return f"{self.settings.gateway.host}:{self._fleet.grpc_port}"
 
+    @property
+    def http_address(self) -> str:
+        """Where HTTP and JSON are spoken, once `ready`; "" for nowhere."""
+        port = self._fleet.http_port
+        return "" if port is None else f"{self.settings.gateway.host}:{port}"
+
     def _is_ready(self) -> bool:
         done = all(
             (each.state is State.READY and each.is_everywhere) or each.state in (State.FAILED, State.RETIRING)

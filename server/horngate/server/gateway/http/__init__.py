@@ -1,0 +1,1 @@
+"""The Open Inference Protocol as HTTP and JSON, in a gateway of its own."""

@@ -1,0 +1,211 @@
+"""The paths of the Open Inference Protocol over HTTP, each answered by the gateway's method of the same name."""
+
+import asyncio
+from collections.abc import Awaitable, Callable
+from importlib.resources import files
+from typing import Any
+
+import orjson
+from starlette.applications import Starlette
+from starlette.exceptions import HTTPException
+from starlette.middleware import Middleware
+from starlette.middleware.cors import CORSMiddleware
+from starlette.requests import ClientDisconnect, Request
+from starlette.responses import Response
+from starlette.routing import Route
+
+from horngate.contract.errors import HorngateError, InvalidRequest
+from horngate.oip import messages as oip
+from horngate.server.gateway.core import INFER, Gateway
+from horngate.server.gateway.http.bodies import packed, read_body
+from horngate.server.gateway.http.messages import plain, read_object
+from horngate.server.gateway.http.status import headers_of, status_of
+from horngate.server.gateway.http.tensors import MAX_JSON_BYTES, HttpRequest, write_response
+from horngate.v1 import horngate_pb2 as v1
+from horngate.v1.describe import SERVICE as DESCRIBE_SERVICE
+
+HEADER_LENGTH = "inference-header-content-length"
+"""How many bytes of a body are JSON; binary data follows them."""
+
+PACK_ELSEWHERE_BYTES = 1 << 16
+_JSON, _BINARY = "application/json", "application/octet-stream"
+Endpoint = Callable[[Request], Awaitable[Response]]
+
+
+def application(gateway: Gateway, origins: tuple[str, ...] = ()) -> Starlette:
+    """The ASGI application. Pages of `origins` may call it from a browser."""
+    api = _Api(gateway)
+    models = "/v2/models/{name}"
+    routes = [
+        Route("/openapi.json", _openapi),
+        Route("/v2", api.server),
+        Route("/v2/health/live", api.yes_or_no("ServerLive", oip.ServerLiveRequest, oip.ServerLiveResponse)),
+        Route(
+            "/v2/health/ready", api.yes_or_no("ServerReady", oip.ServerReadyRequest, oip.ServerReadyResponse)
+        ),
+        Route("/v2/models/stats", api.statistics),
+        Route("/v2/repository/index", api.index, methods=["POST"]),
+    ]
+    for path in (models, models + "/versions/{version}"):
+        routes += [
+            Route(path, api.metadata),
+            Route(
+                path + "/ready", api.yes_or_no("ModelReady", oip.ModelReadyRequest, oip.ModelReadyResponse)
+            ),
+            Route(path + "/config", api.config),
+            Route(path + "/stats", api.statistics),
+            Route(path + "/layers", api.layers),
+            Route(path + "/infer", api.infer, methods=["POST"]),
+        ]
+    cors = Middleware(
+        CORSMiddleware,
+        allow_origins=origins,
+        allow_methods=["GET", "POST"],
+        allow_headers=["*"],
+        expose_headers=[HEADER_LENGTH, "retry-after"],
+    )
+    handlers: dict[Any, Any] = {HorngateError: _told, HTTPException: _not_there}
+    return Starlette(routes=routes, exception_handlers=handlers, middleware=[cors] if origins else [])
+
+
+class _Api:
+    """The endpoints of one gateway."""
+
+    def __init__(self, gateway: Gateway) -> None:
+        self._gateway = gateway
+
+    def yes_or_no(self, method: str, asked: Any, answer: Any) -> Endpoint:
+        """An endpoint that says by its status, 200 or 400, what a method says by true or false."""
+
+        async def endpoint(request: Request) -> Response:
+            reply = await self._ask(oip.SERVICE, method, asked(**request.path_params), answer)
+            return Response(status_code=200 if next(iter(plain(reply).values())) else 400)
+
+        return endpoint
+
+    async def server(self, request: Request) -> Response:
+        """ServerMetadata."""
+        return _json(plain(await self._metadata_of_server()))
+
+    async def metadata(self, request: Request) -> Response:
+        """ModelMetadata."""
+        asked = oip.ModelMetadataRequest(**request.path_params)
+        return _json(plain(await self._ask(oip.SERVICE, "ModelMetadata", asked, oip.ModelMetadataResponse)))
+
+    async def config(self, request: Request) -> Response:
+        """ModelConfig."""
+        asked = oip.ModelConfigRequest(**request.path_params)
+        reply = await self._ask(oip.SERVICE, "ModelConfig", asked, oip.ModelConfigResponse)
+        return _json(plain(reply.config))
+
+    async def statistics(self, request: Request) -> Response:
+        """ModelStatistics, of one model or of all."""
+        asked = oip.ModelStatisticsRequest(**request.path_params)
+        return _json(
+            plain(await self._ask(oip.SERVICE, "ModelStatistics", asked, oip.ModelStatisticsResponse))
+        )
+
+    async def layers(self, request: Request) -> Response:
+        """horngate.v1 DescribeModel: every layer."""
+        asked = v1.DescribeModelRequest(**request.path_params)
+        return _json(
+            plain(await self._ask(DESCRIBE_SERVICE, "DescribeModel", asked, v1.DescribeModelResponse))
+        )
+
+    async def index(self, request: Request) -> Response:
+        """RepositoryIndex, as a list; `{"ready": true}` leaves out what is not."""
+        body = await self._body(request, MAX_JSON_BYTES)
+        wanted = read_object(_loads(body) if body else {}, "the request")
+        asked = oip.RepositoryIndexRequest(ready=wanted.get("ready") is True)
+        reply = await self._ask(oip.SERVICE, "RepositoryIndex", asked, oip.RepositoryIndexResponse)
+        return _json(plain(reply)["models"])
+
+    async def infer(self, request: Request) -> Response:
+        """ModelInfer, in JSON, or with the binary tensor extension."""
+        body = await self._body(request, self._gateway.max_message_bytes)
+        path = request.path_params
+        asked = HttpRequest(body, _json_bytes(request, len(body)), path["name"], path.get("version", ""))
+        parts, json_bytes = write_response(asked, await self._answer(INFER, asked.serialized(), request))
+        headers = {} if json_bytes is None else {HEADER_LENGTH: str(json_bytes)}
+        content = b"".join(parts)
+        accepted = request.headers.get("accept-encoding", "")
+        if accepted and len(content) > PACK_ELSEWHERE_BYTES:
+            content, encoding = await asyncio.to_thread(packed, content, accepted)
+        else:
+            content, encoding = packed(content, accepted)
+        if encoding:
+            headers["content-encoding"] = encoding
+        return Response(content, headers=headers, media_type=_JSON if json_bytes is None else _BINARY)
+
+    async def _metadata_of_server(self) -> Any:
+        asked = oip.ServerMetadataRequest()
+        return await self._ask(oip.SERVICE, "ServerMetadata", asked, oip.ServerMetadataResponse)
+
+    async def _body(self, request: Request, limit: int) -> bytes:
+        return await read_body(request.stream(), request.headers.get("content-encoding", ""), limit)
+
+    async def _ask(self, service: str, method: str, asked: Any, answer: Any) -> Any:
+        return answer.FromString(await self._answer(f"/{service}/{method}", asked.SerializeToString()))
+
+    async def _answer(self, method: str, data: bytes, request: Request | None = None) -> bytes:
+        """The gateway's answer; where it takes long and `request`'s caller goes away, it is cancelled."""
+        answer: asyncio.Future[bytes | HorngateError] = asyncio.get_running_loop().create_future()
+
+        def respond(result: bytes | HorngateError) -> None:
+            if not answer.done():
+                answer.set_result(result)
+
+        call = self._gateway.handle(method, data, None, respond)
+        if request is not None and not answer.done():
+            gone = asyncio.ensure_future(_disconnected(request))
+            await asyncio.wait((answer, gone), return_when=asyncio.FIRST_COMPLETED)
+            gone.cancel()
+            if not answer.done():
+                if call is not None:
+                    self._gateway.cancel(call)
+                raise ClientDisconnect
+        result = await answer
+        if isinstance(result, HorngateError):
+            raise result
+        return result
+
+
+async def _disconnected(request: Request) -> None:
+    while (await request.receive())["type"] != "http.disconnect":
+        pass
+
+
+def _json_bytes(request: Request, size: int) -> int:
+    text = request.headers.get(HEADER_LENGTH)
+    if text is None:
+        return size
+    if not text.isascii() or not text.isdigit() or int(text) > size:
+        raise InvalidRequest(f"{HEADER_LENGTH} is {text!r:.40}; the body has {size} bytes")
+    return int(text)
+
+
+def _loads(body: bytes) -> Any:
+    try:
+        return orjson.loads(body)
+    except orjson.JSONDecodeError as error:
+        raise InvalidRequest(f"the request is not JSON: {error}") from None
+
+
+def _json(value: Any, status: int = 200, headers: dict[str, str] | None = None) -> Response:
+    return Response(orjson.dumps(value), status_code=status, headers=headers, media_type=_JSON)
+
+
+async def _openapi(request: Request) -> Response:
+    text = files(__package__).joinpath("openapi.json").read_bytes()
+    return Response(text, media_type=_JSON)
+
+
+async def _told(request: Request, error: HorngateError) -> Response:
+    return _json({"error": str(error)}, status_of(error), headers_of(error))
+
+
+async def _not_there(request: Request, error: HTTPException) -> Response:
+    method, path = request.method, request.url.path
+    return _json(
+        {"error": f"there is no {method} {path}; /openapi.json tells what there is"}, error.status_code
+    )

@@ -1,0 +1,66 @@
+"""protobuf messages as the JSON that the Open Inference Protocol and Triton's clients have for them."""
+
+from collections.abc import Mapping
+from typing import Any
+
+from google.protobuf.message import Message
+
+from horngate.contract.errors import InvalidRequest
+
+_INT64 = range(-(1 << 63), 1 << 63)
+
+
+def plain(message: Message) -> dict[str, Any]:
+    """A message as JSON's types: every field that has no presence, numbers as numbers, enums by name."""
+    return {
+        field.name: _value(field, getattr(message, field.name))
+        for field in message.DESCRIPTOR.fields
+        if not field.has_presence or message.HasField(field.name)
+    }
+
+
+def write_parameters(parameters: Any, to: Any, where: str) -> None:
+    """Fill a map of InferParameter from a JSON object. InvalidRequest: a value that is no parameter."""
+    for name, value in read_object(parameters, f"{where}parameters").items():
+        if isinstance(value, bool):
+            to[name].bool_param = value
+        elif isinstance(value, int) and value in _INT64:
+            to[name].int64_param = value
+        elif isinstance(value, float):
+            to[name].double_param = value
+        elif isinstance(value, str):
+            to[name].string_param = value
+        else:
+            raise InvalidRequest(
+                f"{where}parameter '{name}' is {type(value).__name__}; "
+                "expected true, false, a number or a string"
+            )
+
+
+def read_parameters(parameters: Mapping[str, Any]) -> dict[str, Any]:
+    """A map of InferParameter as a JSON object."""
+    return {name: getattr(each, each.WhichOneof("parameter_choice")) for name, each in parameters.items()}
+
+
+def read_object(value: Any, name: str) -> dict[str, Any]:
+    """`value`, which has to be a JSON object."""
+    if not isinstance(value, dict):
+        raise InvalidRequest(f"{name} is {type(value).__name__}; expected a JSON object")
+    return value
+
+
+def _value(field: Any, value: Any) -> Any:
+    if field.message_type is not None and field.message_type.GetOptions().map_entry:
+        of = field.message_type.fields_by_name["value"]
+        return {str(key): _single(of, each) for key, each in value.items()}
+    if field.is_repeated:
+        return [_single(field, each) for each in value]
+    return _single(field, value)
+
+
+def _single(field: Any, value: Any) -> Any:
+    if field.message_type is not None:
+        return plain(value)
+    if field.enum_type is not None:
+        return field.enum_type.values_by_number[value].name
+    return value.decode(errors="replace") if isinstance(value, bytes) else value

@@ -1,0 +1,62 @@
+"""The HTTP transport: uvicorn on the gateway's own event loop."""
+
+import asyncio
+import socket
+from collections.abc import Iterator
+from contextlib import contextmanager
+
+import uvicorn
+
+from horngate.server.gateway.core import Gateway
+from horngate.server.gateway.http.app import application
+
+CONNECTIONS = 4096
+"""The most connections and requests at once; more get 503."""
+
+KEEP_ALIVE_S = 75
+
+
+class HttpTransport:
+    """Serves the application. `start` says the port; `stop` answers what was accepted first."""
+
+    def __init__(self, gateway: Gateway, origins: tuple[str, ...] = ()) -> None:
+        config = uvicorn.Config(
+            application(gateway, origins),
+            http="httptools",
+            ws="none",
+            lifespan="off",
+            log_config=None,
+            access_log=False,
+            server_header=False,
+            limit_concurrency=CONNECTIONS,
+            timeout_keep_alive=KEEP_ALIVE_S,
+        )
+        self._server = _Server(config)
+        self._serving: asyncio.Task[None] | None = None
+
+    async def start(self, address: str) -> int:
+        """Listen and serve; the port that was bound. OSError if the address is taken."""
+        host, _, port = address.rpartition(":")
+        listener = _listen(host.strip("[]"), int(port))
+        bound: int = listener.getsockname()[1]
+        self._serving = asyncio.get_running_loop().create_task(self._server.serve([listener]))
+        return bound
+
+    async def stop(self, grace_s: float) -> None:
+        """Take no more calls; give those that were taken `grace_s` to be answered."""
+        self._server.config.timeout_graceful_shutdown = int(grace_s)
+        self._server.should_exit = True
+        if self._serving is not None:
+            await self._serving
+
+
+class _Server(uvicorn.Server):
+    @contextmanager
+    def capture_signals(self) -> Iterator[None]:
+        """Leave signals alone: the supervisor says when to stop."""
+        yield
+
+
+def _listen(host: str, port: int) -> socket.socket:
+    family = socket.getaddrinfo(host, port, type=socket.SOCK_STREAM)[0][0]
+    return socket.create_server((host, port), family=family, backlog=1024)
