@@ -165,7 +165,7 @@ EFFICIENT = (
         default_size=300,
         minimum_size=32,
         preprocessing="none",
-        published=Published(parameters=14_486_374, top1=0.82, top5=0.958, megabytes=59, licence="Apache-2.0"),
+        published=Published(parameters=14_467_622, top1=0.82, top5=0.958, megabytes=59, licence="Apache-2.0"),
         weights=pair(
             "efficientnet_v2/",
             top=("efficientnetv2-b3.h5", "md5:1f1fc43bd98a6e4fd8fdfd551e02c7a0"),
