@@ -101,7 +101,7 @@ def _rate(one: dict[str, Any]) -> list[str]:
 def _names() -> list[str]:
     """Asked of a child: Keras needs memory that this process keeps free."""
     code = "from horngate.zoo.backend import import_keras; import_keras()\n"
-    code += "from horngate.zoo.architectures import names; print(*names())"
+    code += "from horngate.zoo.registry import names; print(*names())"
     done = subprocess.run([sys.executable, "-c", code], check=True, stdout=subprocess.PIPE, text=True)
     return done.stdout.split()
 

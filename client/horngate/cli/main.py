@@ -16,6 +16,7 @@ EPILOG = """examples:
   horngate predict churn rows.npy                send rows to a model and print what comes back
   horngate predict churn rows.npy --layer dense  the output of one of its layers
   horngate inspect models/churn.h5               what a file holds, without serving it
+  horngate zoo list                              pretrained networks, by name
   horngate export models/churn.h5 --onnx x.onnx  the same model as a file of another format
 
 `horngate COMMAND --help` explains a command.
@@ -64,6 +65,11 @@ COMMANDS = {
     "export": Command(
         module="horngate.zoo.export_command",
         summary="write a model as ONNX or in another format of Keras",
+        extra="server",
+    ),
+    "zoo": Command(
+        module="horngate.zoo.zoo_command",
+        summary="list the zoo's networks, fetch and verify their weights",
         extra="server",
     ),
     "bench": Command(

@@ -6,7 +6,8 @@ import onnx
 import onnxruntime
 import pytest
 
-from horngate.zoo.architectures import build, names
+from horngate.zoo.architectures import build
+from horngate.zoo.registry import names
 
 SMALL = {"weights": None, "classes": 7}
 ARCHITECTURES = {

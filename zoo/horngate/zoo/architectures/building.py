@@ -1,73 +1,127 @@
-"""The zoo's architectures by name: those of `keras.applications`, with or without weights."""
+"""A network of the registry as a Keras model, with or without weights."""
 
-import difflib
-import re
+import warnings
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
 import keras
 
 from horngate.contract.errors import LoadError
+from horngate.zoo.architectures.resnext import ResNeXt50, ResNeXt101
+from horngate.zoo.files import load_weights
+from horngate.zoo.registry import Choice, options_of, read_choice
+from horngate.zoo.weights import agrees, published_file
 
 SEED = 20_240_229
 """What untrained weights are drawn from, so that two builds agree."""
 
-_ONE_WORD = ("MobileNet", "ResNet", "DenseNet", "EfficientNet", "NASNet", "ConvNeXt", "VGG", "XLarge")
+_FORMER = {"ResNeXt50": ResNeXt50, "ResNeXt101": ResNeXt101}
 
 
-def names() -> list[str]:
-    """Every architecture's name, sorted: `mobilenet_v2`, `resnet50`, …"""
-    return sorted(_constructors())
+def build(name: str, weights: str | Path | None = None, **options: Any) -> Any:
+    """The network with these weights: None or "none" (untrained), "imagenet", or a weights file of any age.
 
-
-def build(name: str, weights: str | Path | None = None) -> Any:
-    """The architecture with these weights: None or "none" (untrained), "imagenet", or a weights file.
-
-    `name` may be in Keras's own spelling. Untrained weights and automatic layer names are the same in every
-    build; for that, Keras's global naming and random state are reset, so call it in a process of its own.
-    LoadError for an unknown name, or weights that are not there or do not fit.
+    `name` may be in Keras's own spelling. The options are those of `keras.applications`: `include_top`,
+    `pooling`, `classes`, `input_shape`, `classifier_activation`, and `alpha` and `minimalistic` of the MobileNets.
+    Published weights are taken from Keras's cache, and fetched into it where they are not there. Untrained
+    weights and automatic layer names are the same in every build; for that, Keras's global naming and random
+    state are reset, so call it in a process of its own. LoadError for an unknown name or option, and for weights
+    that cannot be had or do not fit.
     """
-    constructor = _constructors()[_known(name)]
+    choice = read_choice(name)
+    if options:
+        choice = replace(choice, options=options_of(dict(choice.options.set_ones()) | options))
+    if weights is None or weights == "none":
+        return build_choice(choice, None)
+    if weights == "imagenet":
+        return build_choice(choice, published_file(choice), published=True)
+    return build_choice(choice, Path(weights))
+
+
+def build_choice(choice: Choice, file: Path | None, *, published: bool = False) -> Any:
+    """The network with a file's weights, or untrained without one. See `build` for what is reset.
+
+    `published` says that the file is the one published for it; it is found out where the file's checksum tells.
+    """
     keras.utils.clear_session(free_memory=False)
     keras.utils.set_random_seed(SEED)
-    if weights is None or weights == "none":
-        return constructor(weights=None)
-    if weights != "imagenet" and not Path(weights).is_file():
+    if file is None:
+        return _called(choice, None)
+    if not file.is_file():
         raise LoadError(
-            f"weights '{weights}' for {name}: no such file; expected a weights file, 'imagenet' or 'none'"
+            f"weights '{file}' for {choice}: no such file; expected a weights file, 'imagenet' or 'none'"
         )
     try:
-        return constructor(weights="imagenet" if weights == "imagenet" else str(weights))
-    except Exception as error:  # a download, h5py and Keras each have their own
-        raise LoadError(_why(name, weights, error)) from error
+        if published or _is_published(choice, file):
+            return _with_published(choice, file)
+        model = _called(choice, None)
+        load_weights(model, file)
+        return model
+    except Exception as error:  # h5py and Keras each have their own
+        reason = " ".join(str(error).split())[:400]
+        raise LoadError(f"the weights in '{file.name}' do not fit {choice}: {reason}") from error
 
 
-def _why(name: str, weights: str | Path, error: Exception) -> str:
-    reason = " ".join(str(error).split())[:400]
-    if weights == "imagenet":
-        return f"the ImageNet weights of {name} could not be fetched: {reason}; give a weights file instead"
-    return f"the weights in '{Path(weights).name}' do not fit {name}: {reason}"
+def _is_published(choice: Choice, file: Path) -> bool:
+    try:
+        checksum = choice.published.checksum
+    except LoadError:
+        return False
+    return bool(checksum) and agrees(file, checksum)
 
 
-def _known(name: str) -> str:
-    found = {_plain(known): known for known in _constructors()}
-    if _plain(name) in found:
-        return found[_plain(name)]
-    near = [found[match] for match in difflib.get_close_matches(_plain(name), found, n=4, cutoff=0.5)]
-    hint = f"near matches: {', '.join(near)}" if near else "`names()` lists all"
-    raise LoadError(f"no architecture is named '{name}'; {hint}")
+def _with_published(choice: Choice, file: Path) -> Any:
+    """Keras builds some networks otherwise for their published weights: EfficientNet scales once more."""
+    if choice.network.keras_name in _FORMER:
+        model = _called(choice, None)
+        load_weights(model, file)
+        return model
+    with _handed_out(file):
+        return _called(choice, "imagenet")
 
 
-def _plain(name: str) -> str:
-    return re.sub(r"[^a-z0-9]", "", name.lower())
+@contextmanager
+def _handed_out(file: Path) -> Iterator[None]:
+    """Keras's functions fetch published weights themselves; within, they get this file and no network is asked."""
+    from keras.src.utils import file_utils
+
+    fetching = file_utils.get_file
+    file_utils.get_file = lambda *_, **__: str(file)
+    try:
+        yield
+    finally:
+        file_utils.get_file = fetching
 
 
-def _constructors() -> dict[str, Any]:
-    public = vars(keras.applications)
-    return {_snake_case(name): made for name, made in public.items() if name[0].isupper() and callable(made)}
+def _called(choice: Choice, weights: str | None) -> Any:
+    with warnings.catch_warnings():
+        # Of MobileNets: weights for another size of images are taken, as documented.
+        warnings.filterwarnings("ignore", message="`input_shape` is undefined")
+        try:
+            return _function(choice)(weights=weights, **_arguments(choice))
+        except ValueError as error:
+            reason = " ".join(str(error).split())
+            raise LoadError(f"{choice}: Keras does not build it: {reason}") from error
 
 
-def _snake_case(name: str) -> str:
-    for word in _ONE_WORD:
-        name = name.replace(word, word.capitalize())
-    return re.sub(r"(?<=[a-z0-9])(?=[A-Z])", "_", name).lower()
+def _function(choice: Choice) -> Callable[..., Any]:
+    name = choice.network.keras_name
+    function: Callable[..., Any] = _FORMER.get(name) or getattr(keras.applications, name)
+    return function
+
+
+def _arguments(choice: Choice) -> dict[str, Any]:
+    options = choice.options
+    arguments: dict[str, Any] = {
+        "include_top": options.include_top,
+        "pooling": options.pooling,
+        "classes": options.classes,
+        "input_shape": options.input_shape,
+    }
+    if options.classifier_activation == "none":
+        arguments["classifier_activation"] = None
+    arguments |= {key: value for key, value in options.set_ones() if key in ("alpha", "minimalistic")}
+    return arguments

@@ -105,6 +105,21 @@ def _keras_1_kernel(layer: Any, kernel: Array) -> Array:
     return kernel
 
 
+def _grouped(layer: Any, arrays: list[Array], origin: Origin) -> list[Array]:
+    """ResNeXt's, from before Keras had groups: a depthwise kernel, whose outputs were then summed group by group.
+
+    Of channel `i` it has, in group `i // c`, what goes into each of the group's `c` filters.
+    """
+    groups, filters = layer.groups, layer.filters
+    width = filters // groups
+    if groups == 1 or not arrays or arrays[0].shape != (*layer.kernel_size, filters, width):
+        return arrays
+    kernel, *rest = arrays
+    size = layer.kernel_size
+    by_filter = kernel.reshape(*size, groups, width, width).swapaxes(-3, -2)
+    return [by_filter.reshape(*size, width, filters), *rest]
+
+
 def _recurrent_convolution(layer: Any, arrays: list[Array], origin: Origin) -> list[Array]:
     if len(arrays) < 2:
         return arrays
@@ -168,6 +183,7 @@ _FORMS: tuple[tuple[Any, Form], ...] = (
     ((keras.layers.LSTM, keras.layers.GRU), _cudnn),
     (keras.layers.ConvLSTM2D, _recurrent_convolution),
     (_CONVOLUTIONS, _convolution),
+    (keras.layers.Conv2D, _grouped),
     (keras.layers.SeparableConv2D, _separable),
     ((LocallyConnected1D, LocallyConnected2D), _locally_connected),
     (Highway, _highway),
