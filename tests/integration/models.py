@@ -63,12 +63,39 @@ def nested() -> Any:
     return keras.Model(x, layers.Dense(2, name="out")(y))
 
 
+def noisy() -> Any:
+    """What is different while a model is trained: dropout, noise, statistics of the batch."""
+    return keras.Sequential(
+        [
+            keras.Input((6, 5), name="steps"),
+            layers.SpatialDropout1D(0.2, name="channels"),
+            layers.LSTM(8, dropout=0.3, recurrent_dropout=0.2, name="lstm"),
+            layers.GaussianNoise(0.5, name="noise"),
+            layers.GaussianDropout(0.3, name="factors"),
+            layers.AlphaDropout(0.2, name="alpha"),
+            layers.BatchNormalization(name="norm"),
+            layers.Dropout(0.5, name="dropout"),
+            layers.Dense(3, name="head"),
+        ]
+    )
+
+
+def normalized() -> Any:
+    """Nothing random, but the statistics of the batch."""
+    x = keras.Input((6,), name="x")
+    y = layers.BatchNormalization(momentum=0.5, name="first")(layers.Dense(5, name="wide")(x))
+    frozen = layers.BatchNormalization(trainable=False, name="frozen")
+    return keras.Model(x, layers.Dense(2, name="out")(frozen(layers.ReLU(name="relu")(y))))
+
+
 MODELS: dict[str, Callable[[], Any]] = {
     "dense": dense,
     "convolutional": convolutional,
     "recurrent": recurrent,
     "several": several,
     "nested": nested,
+    "noisy": noisy,
+    "normalized": normalized,
 }
 
 

@@ -10,7 +10,7 @@ import numpy as np
 import pytest
 
 from horngate.cli.serving import Serving, serving
-from horngate.client import Client
+from horngate.client import Client, Unsupported
 from tests.integration.models import as_sent, inputs_for
 from tests.integration.processes import titles, until
 
@@ -51,6 +51,13 @@ def test_a_placed_model_answers_as_keras_does(
     for answer, truth in zip(answers.values(), model.predict(inputs, verbose=0), strict=True):
         np.testing.assert_allclose(answer, truth, atol=1e-5)
     np.testing.assert_allclose(both, middle.predict(inputs, verbose=0), atol=1e-5)
+
+
+def test_its_training_phase_is_refused(placed: Serving, saved_models: tuple[Path, dict[str, Any]]) -> None:
+    model = saved_models[1]["several"]
+    sent = as_sent(model, inputs_for(model, rows=3, seed=5))
+    with Client(placed.grpc) as client, pytest.raises(Unsupported, match="its layers are placed on several"):
+        client.predict("several", sent, training=True)
 
 
 def test_one_worker_has_every_device(placed: Serving) -> None:

@@ -13,6 +13,7 @@ kinds.
 from horngate.client.awaiting import AsyncClient
 from horngate.client.blocking import Client
 from horngate.client.descriptions import ModelDescription, ModelStatus
+from horngate.client.sampling import Sampled
 from horngate.client.session import Retry
 from horngate.client.tensors import Array, Inputs
 from horngate.client.timings import TimedPrediction, Timings
@@ -46,6 +47,7 @@ __all__ = [
     "NotFound",
     "ResourceExhausted",
     "Retry",
+    "Sampled",
     "TensorSpec",
     "TimedPrediction",
     "Timings",

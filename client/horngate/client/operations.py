@@ -1,6 +1,7 @@
 """The SDK's operations, each written once: `steps` says how, `blocking` and `awaiting` run them."""
 
 from collections.abc import Sequence
+from dataclasses import replace
 from typing import Any, TypeVar, overload
 
 from google.protobuf.message import Message
@@ -8,6 +9,7 @@ from google.protobuf.message import Message
 from horngate.client.calls import ask, oip_path, once, parse
 from horngate.client.descriptions import ModelDescription, ModelStatus
 from horngate.client.predictions import Prediction, run
+from horngate.client.sampling import Sampled, sample
 from horngate.client.session import Session
 from horngate.client.steps import Deadline, Operation
 from horngate.client.tensors import Array, Inputs
@@ -27,10 +29,29 @@ def predict(
     model: str,
     inputs: Inputs,
     *,
+    samples: int,
+    layers: str | Sequence[str] | None = None,
+    version: str | int | None = None,
+    timeout: float | None = None,
+    priority: int = 0,
+    training: bool = True,
+    seed: int | None = None,
+) -> Operation[Sampled]: ...
+
+
+@overload
+def predict(
+    session: Session,
+    model: str,
+    inputs: Inputs,
+    *,
     layers: None = None,
     version: str | int | None = None,
     timeout: float | None = None,
     priority: int = 0,
+    training: bool = False,
+    seed: int | None = None,
+    samples: None = None,
 ) -> Operation[Array | Any]: ...
 
 
@@ -44,6 +65,9 @@ def predict(
     version: str | int | None = None,
     timeout: float | None = None,
     priority: int = 0,
+    training: bool = False,
+    seed: int | None = None,
+    samples: None = None,
 ) -> Operation[Array]: ...
 
 
@@ -57,6 +81,9 @@ def predict(
     version: str | int | None = None,
     timeout: float | None = None,
     priority: int = 0,
+    training: bool = False,
+    seed: int | None = None,
+    samples: None = None,
 ) -> Operation[dict[str, Array]]: ...
 
 
@@ -69,6 +96,9 @@ def predict(
     version: str | int | None = None,
     timeout: float | None = None,
     priority: int = 0,
+    training: bool = False,
+    seed: int | None = None,
+    samples: int | None = None,
 ) -> Operation[Any]:
     """Run a model, or a part of it, on rows of inputs.
 
@@ -78,19 +108,37 @@ def predict(
     What comes back depends on what was asked for:
 
     - without `layers`, the model's output as an array, or a dict by name if the model has several;
-    - with a layer's name, that layer's output as an array, and the server computes no further than that;
-    - with a list of names, a dict by name, whatever their number. The model's own outputs have names too.
+    - with a layer's name, or its place (`layer:3`), that layer's output as an array, and the server computes no
+      further than that;
+    - with a list of names, a dict by name, whatever their number. The model's own outputs have names too;
+    - with `samples`, mean and spread of so many runs in training, as a `Sampled` of what one would return.
+
+    In `training`, dropout, noise and normalizations work as they do while a model is trained; nothing of the
+    served model changes. What is random is drawn anew in every call unless `seed`, 0 or more, says where to begin.
+    The first such call waits until the server has the model on Keras.
 
     `version` is the server's choice unless given. `timeout`, in seconds, bounds everything: learning the
     model's inputs, the attempts while the server is unavailable or full, the waits between them. `priority` is 1
     for the highest; requests of a lower one overtake it in the server's queue only by having waited longer.
 
-    Errors: InvalidRequest, NotFound, ResourceExhausted, Unavailable, DeadlineExceeded, InternalError.
+    Errors: InvalidRequest, NotFound, ResourceExhausted, Unavailable, DeadlineExceeded, InternalError; LoadError or
+    Unsupported for a model that cannot run in training.
     """
-    names = (layers,) if isinstance(layers, str) else tuple(layers or ())
-    wanted = Prediction(model=model, version=_text(version), inputs=inputs, names=names, priority=priority)
-    answer = yield from run(session, wanted, session.deadline(timeout))
-    return _as_asked(answer.outputs, layers)
+    wanted = Prediction(
+        model=model,
+        version=_text(version),
+        inputs=inputs,
+        names=_names(layers),
+        priority=priority,
+        training=training or samples is not None,
+        seed=seed,
+    )
+    deadline = session.deadline(timeout)
+    if samples is None:
+        answer = yield from run(session, wanted, deadline)
+        return _as_asked(answer.outputs, layers)
+    found = yield from sample(session, wanted, samples, deadline)
+    return replace(found, mean=_as_asked(found.mean, layers), spread=_as_asked(found.spread, layers))
 
 
 def predict_timed(
@@ -102,14 +150,22 @@ def predict_timed(
     version: str | int | None = None,
     timeout: float | None = None,
     priority: int = 0,
+    training: bool = False,
+    seed: int | None = None,
 ) -> Operation[TimedPrediction]:
     """Like `predict`, and how the request fared: `outputs, timings = client.predict_timed("digits", images)`.
 
     Errors: those of `predict`; Unsupported from a server that is not Horngate.
     """
-    names = (layers,) if isinstance(layers, str) else tuple(layers or ())
     wanted = Prediction(
-        model=model, version=_text(version), inputs=inputs, names=names, priority=priority, timed=True
+        model=model,
+        version=_text(version),
+        inputs=inputs,
+        names=_names(layers),
+        priority=priority,
+        timed=True,
+        training=training,
+        seed=seed,
     )
     answer = yield from run(session, wanted, session.deadline(timeout))
     return TimedPrediction(_as_asked(answer.outputs, layers), read_timings(answer.message))
@@ -188,6 +244,10 @@ def _whether(
 
 def _text(version: str | int | None) -> str:
     return "" if version is None else str(version)
+
+
+def _names(layers: str | Sequence[str] | None) -> tuple[str, ...]:
+    return (layers,) if isinstance(layers, str) else tuple(layers or ())
 
 
 def _as_asked(outputs: dict[str, Array], layers: str | Sequence[str] | None) -> Array | dict[str, Array]:

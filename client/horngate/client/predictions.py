@@ -25,7 +25,8 @@ Specs = tuple[TensorSpec, ...]
 class Prediction:
     """An empty `version` is the server's choice; without `names`, the model's own outputs are wanted.
 
-    `priority` is 1 for the highest, 0 for the server's default; `timed` asks for timings.
+    `priority` is 1 for the highest, 0 for the server's default; `timed` asks for timings. In `training`, `seed`
+    makes what is random the same again.
     """
 
     model: str
@@ -34,6 +35,8 @@ class Prediction:
     names: tuple[str, ...]
     priority: int = 0
     timed: bool = False
+    training: bool = False
+    seed: int | None = None
 
 
 class Answer(NamedTuple):
@@ -78,6 +81,10 @@ def _spec(model: str, tensor: oip.ModelMetadataResponse.TensorMetadata) -> Tenso
 
 
 def _infer(session: Session, wanted: Prediction, specs: Specs, deadline: Deadline) -> Operation[Answer]:
+    if wanted.seed is not None and not 0 <= wanted.seed < 1 << 64:
+        raise InvalidRequest(
+            f"model '{wanted.model}': received seed={wanted.seed}; expected a whole number from 0 to 2**64 - 1"
+        )
     arrays = arrays_for(wanted.model, wanted.inputs, specs)
     request = oip.ModelInferRequest(
         model_name=wanted.model,
@@ -92,6 +99,10 @@ def _infer(session: Session, wanted: Prediction, specs: Specs, deadline: Deadlin
         request.parameters["priority"].uint64_param = wanted.priority
     if wanted.timed:
         request.parameters["timings"].bool_param = True
+    if wanted.training:
+        request.parameters["training"].bool_param = True
+    if wanted.seed is not None:
+        request.parameters["seed"].uint64_param = wanted.seed
     data = assemble_infer_request(request, (encode_tensor(array) for _, array in arrays))
     answer = yield from exchange(session, oip_path("ModelInfer"), data, deadline)
     parsed = parse_infer_response(answer)

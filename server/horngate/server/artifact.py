@@ -105,6 +105,11 @@ class Artifact:
         return allowed
 
     @property
+    def keras(self) -> Path:
+        """The Keras file's path; there is none for a source of another kind."""
+        return self.folder / KERAS
+
+    @property
     def graph(self) -> Path:
         """The ONNX graph's path."""
         return self.folder / GRAPH

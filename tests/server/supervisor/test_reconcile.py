@@ -45,6 +45,25 @@ def test_what_is_gone_is_retired_and_what_never_served_is_forgotten() -> None:
     assert plan({}, [seen(old, State.LOADING)]) == []
 
 
+def test_a_training_phase_is_loaded_beside_its_instance_and_goes_with_it() -> None:
+    old, new = source(size=1), source(size=2)
+
+    def trainer(state: State) -> Seen:
+        return Seen(handle="h/training", source=old, state=state, trains="h")
+
+    serving, wanted = seen(old, State.READY), {old.key: old}
+    assert plan(wanted, [serving, trainer(State.BUILT)]) == [Load("h/training")]
+    for state in (State.LOADING, State.READY, State.FAILED):
+        assert plan(wanted, [serving, trainer(state)]) == []
+    assert plan(wanted, [trainer(State.READY)]) == [Build(old), Retire("h/training")]
+    retiring = seen(old, State.RETIRING)
+    for state in (State.BUILT, State.FAILED):
+        assert plan({}, [retiring, trainer(state)]) == [Forget("h/training")]
+    assert plan({}, [retiring, trainer(State.LOADING)]) == []
+    replaced = [serving, trainer(State.READY), seen(new, State.READY, "new")]
+    assert plan({new.key: new}, replaced) == [Retire("h")]
+
+
 sources = st.builds(source, st.sampled_from("ab"), st.integers(1, 2), st.integers(1, 3))
 steps = st.lists(
     st.dictionaries(st.sampled_from([("a", 1), ("a", 2), ("b", 1)]), st.integers(1, 3)), max_size=6

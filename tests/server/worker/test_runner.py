@@ -5,6 +5,7 @@ from queue import SimpleQueue
 from typing import Any, cast
 
 import numpy as np
+import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
@@ -87,6 +88,15 @@ def test_a_batch_without_room_is_halved_before_it_is_tried(tmp_path: Path) -> No
     parts = run(batch_of([8], Doubling(8)), tmp_path / "note", left_bytes=4)
     assert [part.rows for part in parts] == [4, 4]
     assert (parts[0].halved, parts[0].short_rows) == (1, 0)
+
+
+@pytest.mark.parametrize(("left_bytes", "most_rows"), [(4, 8), (100, 4)])
+def test_a_request_in_training_is_never_run_in_parts(tmp_path: Path, left_bytes: int, most_rows: int) -> None:
+    batch = batch_of([8], Doubling(most_rows))
+    batch.shares[0].work.seed = 3
+    (part,) = run(batch, tmp_path / "note", left_bytes=left_bytes)
+    assert isinstance(part.fault, ResourceExhausted)
+    assert "8 rows, which are not to be split, need more memory than there is" in str(part.fault)
 
 
 def test_what_runs_is_noted_and_outlives_the_process(tmp_path: Path) -> None:

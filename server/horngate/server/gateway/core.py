@@ -57,7 +57,7 @@ class Gateway:
         self.max_message_bytes = max_message_bytes
         self._control = control
         self._metrics = GatewayMetrics()
-        self._links = Links(self._answered)
+        self._links = Links(self._answered, lambda handle: self.tell("training", handle))
         self._labels: dict[tuple[str, str], Any] = {}
         self._tokens = itertools.count()
         self._asked: dict[int, tuple[Any, Respond, float]] = {}

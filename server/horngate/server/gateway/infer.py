@@ -11,6 +11,7 @@ from horngate.contract.tensors import TensorSpec, numpy_dtype, shape_text
 from horngate.oip.codec import decode_contents, decode_tensor, encode_tensor
 from horngate.oip.messages import ModelInferRequest, ModelInferResponse
 from horngate.oip.wire import ParsedRequest, assemble_infer_response
+from horngate.server.gateway.phase import read_seed, write_seed
 from horngate.server.gateway.routes import Entry, nearest
 from horngate.server.gateway.schedule import Ride, read_deadline, read_priority, read_timings, write_timings
 
@@ -28,6 +29,7 @@ class Call:
 
     `outputs` are what the worker is asked for: none for the model's own, else each once, in one order whatever the
     request's, so that requests for the same share a program. `asked` pairs the request's own names with them.
+    `seed` is None but in the training phase; `entry` is then that phase's.
     `deaths` counts the workers that ended while they had it; after one it runs alone.
     """
 
@@ -43,6 +45,7 @@ class Call:
     respond: Respond
     priority: int = 0
     timings: bool = False
+    seed: int | None = None
     number: int = 0
     deaths: int = 0
     tries: int = 0
@@ -62,9 +65,10 @@ def read_call(entry: Entry, parsed: ParsedRequest, deadline_s: float | None, res
     tensors = _tensors(entry, message, parsed.raws)
     rows = tensors[0][0][0]
     asked = _asked(entry, message, rows)
+    seed = read_seed(entry, message)
     arrived_s = time.monotonic()
     return Call(
-        entry=entry,
+        entry=entry if seed is None else entry.in_training,
         id=message.id,
         asked_version=message.model_version,
         outputs=_wanted(entry, asked),
@@ -76,6 +80,7 @@ def read_call(entry: Entry, parsed: ParsedRequest, deadline_s: float | None, res
         respond=respond,
         priority=read_priority(entry, message),
         timings=read_timings(entry, message),
+        seed=seed,
     )
 
 
@@ -92,6 +97,8 @@ def write_answer(
         response.outputs.add(name=name, datatype=requestable[meant].datatype, shape=results[meant][0])
     if ride is not None:
         write_timings(response, time.monotonic() - call.arrived_s, ride)
+    if call.seed is not None:
+        write_seed(response, call.seed)
     meant_names = [meant for _, meant in call.asked] or names
     return assemble_infer_response(response, [results[meant][1] for meant in meant_names])
 

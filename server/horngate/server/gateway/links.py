@@ -16,18 +16,21 @@ from horngate.contract.errors import (
     DeadlineExceeded,
     HorngateError,
     InternalError,
+    LoadError,
     NotFound,
     ResourceExhausted,
     Unavailable,
 )
 from horngate.server.frames.channel import Frame
 from horngate.server.gateway.infer import Call, write_answer
-from horngate.server.gateway.routes import Entry, Routes
+from horngate.server.gateway.routes import UNAVAILABLE, Entry, Routes
 from horngate.server.gateway.schedule import Ride
 from horngate.server.gateway.worker_link import WorkerLink
 from horngate.server.logs import logger
 
 HOLD_S = 60.0
+TRAINING_HOLD_S = 600.0
+"""How long a call waits for a worker; one in the training phase may have to wait until Keras has loaded."""
 MAX_TRIES = 16
 SWEEP_S = 0.05
 
@@ -37,8 +40,9 @@ Answered = Callable[[Call, bytes | HorngateError], None]
 class Links:
     """All workers, and the calls that wait for one. The gateway's event loop owns it."""
 
-    def __init__(self, answered: Answered) -> None:
+    def __init__(self, answered: Answered, want_training: Callable[[str], None]) -> None:
         self._answered = answered
+        self._want_training = want_training
         self._numbers = itertools.count(1)
         self._routes = Routes()
         # Invariant: a call that is not answered is in one link's `calls` or in _held.
@@ -88,6 +92,16 @@ class Links:
             open_links = [link for link in links if not link.outlook.refuses(handle, now_s)] or links
             min(open_links, key=lambda link: (link.outlook.ahead_s(now_s), link.outlook.sent)).send(call)
         else:
+            self._hold(call)
+
+    def _hold(self, call: Call) -> None:
+        """Let a call wait for a worker; the training phase is loaded when the first asks for it."""
+        if call.entry.trains:
+            self._want_training(call.entry.trains)
+        if call.entry.state == UNAVAILABLE:
+            why = f"model '{call.entry.name}' cannot run in training: {call.entry.reason}"
+            self._answer(call, LoadError(why))
+        else:
             self._held.append(call)
 
     def refusal(self, entry: Entry) -> ResourceExhausted | None:
@@ -123,7 +137,7 @@ class Links:
                     link.cancel(call.number)
         for call in [call for call in self._held if _held_too_long(call, now_s)]:
             self._held.remove(call)
-            waited = f"no worker for model '{call.entry.name}' in {now_s - call.arrived_s:.3f} s"
+            waited = f"{_waits_for(call.entry)} in {now_s - call.arrived_s:.3f} s"
             late = call.deadline_s is not None and call.deadline_s <= now_s
             self._answer(call, DeadlineExceeded(waited) if late else Unavailable(waited))
 
@@ -191,6 +205,7 @@ class Links:
         """Send a call to what serves its model now, if that still takes such a call."""
         try:
             entry = self._routes.find_again(call.entry, call.asked_version)
+            entry = entry if call.seed is None else entry.in_training
             if (
                 entry.spec.inputs != call.entry.spec.inputs
                 or not set(call.outputs) <= entry.spec.requestable.keys()
@@ -209,5 +224,15 @@ class Links:
         self._answered(call, result)
 
 
+def _waits_for(entry: Entry) -> str:
+    if not entry.trains:
+        return f"no worker for model '{entry.name}'"
+    return (
+        f"the training phase of model '{entry.name}', loaded on Keras when it is first asked for, is not ready "
+        f"({entry.reason})"
+    )
+
+
 def _held_too_long(call: Call, now_s: float) -> bool:
-    return now_s >= call.arrived_s + HOLD_S or (call.deadline_s is not None and now_s >= call.deadline_s)
+    hold_s = HOLD_S if call.seed is None else TRAINING_HOLD_S
+    return now_s >= call.arrived_s + hold_s or (call.deadline_s is not None and now_s >= call.deadline_s)

@@ -2,12 +2,12 @@
 
 import difflib
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from functools import cached_property
 from pathlib import Path
 from typing import Any
 
-from horngate.contract.errors import InvalidRequest, LoadError, NotFound, Unavailable
+from horngate.contract.errors import InvalidRequest, LoadError, NotFound, Unavailable, Unsupported
 from horngate.contract.models import ModelSpec
 from horngate.contract.tensors import TensorSpec
 from horngate.server.artifact import Artifact
@@ -18,7 +18,11 @@ LOADING, UNAVAILABLE = "LOADING", "UNAVAILABLE"
 
 @dataclass(frozen=True, kw_only=True)
 class Entry:
-    """One version of one model, as RepositoryIndex tells of it. `handle` is "" unless it is ready."""
+    """One version of one model, as RepositoryIndex tells of it. `handle` is "" unless it is ready.
+
+    `training` has the fields of this class that are others in the training phase, which runs elsewhere; in the
+    entry for that phase, `trains` is the handle of the entry that it is of.
+    """
 
     name: str
     version: str
@@ -29,6 +33,18 @@ class Entry:
     workers: tuple[str, ...] = ()
     folder: str = ""
     report: Mapping[str, Any] = field(default_factory=dict)
+    training: Mapping[str, Any] = field(default_factory=dict)
+    trains: str = ""
+
+    @cached_property
+    def in_training(self) -> "Entry":
+        """The entry for the training phase. Unsupported, with why, if it has none."""
+        if "refused" in self.training:
+            raise Unsupported(f"model '{self.name}' has no training phase: {self.training['refused']}")
+        elsewhere = {**self.training, "workers": tuple(self.training["workers"])}
+        entry = replace(self, **elsewhere, training={}, trains=self.handle)
+        entry.__dict__["spec"] = self.spec  # The same artifact, read already.
+        return entry
 
     @cached_property
     def spec(self) -> ModelSpec:

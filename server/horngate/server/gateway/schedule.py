@@ -25,14 +25,14 @@ class Ride:
 
 def read_priority(entry: Entry, message: ModelInferRequest) -> int:
     """`priority`: 1 is the highest, 0, or none, the default. InvalidRequest: not a whole number from 0 on."""
-    return _whole(entry, message, "priority") or 0
+    return read_whole(entry, message, "priority") or 0
 
 
 def read_deadline(
     entry: Entry, message: ModelInferRequest, deadline_s: float | None, now_s: float
 ) -> float | None:
     """The call's own deadline, or an earlier one that `timeout` sets, in microseconds from now; 0 sets none."""
-    timeout_us = _whole(entry, message, "timeout")
+    timeout_us = read_whole(entry, message, "timeout")
     if not timeout_us:
         return deadline_s
     asked_s = now_s + timeout_us / 1e6
@@ -46,7 +46,7 @@ def read_timings(entry: Entry, message: ModelInferRequest) -> bool:
     value = message.parameters["timings"]
     if value.WhichOneof("parameter_choice") != "bool_param":
         raise InvalidRequest(
-            f"model '{entry.name}': parameter 'timings' is {_text(value)}; expected a bool_param"
+            f"model '{entry.name}': parameter 'timings' is {parameter_text(value)}; expected a bool_param"
         )
     return bool(value.bool_param)
 
@@ -61,7 +61,8 @@ def write_timings(response: ModelInferResponse, total_s: float, ride: Ride) -> N
     parameters["worker"].string_param = ride.worker
 
 
-def _whole(entry: Entry, message: ModelInferRequest, name: str) -> int | None:
+def read_whole(entry: Entry, message: ModelInferRequest, name: str) -> int | None:
+    """A parameter that is a whole number; None if it is not there. InvalidRequest: it is anything else."""
     if not message.parameters or name not in message.parameters:
         return None
     value = message.parameters[name]
@@ -69,11 +70,13 @@ def _whole(entry: Entry, message: ModelInferRequest, name: str) -> int | None:
     number = getattr(value, kind) if kind in _INTEGERS else -1
     if number < 0:
         raise InvalidRequest(
-            f"model '{entry.name}': parameter '{name}' is {_text(value)}; expected a whole number, 0 or more"
+            f"model '{entry.name}': parameter '{name}' is {parameter_text(value)}; "
+            "expected a whole number, 0 or more"
         )
     return int(number)
 
 
-def _text(value: Any) -> str:
+def parameter_text(value: Any) -> str:
+    """A parameter for people."""
     kind = value.WhichOneof("parameter_choice")
     return repr(getattr(value, kind)) if kind else "empty"

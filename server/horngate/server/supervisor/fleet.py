@@ -40,6 +40,9 @@ class Owner(Protocol):
         `starved` is the model that it ran and its batch's rows, if it ended for want of memory.
         """
 
+    def training_wanted(self, handle: str) -> None:
+        """Somebody asks for a model's training phase."""
+
 
 class Fleet:
     """The workers, by name, and the gateways. The supervisor's event loop owns it."""
@@ -221,6 +224,8 @@ class Fleet:
         kind, *rest = frame
         if kind == "started":
             self._gateway_started(child, rest[0])
+        elif kind == "training":
+            self._owner.training_wanted(rest[0])
         elif kind == "routed":
             self._routed[child.name] = rest[0]
         elif kind == "unable":

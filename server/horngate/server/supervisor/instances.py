@@ -25,7 +25,8 @@ class Instance:
     `folder` is the artifact's, once built. `wanted_on` names the workers that are to hold it, `reports` what
     those said that do. `being_loaded` are the workers that are at it just now, `deaths` how many ended over
     that, `leaving` those that still hold it though it is retired. `learned_rows` is the most rows of a batch
-    since a worker that ran more was killed for want of memory.
+    since a worker that ran more was killed for want of memory. `trains` is the handle of the instance whose
+    training phase this one runs; `untrainable` says why none does.
     """
 
     handle: str
@@ -46,6 +47,8 @@ class Instance:
     ready_s: float = 0.0
     retired_at: int | None = None
     learned_rows: int | None = None
+    trains: str = ""
+    untrainable: str = ""
 
     @property
     def report(self) -> Mapping[str, Any]:
@@ -98,7 +101,7 @@ class Instance:
     @property
     def seen(self) -> Seen:
         """The instance as the plan sees it."""
-        return Seen(handle=self.handle, source=self.source, state=self.state)
+        return Seen(handle=self.handle, source=self.source, state=self.state, trains=self.trains)
 
     @property
     def took_s(self) -> float:
@@ -108,13 +111,30 @@ class Instance:
     def built(self, folder: Path) -> None:
         """Take the finished artifact; the configuration and the converter say which engines it needs."""
         self.folder = folder
-        refused = Artifact(folder).refused
+        artifact = Artifact(folder)
+        refused = artifact.refused
         if refused is not None:
             self.stage = f"on Keras: {refused}"
         config = self.source.config
         if refused is not None or config.engine == "keras" or config.placement:
             self.family = KERAS
+        if config.placement:
+            self.untrainable = "its layers are placed on several devices; serve it without [placement]"
+        elif not artifact.keras.exists():
+            self.untrainable = "its source is no Keras file"
         self.move(State.BUILT)
+
+    def in_training(self) -> "Instance":
+        """What runs its training phase: the same artifact, on Keras."""
+        return Instance(
+            handle=f"{self.handle}/training",
+            source=self.source,
+            state=State.BUILT,
+            stage="waiting for a worker with Keras",
+            folder=self.folder,
+            family=KERAS,
+            trains=self.handle,
+        )
 
     def load_order(self, queue: QueueSettings) -> dict[str, Any]:
         """What a worker is told, in LoadOrder's fields; `queue` is for models without settings of their own."""
@@ -130,6 +150,7 @@ class Instance:
             "learned_rows": self.learned_rows,
             "queue": asdict(config.queue or queue),
             "placement": written(config.placement),
+            "training": bool(self.trains),
         }
 
 
@@ -149,9 +170,13 @@ def entries(instances: Iterable[Instance], problems: Mapping[str, str]) -> list[
     Where a version has several instances the ready one answers; a failed newer one is told as its reason.
     """
     chosen: dict[tuple[str, int], list[Instance]] = {}
+    trainers: dict[str, Instance] = {}
     for instance in instances:
-        chosen.setdefault(instance.source.key, []).append(instance)
-    table = [_entry(*_by_weight(chosen[key])) for key in sorted(chosen)]
+        if instance.trains:
+            trainers[instance.trains] = instance
+        else:
+            chosen.setdefault(instance.source.key, []).append(instance)
+    table = [_entry(*_by_weight(chosen[key]), trainers) for key in sorted(chosen)]
     for item in table:
         if item["name"] in problems:
             item["reason"] = f"serving as configured before: {problems[item['name']]}"
@@ -169,7 +194,7 @@ def _by_weight(instances: list[Instance]) -> tuple[Instance, str]:
     return ranked[0], f"serving the file before; the new one failed: {failed[0]}" if failed else ""
 
 
-def _entry(instance: Instance, note: str) -> dict[str, Any]:
+def _entry(instance: Instance, note: str, trainers: Mapping[str, Instance]) -> dict[str, Any]:
     ready = instance.state is State.READY
     waiting = instance.state in (State.BUILDING, State.BUILT, State.LOADING)
     return _plain(
@@ -182,8 +207,24 @@ def _entry(instance: Instance, note: str) -> dict[str, Any]:
         workers=instance.workers if ready else [],
         folder=str(instance.folder or ""),
         report=dict(instance.report),
+        training=_training(instance, trainers.get(instance.handle)),
     )
 
 
+def _training(instance: Instance, trainer: Instance | None) -> dict[str, Any]:
+    """What is different of an entry in the training phase."""
+    if instance.untrainable:
+        return {"refused": instance.untrainable}
+    trainer = trainer or instance.in_training()
+    ready = trainer.state is State.READY
+    return {
+        "handle": trainer.handle,
+        "state": _INDEX[trainer.state],
+        "reason": trainer.reason or trainer.stage,
+        "workers": trainer.workers if ready else [],
+        "report": dict(trainer.report),
+    }
+
+
 def _plain(**fields: Any) -> dict[str, Any]:
-    return {"handle": "", "source": "", "workers": [], "folder": "", "report": {}} | fields
+    return {"handle": "", "source": "", "workers": [], "folder": "", "report": {}, "training": {}} | fields

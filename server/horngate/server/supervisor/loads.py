@@ -1,5 +1,6 @@
 """Who loads what: instances spread over the workers that are to hold them, and what those workers tell."""
 
+import time
 from collections.abc import Callable
 from typing import Protocol
 
@@ -11,9 +12,11 @@ from horngate.server.supervisor.fleet import Fleet
 from horngate.server.supervisor.instances import KERAS, Instance
 from horngate.server.supervisor.rations import Rations
 from horngate.server.supervisor.reconcile import State
-from horngate.server.supervisor.seats import placed_seats, seats
+from horngate.server.supervisor.seats import Seat, placed_seats, seats
 
 LOAD_DEATHS = 2
+RETRY_S = 60.0
+"""How long a training phase that could not be loaded is not tried again."""
 
 
 class Steps(Protocol):
@@ -51,9 +54,7 @@ class Loads:
 
     def load(self, instance: Instance) -> None:
         """Have the first of its workers load it; the others follow once that has measured it."""
-        config = instance.source.config
-        seated = placed_seats if config.placement else seats
-        places = seated(instance.family, self._settings.devices, config.instances)
+        places = self._seats(instance)
         instance.wanted_on = tuple(seat.worker for seat in places)
         for seat in places:
             self.workers.need_worker(seat)
@@ -61,8 +62,30 @@ class Loads:
         if first is None:
             return
         instance.move(State.LOADING)
-        instance.stage = "choosing the fastest engine"
+        instance.stage = "loading on Keras" if instance.trains else "choosing the fastest engine"
         self._order(instance, first)
+        self._owner.publish()
+
+    def _seats(self, instance: Instance) -> tuple[Seat, ...]:
+        config, devices = instance.source.config, self._settings.devices
+        if instance.trains:
+            return seats(instance.family, devices[:1], 1)
+        seated = placed_seats if config.placement else seats
+        return seated(instance.family, devices, config.instances)
+
+    def training_wanted(self, handle: str) -> None:
+        """See Owner. It is loaded once; where that has failed, again after a while."""
+        instance = self._instances.get(handle)
+        if instance is None or instance.state is not State.READY or instance.untrainable:
+            return
+        trainer = instance.in_training()
+        before = self._instances.get(trainer.handle)
+        if before is not None:
+            if before.state is not State.FAILED or time.monotonic() < before.begun_s + RETRY_S:
+                return
+            self._owner.remove(before)
+        logger().info("loading the training phase", model=instance.source.name)
+        self._instances[trainer.handle] = trainer
         self._owner.publish()
 
     def _order(self, instance: Instance, worker: str) -> None:

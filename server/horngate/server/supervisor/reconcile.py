@@ -45,11 +45,12 @@ TRANSITIONS: Mapping[State, frozenset[State]] = {
 
 @dataclass(frozen=True, kw_only=True)
 class Seen:
-    """An instance as the plan sees it."""
+    """An instance as the plan sees it. `trains` is the handle of the one whose training phase it runs, if any."""
 
     handle: str
     source: Source
     state: State
+    trains: str = ""
 
 
 @dataclass(frozen=True)
@@ -84,7 +85,12 @@ Action = Build | Load | Retire | Forget
 
 
 def plan(sources: Mapping[Key, Source], instances: Collection[Seen]) -> list[Action]:
-    """The actions that bring the instances nearer to the sources; none when there is nothing to do."""
+    """The actions that bring the instances nearer to the sources; none when there is nothing to do.
+
+    What runs a training phase goes with the instance that it is of.
+    """
+    trainers = [seen for seen in instances if seen.trains]
+    instances = [seen for seen in instances if not seen.trains]
     identities = {source.identity for source in sources.values()}
     present = {seen.source.identity for seen in instances if seen.state is not State.RETIRING}
     actions: list[Action] = [Build(source) for source in sources.values() if source.identity not in present]
@@ -94,7 +100,16 @@ def plan(sources: Mapping[Key, Source], instances: Collection[Seen]) -> list[Act
             actions.append(Load(seen.handle))
         elif not keep:
             actions.extend(_leave(seen, sources, instances))
-    return actions
+    there = {seen.handle for seen in instances if seen.state in (State.READY, State.LOADING, State.BUILT)}
+    return actions + [action for seen in trainers for action in _follow(seen, there)]
+
+
+def _follow(trainer: Seen, there: Collection[str]) -> list[Action]:
+    if trainer.trains in there:
+        return [Load(trainer.handle)] if trainer.state is State.BUILT else []
+    if trainer.state in (State.BUILT, State.FAILED):
+        return [Forget(trainer.handle)]
+    return [Retire(trainer.handle)] if trainer.state is State.READY else []
 
 
 def _leave(seen: Seen, sources: Mapping[Key, Source], instances: Collection[Seen]) -> list[Action]:

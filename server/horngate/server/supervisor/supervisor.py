@@ -68,12 +68,17 @@ class Supervisor:
         port = self._fleet.http_port
         return "" if port is None else f"{self.settings.gateway.host}:{port}"
 
+    @property
+    def _serving(self) -> list[Instance]:
+        """The instances without those for a training phase, which is loaded when it is asked for."""
+        return [instance for instance in self.instances.values() if not instance.trains]
+
     def _is_ready(self) -> bool:
         done = all(
             (each.state is State.READY and each.is_everywhere) or each.state in (State.FAILED, State.RETIRING)
-            for each in self.instances.values()
+            for each in self._serving
         )
-        there = {instance.source.identity for instance in self.instances.values()}
+        there = {instance.source.identity for instance in self._serving}
         known = all(source.identity in there for source in self._wanted().values())
         return done and known and not self.draining and self._fleet.routed(self._generation)
 
@@ -138,7 +143,7 @@ class Supervisor:
             self.publish()
 
     def _wanted(self) -> dict[tuple[str, int], Source]:
-        failed = [each.source.identity for each in self.instances.values() if each.state is State.FAILED]
+        failed = [each.source.identity for each in self._serving if each.state is State.FAILED]
         return wanted(self._scan, failed)
 
     # Acting
@@ -168,7 +173,8 @@ class Supervisor:
     def remove(self, instance: Instance) -> None:
         """Drop an instance that holds nothing any more."""
         instance.move(State.GONE)
-        self._builds.pop(instance.handle).cancel()
+        if instance.handle in self._builds:
+            self._builds.pop(instance.handle).cancel()
         del self.instances[instance.handle]
         self.publish()
 
@@ -179,7 +185,7 @@ class Supervisor:
             entries(self.instances.values(), problems), draining=self.draining
         )
         for state in State:
-            count = sum(instance.state is state for instance in self.instances.values())
+            count = sum(instance.state is state for instance in self._serving)
             self._metrics.models.labels(state.value).set(count)
         self._changed.set()
         return self._generation
@@ -211,7 +217,6 @@ class Supervisor:
         source = instance.source
         instance.move(State.FAILED, reason)
         self._metrics.load_failures.labels(source.name, str(source.version)).inc()
-        logger().error(
-            "not served", model=source.name, version=source.version, file=source.what, reason=reason
-        )
+        what = "no training phase" if instance.trains else "not served"
+        logger().error(what, model=source.name, version=source.version, file=source.what, reason=reason)
         self.publish()

@@ -20,6 +20,7 @@ from horngate.server.frames.channel import ChannelClosed
 from horngate.server.metrics import WorkerMetrics
 from horngate.server.worker.bounds import Asked, Line, refusal
 from horngate.server.worker.engines import Array, Program
+from horngate.server.worker.engines.training import TrainingProgram
 from horngate.server.worker.models import ServedModel
 from horngate.server.worker.notes import Note
 from horngate.server.worker.queues import Queues
@@ -130,16 +131,16 @@ class Batcher:
         return refusal(model.order.name, asked, line, model.order.queue)
 
     def queue(self, model: ServedModel, work: Work, program: Program) -> None:
-        """Let a work wait for its batch."""
+        """Let a work wait for its batch. One with a seed waits in a lane of its own, which holds it whole."""
         shapes = model.shapes(work.inputs)
         self._queues.add(
             work.handle,
             work,
-            shapes=shapes,
+            shapes=shapes if work.seed is None else work,
             outputs=work.outputs,
             cost=self._cost(model, work.outputs),
-            limit=model.limit(work.outputs, shapes),
-            program=program,
+            limit=model.limit(work.outputs, shapes) if work.seed is None else work.rows,
+            program=program if work.seed is None else cast(TrainingProgram, program).seeded(work.seed),
         )
 
     def drop(self, work: Work) -> None:

@@ -41,7 +41,10 @@ LARGEST = "largest"
 
 @dataclass(frozen=True, kw_only=True)
 class LoadOrder:
-    """What the supervisor asks of a worker: an artifact under a handle, and what the model's config says."""
+    """What the supervisor asks of a worker: an artifact under a handle, and what the model's config says.
+
+    `training` asks for the phase of that name; its requests bring a seed.
+    """
 
     handle: str
     name: str
@@ -53,6 +56,12 @@ class LoadOrder:
     learned_rows: int | None = None
     queue: QueueSettings = field(default_factory=QueueSettings)
     placement: Placement = ()
+    training: bool = False
+
+    @property
+    def title(self) -> str:
+        """The version as sums and metrics name it."""
+        return f"{self.version}/training" if self.training else str(self.version)
 
     @classmethod
     def from_plain(cls, data: Mapping[str, Any]) -> "LoadOrder":
@@ -68,7 +77,7 @@ class ServedModel:
         self.order = order
         self.artifact = artifact
         self.calibration = calibration
-        self.labels = (order.name, str(order.version))
+        self.labels = (order.name, order.title)
         self.inputs = artifact.spec.inputs
         self.input_names = [spec.name for spec in self.inputs]
         self.outputs = tuple(spec.name for spec in artifact.spec.outputs)
@@ -131,7 +140,7 @@ class ServedModel:
         )
         calibration = calibrate(
             artifact,
-            candidates(artifact, order.engine, order.placement),
+            candidates(artifact, order.engine, order.placement, training=order.training),
             keep=lambda: batches_run() == before,
             guard=guard,
         )
@@ -201,6 +210,10 @@ class ServedModel:
         """The most rows of a batch for these outputs whose inputs have these trailing shapes."""
         return max(1, min(self.dispatch_rows, self._fits(outputs, shapes)))
 
+    def whole_limit(self, outputs: tuple[str, ...], shapes: Shapes) -> int:
+        """The most rows of a request that is not to be split, however slow so many are."""
+        return max(1, min(self.cap, self._fits(outputs, shapes)))
+
     def _fits(self, outputs: tuple[str, ...], shapes: Shapes) -> int:
         """How many rows the memory for batches holds; 0 if not one."""
         key = (outputs, shapes)
@@ -259,7 +272,7 @@ class ServedModel:
 
 def import_engines(order: LoadOrder) -> None:
     """Import the libraries of every engine that a model may run on."""
-    for choice in candidates(Artifact(Path(order.folder)), order.engine):
+    for choice in candidates(Artifact(Path(order.folder)), order.engine, training=order.training):
         engine_named(choice.engine)
 
 
@@ -273,7 +286,7 @@ def least_bytes(artifact: Artifact, placement: Placement = ()) -> int:
 
 
 def _admit(holdings: Holdings, order: LoadOrder, program_bytes: int, row_bytes: int) -> None:
-    refusal = holdings.refusal(f"{order.name}/{order.version}", program_bytes, row_bytes)
+    refusal = holdings.refusal(f"{order.name}/{order.title}", program_bytes, row_bytes)
     if refusal is not None:
         raise refusal
 

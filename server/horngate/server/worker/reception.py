@@ -4,7 +4,13 @@ import time
 from functools import partial
 from typing import Any
 
-from horngate.contract.errors import DeadlineExceeded, HorngateError, InternalError, NotFound
+from horngate.contract.errors import (
+    DeadlineExceeded,
+    HorngateError,
+    InternalError,
+    NotFound,
+    ResourceExhausted,
+)
 from horngate.oip.codec import decode_tensor
 from horngate.server.frames.channel import Channel, Frame, Payload
 from horngate.server.worker.batcher import Batcher
@@ -60,7 +66,7 @@ class Reception:
 
     def _admitted(self, link: GatewayLink, model: ServedModel, item: Frame) -> Work:
         """The request as a Work. HorngateError or ValueError: it may not wait, or cannot be run."""
-        request, handle, names, rows, deadline_s, alone, priority, tensors = item
+        request, handle, names, rows, deadline_s, alone, priority, seed, tensors = item
         priority, now_s = min(priority, LOWEST), time.monotonic()
         left_s = None if deadline_s is None else deadline_s - now_s
         size = sum(_size(payload) for _, payload in tensors)
@@ -71,7 +77,10 @@ class Reception:
             raise refused
         inputs = _inputs(link.channel, model, tensors)
         outputs = tuple(names) or model.outputs
-        too_large = model.refusal(outputs, model.shapes(inputs))
+        shapes = model.shapes(inputs)
+        too_large = model.refusal(outputs, shapes)
+        if too_large is None and seed is not None:
+            too_large = _unsplit_refusal(model, rows, model.whole_limit(outputs, shapes))
         if too_large is not None:
             raise too_large
         return Work(
@@ -88,6 +97,7 @@ class Reception:
             bytes=size,
             priority=priority,
             rank_s=rank_s(now_s, priority),
+            seed=seed,
         )
 
     def _compile(self, model: ServedModel, work: Work) -> None:
@@ -112,6 +122,16 @@ class Reception:
                 self._batcher.end(work, InternalError(f"outputs {', '.join(outputs)}: {result}"))
             else:
                 self._batcher.queue(model, work, result)
+
+
+def _unsplit_refusal(model: ServedModel, rows: int, limit: int) -> ResourceExhausted | None:
+    if rows <= limit:
+        return None
+    return ResourceExhausted(
+        f"model '{model.order.name}': received {rows} rows for the training phase; at most {limit} fit, and such a "
+        "request is never split, for its layers may look at all of its rows: send fewer at a time",
+        reason="memory",
+    )
 
 
 def _size(payload: Payload) -> int:

@@ -43,16 +43,19 @@ class Runner:
     def _survive(self, batch: Batch) -> list[Batch]:
         """What became of a batch: itself, or the parts that it was run in."""
         if batch.rows > 1 and not self._room.make(batch.program, batch.needed_bytes(batch.rows)):
-            return self._halved(batch, was_run=False)
+            if batch.may_halve:
+                return self._halved(batch, was_run=False)
+            batch.fault = _too_large(batch, "its memory is taken")
+            return [batch]
         self._note.running(batch.handle, batch.rows)
         _execute(batch)
         self._note.idle()
         if isinstance(batch.fault, OutOfMemory):
             self._room.give_back()
-            if batch.rows > 1:
+            if batch.may_halve:
                 return self._halved(batch, was_run=True)
-            batch.short_rows = 1
-            batch.fault = _too_large(batch.fault)
+            batch.short_rows = batch.rows
+            batch.fault = _too_large(batch, batch.fault)
         elif batch.fault is not None and len(batch.shares) > 1:
             return [part for single in batch.singles() for part in self._survive(single)]
         return [batch]
@@ -78,8 +81,9 @@ def _execute(batch: Batch) -> None:
     batch.compute_s = time.perf_counter() - begin
 
 
-def _too_large(fault: Exception) -> ResourceExhausted:
-    return ResourceExhausted(f"one row needs more memory than there is: {fault}", reason="memory")
+def _too_large(batch: Batch, why: Exception | str) -> ResourceExhausted:
+    what = "one row needs" if batch.rows == 1 else f"{batch.rows} rows, which are not to be split, need"
+    return ResourceExhausted(f"{what} more memory than there is: {why}", reason="memory")
 
 
 def _check_rows(batch: Batch) -> None:

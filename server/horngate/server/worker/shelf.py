@@ -72,7 +72,7 @@ class Shelf:
         """Who holds what."""
         held: Counter[str] = Counter()
         for model in list(self.models.values()):
-            held[f"{model.order.name}/{model.order.version}"] += model.memory_bytes
+            held[f"{model.order.name}/{model.order.title}"] += model.memory_bytes
         budget = self._room.budget_bytes
         if budget is None:
             budget = self._process_bytes + held.total() + max(0, self._room.left_bytes())

@@ -18,7 +18,8 @@ class Work:
     """One request. `rows` counts what has no batch yet; `parts` gathers the outputs of what has run.
 
     `owner` is the connection that asked; `inputs` are views of its memory, valid until it is answered, so an
-    `error` is told only once no batch reads them any more.
+    `error` is told only once no batch reads them any more. `seed` is that of a request in the training phase: it
+    runs by itself, and whole.
     """
 
     owner: "GatewayLink"
@@ -34,6 +35,7 @@ class Work:
     bytes: int
     priority: int
     rank_s: float
+    seed: int | None = None
     lane: Any = None
     running_rows: int = 0
     dispatched_s: float = 0.0
@@ -95,6 +97,11 @@ class Batch:
 
     def __post_init__(self) -> None:
         self.rows = sum(share.rows for share in self.shares)
+
+    @property
+    def may_halve(self) -> bool:
+        """Whether it may be run in parts: layers in the training phase look at all of its rows."""
+        return self.rows > 1 and self.shares[0].work.seed is None
 
     @property
     def is_alone(self) -> bool:

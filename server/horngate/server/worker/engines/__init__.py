@@ -18,18 +18,20 @@ Array = np.ndarray[Any, np.dtype[Any]]
 class EngineChoice:
     """An engine and how it is set: `threads` is how many cores one batch may use.
 
-    `placement` is for the engine `keras` alone.
+    `placement`, and `training` for the phase of that name, are for the engine `keras` alone.
     """
 
     engine: str
     threads: int
     placement: Placement = ()
+    training: bool = False
 
     def __str__(self) -> str:
         where = (
             f" with layers on {', '.join(device for device, _ in self.placement)}" if self.placement else ""
         )
-        return f"{self.engine} ({self.threads} thread{'s' if self.threads > 1 else ''}){where}"
+        phase = " in training" if self.training else ""
+        return f"{self.engine} ({self.threads} thread{'s' if self.threads > 1 else ''}){where}{phase}"
 
 
 class Program(Protocol):
@@ -72,7 +74,8 @@ class Engine(Protocol):
 
 def program_for(choice: EngineChoice, artifact: Artifact, outputs: Sequence[str]) -> Program:
     """The program that computes `outputs` on an engine that is set like this."""
-    return engine_named(choice.engine, choice.placement).load(artifact, outputs, choice.threads)
+    engine = engine_named(choice.engine, choice.placement, training=choice.training)
+    return engine.load(artifact, outputs, choice.threads)
 
 
 def stages_of(program: Program) -> tuple[str, ...]:
@@ -80,7 +83,7 @@ def stages_of(program: Program) -> tuple[str, ...]:
     return tuple(getattr(program, "stages", ()))
 
 
-def engine_named(name: str, placement: Placement = ()) -> Engine:
+def engine_named(name: str, placement: Placement = (), *, training: bool = False) -> Engine:
     """The engine of that name; its library is imported here and nowhere else. KeyError if there is none."""
     if name == "onnxruntime":
         from horngate.server.worker.engines.onnxruntime import OnnxRuntime
@@ -95,7 +98,7 @@ def engine_named(name: str, placement: Placement = ()) -> Engine:
         from horngate.zoo.backend import import_keras
 
         import_keras()
-        return Keras(placement)
+        return Keras(placement, training=training)
     return _own_engine(name)
 
 

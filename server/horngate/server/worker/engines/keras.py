@@ -7,6 +7,7 @@ model is ready.
 from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from typing import Any
+from weakref import WeakValueDictionary
 
 import numpy as np
 
@@ -16,22 +17,33 @@ from horngate.server.worker.buckets import ladder
 from horngate.server.worker.engines import Array
 from horngate.server.worker.engines.compiled import Compiled, compiled, compiled_call, input_signature
 from horngate.server.worker.engines.out_of_memory import out_of_memory_told
+from horngate.server.worker.engines.training import TrainingProgram, as_numpy, in_training
 
 MAX_LADDER = 1 << 16
 
 
+_OPEN: WeakValueDictionary[tuple[Path, bool], Any] = WeakValueDictionary()
+"""The files that are open, for as long as a program needs them: all of one file share its weights.
+
+What is trained, and what is not, are two: a layer of somebody's own may keep what Keras does not know of.
+"""
+
+
 class Keras:
-    """Programs run in testing mode. Keras must have been imported on a backend; see `import_keras`.
+    """Programs run in testing mode, or in `training`. Keras must have been imported; see `import_keras`.
 
     With a `placement`, layers compute on the devices that it names, and the file is opened in the host's memory.
     """
 
     name = "keras"
 
-    def __init__(self, placement: Placement = ()) -> None:
+    def __init__(self, placement: Placement = (), *, training: bool = False) -> None:
         self._placement = placement
+        self._training = training
 
-    def load(self, artifact: Artifact, outputs: Sequence[str], threads: int) -> "KerasProgram":
+    def load(
+        self, artifact: Artifact, outputs: Sequence[str], threads: int
+    ) -> "KerasProgram | TrainingProgram":
         """A compiled call of the sub-model that computes the outputs."""
         import keras
 
@@ -42,13 +54,24 @@ class Keras:
         if carried:
             return KerasProgram(_stepping(artifact, outputs), [*names, *(state.input for state in carried)])
         if not self._placement:
-            return KerasProgram(compiled(submodel(_opened(artifact), outputs), artifact.spec), names)
+            whole = self._opened(artifact)
+            part = submodel(whole, outputs)
+            if self._training:
+                return in_training(whole, part, artifact.spec)
+            return KerasProgram(compiled(part, artifact.spec), names, whole)
         from horngate.server.worker.engines.stages import placed
 
         with keras.device("cpu:0"):
-            whole = _opened(artifact)
+            whole = self._opened(artifact)
             part = submodel(whole, outputs)
-        return KerasProgram(placed(whole, part, self._placement), names)
+        return KerasProgram(placed(whole, part, self._placement), names, whole)
+
+    def _opened(self, artifact: Artifact) -> Any:
+        key = (artifact.folder, self._training)
+        model = _OPEN.get(key)
+        if model is None:
+            model = _OPEN[key] = _opened(artifact)
+        return model
 
 
 def _stepping(artifact: Artifact, outputs: Sequence[str]) -> Compiled:
@@ -88,8 +111,9 @@ class KerasProgram:
 
     pool = "keras"
 
-    def __init__(self, compiled: Compiled, input_names: Sequence[str]) -> None:
+    def __init__(self, compiled: Compiled, input_names: Sequence[str], whole: Any = None) -> None:
         self._compiled = compiled
+        self._whole = whole  # Kept open for its other parts.
         self._inputs = tuple(input_names)
         self._sizes: tuple[int, ...] = ()
         self.stages = compiled.stages
@@ -115,15 +139,10 @@ class KerasProgram:
         size = self.padded(rows)
         with out_of_memory_told():
             results = self._compiled.call([_padded(array, size) for array in arrays])
-            return [_as_numpy(result)[:rows] for result in results]
+            return [as_numpy(result)[:rows] for result in results]
 
     def release(self) -> None:
         """See Program. No backend gives its pool back."""
-
-
-def _as_numpy(result: Any) -> Array:
-    array = np.asarray(result)
-    return array.astype(np.float32) if array.dtype.name == "bfloat16" else array
 
 
 def _padded(array: Array, rows: int) -> Array:
