@@ -15,6 +15,7 @@ EPILOG = """examples:
   horngate serve models/                         serve every Keras file in a folder, on port 8001
   horngate predict churn rows.npy                send rows to a model and print what comes back
   horngate predict churn rows.npy --layer dense  the output of one of its layers
+  horngate layers churn --out churn.png          a picture of its layers
   horngate inspect models/churn.h5               what a file holds, without serving it
   horngate zoo list                              pretrained networks, by name
   horngate export models/churn.h5 --onnx x.onnx  the same model as a file of another format
@@ -56,6 +57,11 @@ COMMANDS = {
     "predict": Command(
         module="horngate.client.predict_command",
         summary="send rows to a served model, print or save the answer",
+    ),
+    "layers": Command(
+        module="horngate.client.layers_command",
+        summary="draw a served model's layers, or what they make of an image",
+        extra="pictures",
     ),
     "inspect": Command(
         module="horngate.zoo.inspect_command",
