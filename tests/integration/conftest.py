@@ -18,11 +18,19 @@ os.environ.setdefault("TF_ENABLE_ONEDNN_OPTS", "1")
 
 @dataclass(frozen=True)
 class Fixture:
-    """A running server over `folder`, and the Keras models that were saved there."""
+    """A running server over `folder`, and the Keras models that were saved there.
+
+    Beside each of those by itself, there may be parts of them.
+    """
 
     server: Serving
     folder: Path
     models: dict[str, Any]
+
+    @property
+    def names(self) -> set[str]:
+        """Every model that is served."""
+        return {path.stem for path in self.folder.iterdir()}
 
 
 @pytest.fixture(scope="session")

@@ -74,9 +74,9 @@ def test_what_is_served_is_told(served: Fixture) -> None:
     assert (config["input"][0]["dims"], config["max_batch_size"] >= 1) == ([6], True)
     assert "hidden" in [layer["name"] for layer in ask(served, "/v2/models/dense/layers")[2]["layers"]]
     assert ask(served, "/v2/models/dense/stats")[2]["model_stats"][0]["name"] == "dense"
-    assert len(ask(served, "/v2/models/stats")[2]["model_stats"]) == len(served.models)
+    assert len(ask(served, "/v2/models/stats")[2]["model_stats"]) == len(served.names)
     index = ask(served, "/v2/repository/index", {"ready": True})[2]
-    assert {entry["name"]: entry["state"] for entry in index} == dict.fromkeys(served.models, "READY")
+    assert {entry["name"]: entry["state"] for entry in index} == dict.fromkeys(served.names, "READY")
 
 
 def test_errors_have_a_status_and_say_what_to_do(served: Fixture) -> None:
@@ -124,7 +124,7 @@ def test_tritonclient_over_http(served: Fixture, remote: Any) -> None:
     assert remote.get_model_metadata("dense")["outputs"][0]["shape"] == [-1, 4]
     assert remote.get_model_config("dense")["max_batch_size"] >= 1
     assert remote.get_inference_statistics("dense")["model_stats"][0]["version"] == "1"
-    assert len(remote.get_model_repository_index()) == len(served.models)
+    assert len(remote.get_model_repository_index()) == len(served.names)
     x = inputs_for(served.models["dense"], rows=5, seed=2)[0]
     expected = served.models["dense"].predict(x, verbose=0)
     for binary in (True, False):

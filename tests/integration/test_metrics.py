@@ -63,8 +63,8 @@ def test_failures_are_counted_by_code(served: Fixture, client: Client) -> None:
 
 def test_models_builds_and_memory_are_told(served: Fixture) -> None:
     server = served.server
-    assert sample(server, "horngate_models", state="ready") == len(served.models)
-    assert sample(server, "horngate_builds_total") == len(served.models)
+    assert sample(server, "horngate_models", state="ready") == len(served.names)
+    assert sample(server, "horngate_builds_total") == len(served.names)
     assert sample(server, "horngate_model_max_batch_rows", model="dense") >= 1
     assert "horngate_model_memory_bytes{" in scrape(server)
     assert "horngate_queued_rows{" in scrape(server)
