@@ -100,7 +100,7 @@ def test_statistics_rise_with_requests(served: Fixture, remote: Any) -> None:
 
 def test_the_index_lists_every_model(served: Fixture, remote: Any) -> None:
     index = remote.get_model_repository_index().models
-    assert {(one.name, one.state) for one in index} == {(name, "READY") for name in served.models}
+    assert {(one.name, one.state) for one in index} == {(name, "READY") for name in served.names}
 
 
 def test_the_asyncio_client(served: Fixture) -> None:
