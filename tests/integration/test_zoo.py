@@ -10,6 +10,9 @@ import pytest
 from horngate.cli.serving import Serving, serving
 from horngate.client import Client
 from horngate.zoo.architectures import build
+from horngate.zoo.registry import read_choice
+from tests.zoo.published import enliven, write_published
+from tests.zoo.weights.place import place
 
 
 def tuned() -> keras.Model:
@@ -25,6 +28,33 @@ def tuned() -> keras.Model:
     return model
 
 
+SMALL = "mobilenet:alpha=0.25:input_shape=128x128x3"
+PUBLISHED = {
+    "absent": 'source = "zoo:mobilenet_v2"\nweights = "absent.h5"\n',
+    "published": 'source = "zoo:MobileNet"\nalpha = 0.25\ninput_shape = [128, 128, 3]\n',
+    "features": f'source = "zoo:{SMALL}"\ninclude_top = false\npooling = "avg"\n',
+    "elsewhere": 'source = "zoo:vgg16"\n',
+    "misspelt": 'source = "zoo:vgg61"\n',
+    "headless": 'source = "zoo:resnet50"\npooling = "avg"\n',
+    "no_network": 'pooling = "avg"\n',
+}
+"""Models by their `model.toml`; the first and the last few cannot be served."""
+
+
+def network(line: str) -> keras.Model:
+    return enliven(build(line))
+
+
+def published_files(workspace: Path) -> dict[str, bytes]:
+    """Weights as they were published, for two networks that Keras publishes no hash for."""
+    files = {}
+    for line in (SMALL, f"{SMALL}:include_top=false"):
+        path = workspace / read_choice(line).published.name
+        write_published(network(line), path)
+        files[path.name] = path.read_bytes()
+    return files
+
+
 @pytest.fixture(scope="module")
 def server(tmp_path_factory: pytest.TempPathFactory, cache: Path) -> Iterator[Serving]:
     workspace = tmp_path_factory.mktemp("zoo")
@@ -34,11 +64,15 @@ def server(tmp_path_factory: pytest.TempPathFactory, cache: Path) -> Iterator[Se
     (folder / "tuned").mkdir()
     (folder / "tuned" / "model.toml").write_text('source = "zoo:mobilenet_v2"\nweights = "own.weights.h5"\n')
     tuned().save_weights(folder / "tuned" / "own.weights.h5")
-    (folder / "absent").mkdir()
-    (folder / "absent" / "model.toml").write_text('source = "zoo:mobilenet_v2"\nweights = "absent.h5"\n')
+    for name, text in PUBLISHED.items():
+        (folder / name).mkdir()
+        (folder / name / "model.toml").write_text(text)
     arguments = ("--cache", str(cache), "--zoo", "mobilenet_v2", "--zoo-weights", "none")
-    with serving(folder, workspace=workspace, arguments=arguments) as running:
-        yield running
+    with pytest.MonkeyPatch.context() as patch, place(published_files(workspace)) as there:
+        patch.setenv("KERAS_HOME", str(workspace / "keras"))
+        mirror = ("--zoo-mirror", there.url)
+        with serving(folder, workspace=workspace, arguments=(*arguments, *mirror)) as running:
+            yield running
 
 
 def test_weights_from_a_file_beside_model_toml(server: Serving) -> None:
@@ -50,10 +84,40 @@ def test_weights_from_a_file_beside_model_toml(server: Serving) -> None:
     np.testing.assert_allclose(answer, truth, atol=1e-5 * truth.max(), rtol=0)
 
 
-def test_weights_that_are_not_there_are_told(server: Serving) -> None:
+@pytest.mark.parametrize(
+    ("name", "why"),
+    [
+        ("absent", ["No such file"]),
+        ("elsewhere", ["404 Not Found", "`horngate zoo fetch vgg16`", "/keras/models", "--zoo-weights none"]),
+        ("misspelt", ["no network of the zoo is named 'vgg61'; near matches: vgg"]),
+        ("headless", ["pooling is 'avg' and the head is there"]),
+        ("no_network", ['pooling is set; that is for a network of the zoo, source = "zoo:NAME"']),
+    ],
+)
+def test_what_cannot_be_served_is_told(server: Serving, name: str, why: list[str]) -> None:
     with Client(server.grpc) as client:
         reasons = {one.name: one.reason for one in client.models() if one.state == "UNAVAILABLE"}
-    assert "No such file" in reasons["absent"]
+    assert [part for part in why if part not in reasons[name]] == []
+
+
+@pytest.mark.parametrize(
+    ("name", "line", "source"),
+    [
+        ("published", SMALL, "zoo:mobilenet:input_shape=128x128x3:alpha=0.25"),
+        (
+            "features",
+            f"{SMALL}:include_top=false:pooling=avg",
+            "zoo:mobilenet:include_top=false:pooling=avg:input_shape=128x128x3:alpha=0.25",
+        ),
+    ],
+)
+def test_published_weights_are_fetched(server: Serving, name: str, line: str, source: str) -> None:
+    images = np.random.default_rng(3).uniform(-1, 1, (2, 128, 128, 3)).astype(np.float32)
+    truth = network(line).predict(images, verbose=0)
+    assert np.ptp(truth) > 0.001
+    with Client(server.grpc) as client:
+        np.testing.assert_allclose(client.predict(name, images), truth, atol=1e-5 * truth.max(), rtol=0)
+        assert client.describe(name).source == source
 
 
 def test_mobilenet_v2_equals_keras_from_flag_and_from_model_toml(server: Serving) -> None:

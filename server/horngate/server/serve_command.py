@@ -4,6 +4,7 @@ import argparse
 import asyncio
 import signal
 import tempfile
+from dataclasses import replace
 from pathlib import Path
 
 from horngate.contract.errors import LoadError
@@ -17,6 +18,8 @@ from horngate.server.settings import (
     ServerSettings,
     seconds,
 )
+from horngate.server.zoo_settings import ZooSettings, read_networks
+from horngate.zoo.weights import Supply
 
 HELP = "serve a folder of Keras files, or networks of the zoo, over gRPC"
 
@@ -31,15 +34,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         help="folder with NAME.h5, NAME.hdf5, NAME.keras or NAME/VERSION/model.h5, each optionally with "
         "NAME/model.toml; it is watched, and new files and versions are taken in while serving",
     )
-    parser.add_argument(
-        "--zoo", default="", metavar="NAME,…", help="also serve these networks: mobilenet_v2,resnet50"
-    )
-    parser.add_argument(
-        "--zoo-weights",
-        default=ServerSettings.zoo_weights,
-        metavar="WHICH",
-        help="weights for --zoo: imagenet (downloaded once), none (random), or a file (default: %(default)s)",
-    )
+    _add_zoo_arguments(parser)
     _add_network_arguments(parser)
     parser.add_argument(
         "--cache",
@@ -62,6 +57,37 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         metavar="FILE",
         help='written when everything is served: {"grpc": "HOST:PORT", "http": …, "metrics": …}',
     )
+
+
+def _add_zoo_arguments(parser: argparse.ArgumentParser) -> None:
+    parser.add_argument(
+        "--zoo",
+        default="",
+        metavar="NAME,…",
+        help="also serve these networks (`horngate zoo list`): mobilenet_v2,resnet50; with options, as in "
+        "mobilenet:alpha=0.25, and under other names, as in eyes=resnet50:include_top=false:pooling=avg",
+    )
+    parser.add_argument(
+        "--zoo-weights",
+        default=ZooSettings.weights,
+        metavar="WHICH",
+        help="weights for --zoo: imagenet (fetched once), none (random), or a file (default: %(default)s)",
+    )
+    parser.add_argument(
+        "--zoo-mirror", metavar="PLACE", help="a URL or a folder to fetch published weights from"
+    )
+    parser.add_argument(
+        "--offline", action="store_true", help="fetch nothing; weights are in Keras's cache, or are missed"
+    )
+
+
+def _zoo(args: argparse.Namespace) -> ZooSettings:
+    supply = Supply.from_environment()
+    if args.zoo_mirror:
+        supply = replace(supply, mirror=args.zoo_mirror)
+    if args.offline:
+        supply = replace(supply, offline=True)
+    return ZooSettings(networks=read_networks(args.zoo), weights=args.zoo_weights, supply=supply)
 
 
 def _add_scheduling_arguments(parser: argparse.ArgumentParser) -> None:
@@ -165,8 +191,7 @@ def run(args: argparse.Namespace) -> int:
     """Serve until SIGTERM or SIGINT; 0 once everything accepted is answered."""
     settings = ServerSettings(
         models=args.models,
-        zoo=tuple(name for name in args.zoo.split(",") if name),
-        zoo_weights=args.zoo_weights,
+        zoo=_zoo(args),
         metrics_port=args.metrics_port,
         cache=args.cache,
         memory=MemorySetting.parse(args.memory),
@@ -185,7 +210,7 @@ def run(args: argparse.Namespace) -> int:
         ),
         devices=read_devices(args.devices, server_cores()),
     )
-    if settings.models is None and not settings.zoo:
+    if settings.models is None and not settings.zoo.networks:
         raise LoadError("there is nothing to serve: name a folder of models, or networks with --zoo")
     if settings.models is not None and not settings.models.is_dir():
         raise LoadError(f"{settings.models} is no folder; expected the folder that holds the models")

@@ -13,6 +13,8 @@ from horngate.server.budget import MemorySetting
 from horngate.server.devices import Device, read_devices, server_cores
 from horngate.server.endings import Pop, read_output, read_pop
 from horngate.server.placement import Placement, read_placement
+from horngate.server.zoo_settings import ZOO, ZooSettings, with_options
+from horngate.zoo.registry import OPTION_TYPES
 
 TRANSPORTS = ("native", "grpcio")
 _UNITS_S = {"us": 1e-6, "ms": 1e-3, "s": 1.0}
@@ -88,16 +90,14 @@ class BuildSettings:
 
 @dataclass(frozen=True, kw_only=True)
 class ServerSettings:
-    """One server. `models` is the repository's folder or None; `zoo` names architectures served beside it.
+    """One server. `models` is the repository's folder or None; `zoo` has the networks served beside it.
 
-    `zoo_weights` is `"imagenet"`, `"none"` (random) or a file. `cache` holds the artifacts. Metrics and health
-    are on `metrics_port`, where 0 is any free one. `queue` is for models that have no settings of their own.
-    `memory` is what the workers may hold: see MemorySetting.
+    `cache` holds the artifacts. Metrics and health are on `metrics_port`, where 0 is any free one. `queue` is for
+    models that have no settings of their own. `memory` is what the workers may hold: see MemorySetting.
     """
 
     models: Path | None = None
-    zoo: tuple[str, ...] = ()
-    zoo_weights: str = "imagenet"
+    zoo: ZooSettings = field(default_factory=ZooSettings)
     metrics_port: int = 8002
     cache: Path = Path("~/.cache/horngate")
     gateway: GatewaySettings = GatewaySettings()
@@ -142,13 +142,13 @@ class FileSettings:
 class ModelConfig:
     """What `model.toml` says of one model. All of it is optional.
 
-    `source` is `"zoo:NAME"`, with `weights` `"imagenet"`, `"none"` or a file; or a file with the architecture for
-    the versions' weights; or empty: the model's own file. `file` says how that is opened; its settings are
-    written beside the others. `placement` says which device layers compute on, on the engine `keras`.
-    `versions` is `"latest"` (the newest that loads), `"all"`, or a list of numbers. `max_rows` bounds a batch
-    below what memory allows. `batching` is `"fastest"` (filled to the size that runs fastest) or `"largest"` (to
-    what memory allows). `queue` replaces the server's own settings for this model. `instances` is how many
-    copies each device has.
+    `source` is `"zoo:NAME"`, the network's options written beside it or behind it, with `weights` `"imagenet"`,
+    `"none"` or a file; or a file with the architecture for the versions' weights; or empty: the model's own file.
+    `file` says how that is opened; its settings are written beside the others. `placement` says which device
+    layers compute on, on the engine `keras`. `versions` is `"latest"` (the newest that loads), `"all"`, or a list
+    of numbers. `max_rows` bounds a batch below what memory allows. `batching` is `"fastest"` (filled to the size
+    that runs fastest) or `"largest"` (to what memory allows). `queue` replaces the server's own settings for this
+    model. `instances` is how many copies each device has.
     """
 
     source: str = ""
@@ -168,11 +168,7 @@ class ModelConfig:
             raise LoadError(f"engine is {self.engine!r}; expected one of {', '.join(engines)}")
         if isinstance(self.versions, str) and self.versions not in ("latest", "all"):
             raise LoadError(f'versions is {self.versions!r}; expected "latest", "all" or a list of numbers')
-        if (
-            self.source
-            and not self.source.startswith("zoo:")
-            and Path(self.source).suffix not in ARCHITECTURES
-        ):
+        if self.source and not self.source.startswith(ZOO) and Path(self.source).suffix not in ARCHITECTURES:
             raise LoadError(
                 f'source is {self.source!r}; expected "zoo:NAME" or an architecture ({", ".join(ARCHITECTURES)})'
             )
@@ -203,6 +199,7 @@ _TYPES: dict[str, type | tuple[type, ...]] = {
     "output": (str, list),
     "pop": (int, dict),
     "placement": dict,
+    **OPTION_TYPES,
 }
 _FILE_KEYS = ("custom_objects", "allow_code", "load", "output", "pop")
 _QUEUE_TYPES: dict[str, type | tuple[type, ...]] = {
@@ -221,7 +218,7 @@ def read_model_config(path: Path) -> ModelConfig:
         raise LoadError(f"{path.name}: {error}") from error
     try:
         _check_types(table, _TYPES, list(_TYPES))
-        return ModelConfig(**_plain(table))
+        return ModelConfig(**_plain(with_options(table)))
     except LoadError as error:
         raise LoadError(f"{path.name}: {error}") from error
 

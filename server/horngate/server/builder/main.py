@@ -124,18 +124,11 @@ def _load(order: BuildOrder, source: Path | None, drawn: Path | None) -> tuple[A
 
 
 def _whole(order: BuildOrder, source: Path | None, drawn: Path | None) -> tuple[Any, dict[str, Any]]:
-    from horngate.zoo.architectures import build as build_architecture
-    from horngate.zoo.files import Opened, load_weights, open_model
+    from horngate.zoo.files import open_model
     from horngate.zoo.files.custom import resolve
 
     if order.zoo:
-        _progress(f"building {order.zoo}")
-        if source is not None and order.load == "by_name":
-            model = build_architecture(order.zoo)
-            report = load_weights(model, source, by_name=True)
-            return model, _noted(Opened(model=model, weights=report))
-        weights = str(source) if source is not None else order.weights
-        return build_architecture(order.zoo, None if weights == "none" else weights), {}
+        return _network(order, source)
     if source is None:
         raise LoadError(
             f"nothing to build was named for '{order.name}'; expected a file or a network of the zoo"
@@ -149,6 +142,21 @@ def _whole(order: BuildOrder, source: Path | None, drawn: Path | None) -> tuple[
         by_name=order.load == "by_name",
     )
     return opened.model, _noted(opened)
+
+
+def _network(order: BuildOrder, source: Path | None) -> tuple[Any, dict[str, Any]]:
+    """A network of the zoo with the weights in a file; random ones without."""
+    from horngate.zoo.architectures import build_choice
+    from horngate.zoo.files import Opened, load_weights
+    from horngate.zoo.registry import read_choice
+
+    _progress(f"building {order.zoo}")
+    choice = read_choice(order.zoo)
+    if source is None or order.load != "by_name":
+        return build_choice(choice, source, published=order.weights == "imagenet"), {}
+    model = build_choice(choice, None)
+    report = load_weights(model, source, by_name=True)
+    return model, _noted(Opened(model=model, weights=report))
 
 
 def _noted(opened: Any) -> dict[str, Any]:
@@ -235,14 +243,13 @@ def _run(order: BuildOrder) -> dict[str, Any]:
 
 
 def _close_in(order: BuildOrder) -> None:
-    """Raise the walls; only where published weights are fetched, and nobody's file is opened, do they stay down."""
+    """Raise the walls: nothing is fetched here, and nothing written but the two folders of the order."""
     tempfile.tempdir = os.environ["TMPDIR"] = order.scratch
     # Building is for the processor: accelerators are the workers', and lie outside the walls.
     os.environ |= {"CUDA_VISIBLE_DEVICES": "", "JAX_PLATFORMS": "cpu"}
-    if not order.downloads:
-        modules = [Path(order.modules)] if order.modules and order.custom_objects else []
-        walls = raise_walls(readable=modules, writable=[Path(order.target), Path(order.scratch)])
-        _tell(walls=walls.to_json())
+    modules = [Path(order.modules)] if order.modules and order.custom_objects else []
+    walls = raise_walls(readable=modules, writable=[Path(order.target), Path(order.scratch)])
+    _tell(walls=walls.to_json())
 
 
 # When memory runs out a builder is to go before any process that answers requests; see memory.die_first.

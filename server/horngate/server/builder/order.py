@@ -6,13 +6,12 @@ from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
 
-PUBLISHED = ("imagenet", "none")
-"""Weights of the zoo that are not a file of the operator's."""
-
 
 @dataclass(frozen=True, kw_only=True)
 class BuildOrder:
-    """One source to build into the empty folder `target`. Either `path` with its `sha256`, or `zoo` with `weights`.
+    """One source to build into the empty folder `target`: `path`, or the network `zoo` with `weights`.
+
+    The file that is opened, `path` or one with the network's weights, has `sha256`.
 
     `architecture` (with its hash) is a file that tells the layers for a `path` that holds weights. The modules
     of `custom_objects` may lie in the folder `modules`; see FileSettings for `allow_code`, `load`, `output`
@@ -27,6 +26,7 @@ class BuildOrder:
     sha256: str = ""
     zoo: str = ""
     weights: str = "none"
+    weights_file: str = ""
     architecture: str = ""
     architecture_sha256: str = ""
     custom_objects: Sequence[str] = ()
@@ -41,14 +41,8 @@ class BuildOrder:
     @property
     def file(self) -> Path | None:
         """The file that is opened, and that is not to be trusted: a model's, or a zoo network's weights."""
-        if self.path:
-            return Path(self.path)
-        return Path(self.weights) if self.zoo and self.weights not in PUBLISHED else None
-
-    @property
-    def downloads(self) -> bool:
-        """Whether the build fetches weights that are published; it opens nobody's file then."""
-        return bool(self.zoo) and self.weights == "imagenet"
+        name = self.path or self.weights_file
+        return Path(name) if name else None
 
     @property
     def objects(self) -> dict[str, Any]:

@@ -17,7 +17,10 @@ from horngate.server.metrics import SupervisorMetrics
 from horngate.server.settings import BuildSettings, available_cores
 from horngate.server.supervisor.builds import run_builder
 from horngate.server.supervisor.handover import forget_abandoned, hand_over, workspace
+from horngate.server.supervisor.published import PublishedWeights
 from horngate.server.supervisor.repository import Source, code_files
+from horngate.zoo.registry import read_choice
+from horngate.zoo.weights import Supply
 
 BUILDER_MEMORY_SHARE = 0.8
 
@@ -25,11 +28,14 @@ BUILDER_MEMORY_SHARE = 0.8
 class Artifacts:
     """The cache and the builders that fill it, as many at once as there are cores."""
 
-    def __init__(self, cache: Path, settings: BuildSettings, metrics: SupervisorMetrics) -> None:
+    def __init__(
+        self, cache: Path, settings: BuildSettings, supply: Supply, metrics: SupervisorMetrics
+    ) -> None:
         self._cache = cache
         self._settings = settings
         self._metrics = metrics
         self._hashes = SourceHashes(cache / "sources.json")
+        self._published = PublishedWeights(supply, self._hashes)
         self._builders = asyncio.Semaphore(available_cores())
         forget_abandoned(cache, time.time())
         self._walls: Mapping[str, str] | None = None
@@ -39,19 +45,23 @@ class Artifacts:
 
         LoadError: it cannot be built, and why. OSError: the source cannot be read.
         """
-        from_zoo = source.config.source.startswith("zoo:")
-        zoo = source.config.source.removeprefix("zoo:") if from_zoo else ""
-        weights = source.config.weights
-        file = Path(weights) if zoo and weights not in ("imagenet", "none") else source.path
+        zoo, weights = source.network, source.config.weights
+        published = read_choice(zoo) if zoo and weights == "imagenet" else None
+        file = source.file
         sha256 = await asyncio.to_thread(self._hashes.sha256, file) if file else ""
         drawn = source.architecture
         drawn_sha256 = await asyncio.to_thread(self._hashes.sha256, drawn) if drawn else ""
         shaped_by = {"zoo": zoo, "weights": weights if zoo else "", "architecture": drawn_sha256}
         shaped_by |= await asyncio.to_thread(self._file_settings, source)
+        if published is not None:
+            shaped_by["published"] = await self._published.identity(published, on_stage)
         folder = self._cache / artifact_key(sha256, shaped_by)
         if Artifact(folder).is_whole:
             self._metrics.builds.labels("cached").inc()
             return folder
+        if published is not None:
+            file = await self._published.file(published, on_stage)
+            sha256 = await asyncio.to_thread(self._hashes.sha256, file)
         order = partial(
             BuildOrder,
             name=source.name,
@@ -59,6 +69,7 @@ class Artifacts:
             sha256=sha256,
             zoo=zoo,
             weights=weights,
+            weights_file=str(file) if zoo and file else "",
             architecture=str(drawn or ""),
             architecture_sha256=drawn_sha256,
             modules=str(source.modules.absolute()) if source.modules else "",

@@ -15,6 +15,7 @@ from pathlib import Path
 from horngate.contract.errors import LoadError
 from horngate.server.endings import part_text
 from horngate.server.settings import ARCHITECTURES, ModelConfig, read_model_config
+from horngate.server.zoo_settings import PUBLISHED, ZOO
 
 SUFFIXES = (".h5", ".hdf5", ".keras")
 WEIGHTS = ".weights.h5"
@@ -50,6 +51,18 @@ class Source:
     def identity(self) -> str:
         """What makes this source this one; equal identities need no new build."""
         return repr((self.key, self.path, self.architecture, self.stamp, self.config))
+
+    @property
+    def network(self) -> str:
+        """The line of a network of the zoo; empty for others."""
+        return self.config.source.removeprefix(ZOO) if self.config.source.startswith(ZOO) else ""
+
+    @property
+    def file(self) -> Path | None:
+        """The operator's file that is opened: the model's, or the weights for a network; None if there is none."""
+        if self.network and self.config.weights not in PUBLISHED:
+            return Path(self.config.weights)
+        return self.path
 
     @property
     def what(self) -> str:
@@ -162,7 +175,7 @@ def _beside(weights: Path, stem: str) -> Path | None:
 def _folder(folder: Path, name: str) -> dict[int, Source]:
     path = folder / CONFIG
     config = read_model_config(path) if path.exists() else ModelConfig()
-    if config.source.startswith("zoo:"):
+    if config.source.startswith(ZOO):
         return {1: _from_zoo(name, config, folder)}
     found = {}
     for version in folder.iterdir():
@@ -177,7 +190,7 @@ def _folder(folder: Path, name: str) -> dict[int, Source]:
 
 def _from_zoo(name: str, config: ModelConfig, folder: Path) -> Source:
     """A network of the zoo; a weights file, relative to the model's folder, is watched like a model's file."""
-    if config.weights in ("imagenet", "none"):
+    if config.weights in PUBLISHED:
         return Source(name=name, version=1, path=None, config=config)
     weights = folder / config.weights
     config = replace(config, weights=str(weights.absolute()))

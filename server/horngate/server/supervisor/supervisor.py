@@ -22,6 +22,7 @@ from horngate.server.supervisor.instances import KERAS, Instance, entries
 from horngate.server.supervisor.loads import Loads
 from horngate.server.supervisor.reconcile import Build, Forget, Load, Retire, State, plan
 from horngate.server.supervisor.repository import Scan, Source, scan, settle, wanted
+from horngate.server.zoo_settings import ZOO
 
 POLL_S = 0.5
 ROUTED_S = 2.0
@@ -44,11 +45,14 @@ class Supervisor:
         self._loads = Loads(settings, self.instances, self, self._metrics)
         self._fleet = Fleet(settings.gateway, directory, self._loads, self._metrics)
         self._loads.workers = self._fleet
-        self._artifacts = Artifacts(settings.cache.expanduser(), settings.build, self._metrics)
+        self._artifacts = Artifacts(
+            settings.cache.expanduser(), settings.build, settings.zoo.supply, self._metrics
+        )
         self._builds: dict[str, asyncio.Task[None]] = {}
         self._numbers = itertools.count(1)
         self._zoo = {
-            name: ModelConfig(source=f"zoo:{name}", weights=settings.zoo_weights) for name in settings.zoo
+            name: ModelConfig(source=f"{ZOO}{line}", weights=settings.zoo.weights)
+            for name, line in settings.zoo.networks.items()
         }
         self._looked = Scan()
         self._looked_s = -POLL_S

@@ -24,7 +24,11 @@ def all_networks() -> list[Network]:
 
 
 def find(name: str) -> Network:
-    """The network of that name; case, `_` and `-` do not matter. LoadError names those that are near."""
+    """The network of that name; case, `_`, `-` and what stands behind a `:` do not matter.
+
+    LoadError names those that are near.
+    """
+    name = name.partition(":")[0]
     plain = {_plain(known): network for known, network in _BY_NAME.items()}
     if _plain(name) in plain:
         return plain[_plain(name)]
