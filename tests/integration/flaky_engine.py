@@ -1,13 +1,15 @@
 """Engines with faults, on ONNX Runtime's own answers; registered by tests through HORNGATE_ENGINES.
 
 `Short` raises, on a share of its batches, what ONNX Runtime raises when an allocation fails. `Starving` ends its
-process, as TensorFlow does then, on batches of more rows than it has memory for.
+process, as TensorFlow does then, on batches of more rows than it has memory for. `Slow` makes no program for layers
+before the number is there.
 """
 
 import os
 import random
 import signal
 import threading
+import time
 from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 
@@ -34,6 +36,22 @@ class Short:
                 raise OutOfMemory("std::bad_alloc")
 
         return Faulty(OnnxRuntime().load(artifact, outputs, 1), fault)
+
+
+class Slow:
+    """See Engine."""
+
+    name = "slow"
+
+    def load(self, artifact: Artifact, outputs: Sequence[str], threads: int) -> Program:
+        """ONNX Runtime's program, for layers when it is allowed."""
+        while list(outputs) != [spec.name for spec in artifact.spec.outputs] and not _allowed():
+            time.sleep(0.01)
+        return OnnxRuntime().load(artifact, outputs, 1)
+
+
+def _allowed() -> bool:
+    return Path(os.environ[FAULTS]).exists()
 
 
 class Starving:

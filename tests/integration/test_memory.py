@@ -1,5 +1,6 @@
 """Memory that runs out costs nobody an answer; what cannot fit is refused, with the sums."""
 
+import itertools
 import os
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
@@ -10,6 +11,7 @@ import numpy as np
 import pytest
 
 from horngate.client import Client
+from horngate.server.artifact import Artifact, program_file
 from tests.integration.conftest import Start
 from tests.integration.models import inputs_for
 from tests.integration.processes import until
@@ -24,7 +26,7 @@ def faulty(
     saved_models: tuple[Path, dict[str, Any]], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> Callable[[str], Path]:
     """A folder with `dense`, on an engine of `flaky_engine`, which has no faults yet."""
-    engines = "short=flaky_engine:Short,starving=flaky_engine:Starving"
+    engines = "short=flaky_engine:Short,starving=flaky_engine:Starving,slow=flaky_engine:Slow"
     monkeypatch.setenv("HORNGATE_ENGINES", engines)
     monkeypatch.setenv("HORNGATE_TEST_FAULTS", str(tmp_path / "faults"))
     monkeypatch.setenv("PYTHONPATH", str(Path(__file__).parent))
@@ -83,6 +85,66 @@ def test_a_worker_that_memory_ends_comes_back_with_a_lower_cap_and_answers(
     assert sample(server, "horngate_workers_starved_total") == 1
     with Client(start(folder).grpc) as client:
         assert client.describe("dense").cap == 16, "a restart of the server begins where this one was"
+
+
+def test_programs_for_layers_are_made_beside_other_traffic(
+    saved_models: tuple[Path, dict[str, Any]],
+    faulty: Callable[[str], Path],
+    start: Start,
+    tmp_path: Path,
+) -> None:
+    rows = inputs_for(saved_models[1]["dense"], rows=3, seed=1)[0]
+    with Client(start(faulty("slow")).grpc) as client, ThreadPoolExecutor(2) as pool:
+        waiting = [pool.submit(client.predict, "dense", rows, layers="hidden") for _ in range(2)]
+        for _ in range(20):
+            assert client.predict("dense", rows).shape == (3, 4)
+        assert not any(each.done() for each in waiting)
+        (tmp_path / "faults").write_text("1")
+        assert [each.result().shape for each in waiting] == [(3, 16), (3, 16)]
+
+
+def test_programs_for_layers_keep_to_the_budget_and_those_that_settings_name_are_there_at_once(
+    start: Start, tmp_path: Path, cache: Path
+) -> None:
+    import keras
+
+    names = [f"wide{number}" for number in range(5)]
+    wide = [keras.layers.Dense(1100, name=name) for name in names]
+    network = keras.Sequential([keras.Input((1100,)), *wide])
+    folder = tmp_path / "models" / "deep"
+    (folder / "1").mkdir(parents=True)
+    network.save(folder / "1" / "model.h5")
+    (folder / "model.toml").write_text('engine = "onnxruntime"\nlayers = ["wide1", "layer:2, layer:0"]\n')
+    server = start(tmp_path / "models", "--memory", "300MiB")
+    for outputs in (("wide1",), ("wide0", "wide2")):
+        made = [program_file(Artifact(built), outputs) for built in cache.iterdir() if built.is_dir()]
+        assert sum(path.exists() for path in made) == 1
+    x = np.random.default_rng(1).standard_normal((2, 1100)).astype(np.float32)
+    each = keras.Model(network.inputs, [layer.output for layer in wide]).predict(x, verbose=0)
+    truth = dict(zip(names, each, strict=True))
+    with Client(server.grpc) as client:
+        for pair in itertools.combinations(names, 2):
+            for name, answer in client.predict("deep", x, layers=list(pair), timeout=60).items():
+                np.testing.assert_allclose(answer, truth[name], atol=1e-4)
+            assert sample(server, "horngate_model_memory_bytes", model="deep") < 300 << 20
+    assert sample(server, "horngate_device_used_bytes") < 300 << 20
+    assert sample(server, "horngate_programs_given_up_total", model="deep") > 0
+    assert sample(server, "horngate_programs", model="deep") >= 3
+
+
+def test_settings_that_name_a_layer_that_is_not_there_are_told(
+    saved_models: tuple[Path, dict[str, Any]], start: Start, tmp_path: Path
+) -> None:
+    folder = tmp_path / "models" / "dense"
+    (folder / "1").mkdir(parents=True)
+    os.link(saved_models[0] / "dense.h5", folder / "1" / "model.h5")
+    (folder / "model.toml").write_text('layers = ["hiden"]\n')
+    with Client(start(folder.parent).grpc) as client:
+        (status,) = client.models()
+    assert (status.state, status.reason) == (
+        "UNAVAILABLE",
+        "layers names 'hiden'; expected one of 'hidden', …",
+    )
 
 
 def test_a_model_that_does_not_fit_is_refused_with_the_sums_and_the_others_serve(

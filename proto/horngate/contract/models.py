@@ -1,6 +1,7 @@
 """What a model is to those who ask it: its inputs, its outputs, and every layer that can be an output."""
 
 import re
+from collections.abc import Iterable
 from dataclasses import dataclass
 from functools import cached_property
 from typing import Any
@@ -91,6 +92,12 @@ class ModelSpec:
         if found is None and (first := _FIRST.search(name)):
             return self.meant(name[: first.start()] + name[first.end() :])
         return found
+
+    def in_order(self, names: Iterable[str]) -> tuple[str, ...]:
+        """Requestable names, each once, in one order whatever the order and number of those received."""
+        own = tuple(spec.name for spec in self.outputs)
+        wanted = set(names)
+        return own if wanted == set(own) else tuple(sorted(wanted))
 
     def _layer_at(self, path: str, index: int) -> str | None:
         places = {place: name for (inside, place), name in self._places.items() if inside == path}

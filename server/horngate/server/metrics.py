@@ -124,6 +124,17 @@ class WorkerMetrics:
         self.halved = Counter(
             "horngate_batches_halved", "Batches run in halves, for memory's sake.", (*labels, "device")
         )
+        self.programs = Gauge(
+            "horngate_programs",
+            "Programs that are loaded, each for a set of outputs.",
+            (*labels, "device"),
+            multiprocess_mode="livesum",
+        )
+        self.programs_given_up = Counter(
+            "horngate_programs_given_up",
+            "Programs for layers that were given up for others.",
+            (*labels, "device"),
+        )
         self.padding = Counter(
             "horngate_padding_rows", "Rows computed only to fill a compiled batch size.", labels
         )

@@ -148,7 +148,8 @@ class ModelConfig:
     layers compute on, on the engine `keras`. `versions` is `"latest"` (the newest that loads), `"all"`, or a list
     of numbers. `max_rows` bounds a batch below what memory allows. `batching` is `"fastest"` (filled to the size
     that runs fastest) or `"largest"` (to what memory allows). `queue` replaces the server's own settings for this
-    model. `instances` is how many copies each device has.
+    model. `instances` is how many copies each device has. `layers` are sets of names whose programs are made before
+    the model is ready.
     """
 
     source: str = ""
@@ -161,6 +162,7 @@ class ModelConfig:
     instances: int = 1
     file: FileSettings = FileSettings()
     placement: Placement = ()
+    layers: tuple[tuple[str, ...], ...] = ()
 
     def __post_init__(self) -> None:
         engines = (*ENGINES, *own_engines())
@@ -200,6 +202,7 @@ _TYPES: dict[str, type | tuple[type, ...]] = {
     "pop": (int, dict),
     "placement": dict,
     **OPTION_TYPES,
+    "layers": list,
 }
 _FILE_KEYS = ("custom_objects", "allow_code", "load", "output", "pop")
 _QUEUE_TYPES: dict[str, type | tuple[type, ...]] = {
@@ -260,6 +263,16 @@ def _queue(table: dict[str, Any]) -> QueueSettings:
     return QueueSettings(max_delay_s=seconds(table.get("max_delay", "0s")), **rest)
 
 
+def _names(text: Any) -> tuple[str, ...]:
+    """The outputs that one request asks for, as `layers` tells them."""
+    names = tuple(name.strip() for name in text.split(",")) if isinstance(text, str) else ()
+    if not all(names) or not names:
+        raise LoadError(
+            f'layers holds {text!r}; expected outputs of a request, like "block_3" or "conv1, pool1"'
+        )
+    return names
+
+
 def _plain(table: dict[str, Any]) -> dict[str, Any]:
     file: dict[str, Any] = {key: value for key, value in table.items() if key in _FILE_KEYS}
     file["custom_objects"] = tuple(file.get("custom_objects", ()))
@@ -271,6 +284,8 @@ def _plain(table: dict[str, Any]) -> dict[str, Any]:
         table = table | {"queue": _queue(table["queue"])}
     if "placement" in table:
         table = table | {"placement": read_placement(table["placement"])}
+    if "layers" in table:
+        table = table | {"layers": tuple(map(_names, table["layers"]))}
     versions = table.get("versions")
     if not isinstance(versions, list):
         return table

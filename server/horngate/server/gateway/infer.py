@@ -7,12 +7,13 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from horngate.contract.errors import HorngateError, InvalidRequest, ResourceExhausted, Unsupported
+from horngate.contract.names import nearest
 from horngate.contract.tensors import TensorSpec, numpy_dtype, shape_text
 from horngate.oip.codec import decode_contents, decode_tensor, encode_tensor
 from horngate.oip.messages import ModelInferRequest, ModelInferResponse
 from horngate.oip.wire import ParsedRequest, assemble_infer_response
 from horngate.server.gateway.phase import read_seed, write_seed
-from horngate.server.gateway.routes import Entry, nearest
+from horngate.server.gateway.routes import Entry
 from horngate.server.gateway.schedule import Ride, read_deadline, read_priority, read_timings, write_timings
 
 Raw = bytes | memoryview
@@ -27,8 +28,8 @@ _SEQUENCE = ("sequence_id", "sequence_start", "sequence_end")
 class Call:
     """A checked request on its way: what to send to a worker, and whom to answer.
 
-    `outputs` are what the worker is asked for: none for the model's own, else each once, in one order whatever the
-    request's, so that requests for the same share a program. `asked` pairs the request's own names with them.
+    `outputs` are what the worker is asked for, each once, in one order whatever the request's, so that requests for
+    the same share a program; none if the request names none. `asked` pairs the request's own names with them.
     `seed` is None but in the training phase; `entry` is then that phase's.
     `deaths` counts the workers that ended while they had it; after one it runs alone.
     """
@@ -71,7 +72,7 @@ def read_call(entry: Entry, parsed: ParsedRequest, deadline_s: float | None, res
         entry=entry if seed is None else entry.in_training,
         id=message.id,
         asked_version=message.model_version,
-        outputs=_wanted(entry, asked),
+        outputs=entry.spec.in_order(meant for _, meant in asked) if asked else (),
         asked=asked,
         rows=rows,
         tensors=tensors,
@@ -116,11 +117,6 @@ def _asked(entry: Entry, message: ModelInferRequest, rows: int) -> tuple[tuple[s
             f"a message holds {MAX_ANSWER_BYTES}: send fewer rows at a time"
         )
     return tuple((name, spec.name) for name, spec in zip(names, meant, strict=True))
-
-
-def _wanted(entry: Entry, asked: Sequence[tuple[str, str]]) -> tuple[str, ...]:
-    wanted = {meant for _, meant in asked}
-    return () if wanted == {spec.name for spec in entry.spec.outputs} else tuple(sorted(wanted))
 
 
 def _tensors(entry: Entry, message: ModelInferRequest, raws: list[Raw]) -> list[tuple[list[int], Raw]]:

@@ -1,6 +1,5 @@
 """What a gateway knows of the models: the table that the supervisor sends it, whole, whenever it changes."""
 
-import difflib
 from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
 from functools import cached_property
@@ -9,6 +8,7 @@ from typing import Any
 
 from horngate.contract.errors import InvalidRequest, LoadError, NotFound, Unavailable, Unsupported
 from horngate.contract.models import ModelSpec
+from horngate.contract.names import nearest
 from horngate.contract.tensors import TensorSpec
 from horngate.server.artifact import Artifact
 
@@ -144,15 +144,6 @@ class Routes:
             for versions in self.entries.values()
         )
         return self.generation > 0 and not self.draining and not any(waiting)
-
-
-def nearest(name: str, names: Mapping[str, Any]) -> str:
-    """What to say was expected in place of `name`."""
-    close = difflib.get_close_matches(name, names, n=3) or list(names)[:5]
-    if not close:
-        return "one of none: nothing is served"
-    more = ", …" if len(names) > len(close) else ""
-    return "one of " + ", ".join(f"'{each}'" for each in close) + more
 
 
 def read_routes(data: Mapping[str, Any], before: Routes) -> Routes:

@@ -2,12 +2,14 @@
 
 import time
 from collections import Counter
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import asdict, dataclass, field
 from pathlib import Path
 from typing import Any
 
-from horngate.contract.errors import InternalError
+from horngate.contract.errors import InternalError, LoadError
+from horngate.contract.models import ModelSpec
+from horngate.contract.names import nearest
 from horngate.server.artifact import Artifact
 from horngate.server.placement import written
 from horngate.server.settings import QueueSettings
@@ -26,7 +28,7 @@ class Instance:
     those said that do. `being_loaded` are the workers that are at it just now, `deaths` how many ended over
     that, `leaving` those that still hold it though it is retired. `learned_rows` is the most rows of a batch
     since a worker that ran more was killed for want of memory. `trains` is the handle of the instance whose
-    training phase this one runs; `untrainable` says why none does.
+    training phase this one runs; `untrainable` says why none does. `layers` are the outputs of further programs.
     """
 
     handle: str
@@ -49,6 +51,7 @@ class Instance:
     learned_rows: int | None = None
     trains: str = ""
     untrainable: str = ""
+    layers: tuple[tuple[str, ...], ...] = ()
 
     @property
     def report(self) -> Mapping[str, Any]:
@@ -109,7 +112,10 @@ class Instance:
         return self.ready_s - self.begun_s
 
     def built(self, folder: Path) -> None:
-        """Take the finished artifact; the configuration and the converter say which engines it needs."""
+        """Take the finished artifact; the configuration and the converter say which engines it needs.
+
+        LoadError: the configuration names layers that it has not.
+        """
         self.folder = folder
         artifact = Artifact(folder)
         refused = artifact.refused
@@ -122,6 +128,7 @@ class Instance:
             self.untrainable = "its layers are placed on several devices; serve it without [placement]"
         elif not artifact.keras.exists():
             self.untrainable = "its source is no Keras file"
+        self.layers = tuple(named_outputs(artifact.spec, names) for names in config.layers)
         self.move(State.BUILT)
 
     def in_training(self) -> "Instance":
@@ -151,7 +158,17 @@ class Instance:
             "queue": asdict(config.queue or queue),
             "placement": written(config.placement),
             "training": bool(self.trains),
+            "layers": self.layers,
         }
+
+
+def named_outputs(spec: ModelSpec, names: Sequence[str]) -> tuple[str, ...]:
+    """The outputs that a set of names asks for. LoadError for a name that means nothing."""
+    meant = {name: spec.meant(name) for name in names}
+    for name, found in meant.items():
+        if found is None:
+            raise LoadError(f"layers names '{name}'; expected {nearest(name, spec.requestable)}")
+    return spec.in_order(found.name for found in meant.values() if found is not None)
 
 
 _INDEX = {

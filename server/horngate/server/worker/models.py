@@ -1,13 +1,9 @@
 """The models that a worker holds: calibrated, capped, with a program for each set of outputs asked for."""
 
-import threading
 import time
-from collections import OrderedDict
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
-from functools import partial
 from pathlib import Path
-from queue import SimpleQueue
 from typing import Any
 
 from horngate.contract.errors import ResourceExhausted
@@ -20,21 +16,25 @@ from horngate.server.worker.buckets import buckets
 from horngate.server.worker.calibration import Calibration, calibrate, candidates, check
 from horngate.server.worker.caps import Cap
 from horngate.server.worker.engines import Array, Program, engine_named, program_for, stages_of
+from horngate.server.worker.engines.graphs import part_bytes, program_path
 from horngate.server.worker.holdings import Holdings
 from horngate.server.worker.liveness import estimated_row_bytes, live_row_bytes, tensor_bytes
 from horngate.server.worker.memory_model import MAX_ROWS, MemoryModel
-from horngate.server.worker.probe import Guard
+from horngate.server.worker.probe import Guard, warm
+from horngate.server.worker.programs import Outputs, Programs
 from horngate.server.worker.reference import Reference
 from horngate.server.worker.room import Room
 
 Shapes = tuple[tuple[int, ...], ...]
 """The trailing shape of each input."""
 
-MAX_PROGRAMS = 32
 MAX_LIMITS = 4096
 OUTPUT_COPIES = 3
 FREE_SIZE = 64
 """What the estimate before the first probe takes axes without a size to be."""
+
+SESSION_BYTES = 16 << 20
+"""What an engine holds for a program beside its weights, at the most."""
 
 LARGEST = "largest"
 
@@ -43,7 +43,8 @@ LARGEST = "largest"
 class LoadOrder:
     """What the supervisor asks of a worker: an artifact under a handle, and what the model's config says.
 
-    `training` asks for the phase of that name; its requests bring a seed.
+    `training` asks for the phase of that name; its requests bring a seed. `layers` are sets of outputs whose
+    programs are made at once.
     """
 
     handle: str
@@ -57,6 +58,7 @@ class LoadOrder:
     queue: QueueSettings = field(default_factory=QueueSettings)
     placement: Placement = ()
     training: bool = False
+    layers: tuple[Outputs, ...] = ()
 
     @property
     def title(self) -> str:
@@ -66,8 +68,12 @@ class LoadOrder:
     @classmethod
     def from_plain(cls, data: Mapping[str, Any]) -> "LoadOrder":
         """Read what the supervisor sends."""
-        placement = read_placement(data["placement"]) if data["placement"] else ()
-        return cls(**{**data, "queue": QueueSettings(**data["queue"]), "placement": placement})
+        read = {
+            "queue": QueueSettings(**data["queue"]),
+            "placement": read_placement(data["placement"]) if data["placement"] else (),
+            "layers": tuple(tuple(names) for names in data["layers"]),
+        }
+        return cls(**{**data, **read})
 
 
 class ServedModel:
@@ -78,6 +84,7 @@ class ServedModel:
         self.artifact = artifact
         self.calibration = calibration
         self.labels = (order.name, order.title)
+        self.title = "/".join(self.labels)
         self.inputs = artifact.spec.inputs
         self.input_names = [spec.name for spec in self.inputs]
         self.outputs = tuple(spec.name for spec in artifact.spec.outputs)
@@ -90,15 +97,15 @@ class ServedModel:
         self.load_s = 0.0
         self._room_bytes = 0
         # Invariant: holds limits found since the room or the cap last changed.
-        self._limits: dict[tuple[tuple[str, ...], Shapes], int] = {}
-        # Invariant: the least recently used program comes first.
-        self._programs: OrderedDict[tuple[str, ...], Program] = OrderedDict()
+        self._limits: dict[tuple[Outputs, Shapes], int] = {}
+        self.programs = Programs(self._given_up)
+        self.gave_up: Callable[[], None] = lambda: None
 
     @classmethod
     def load(
         cls, order: LoadOrder, room: Room, holdings: Holdings, batches_run: Callable[[], int]
     ) -> "ServedModel":
-        """Calibrate and make the program of the model's own outputs.
+        """Calibrate, and make the programs of the model's own outputs and of the layers that its settings name.
 
         ResourceExhausted, with the sums, if it does not fit what is left; LoadError if no engine serves it. What
         is derived from the artifact is made again, once, where it turns out to be unusable. `batches_run` counts:
@@ -144,44 +151,61 @@ class ServedModel:
             keep=lambda: batches_run() == before,
             guard=guard,
         )
-        _admit(holdings, order, calibration.program_bytes, calibration.memory.bytes(1))
-        memory.trim()
         model = cls(order, artifact, calibration)
-        program = model.compile(model.outputs)
-        check(artifact, calibration.choice, program)
-        model.add(model.outputs, program)
-        model.fit(max(0, holdings.left_bytes - model.memory_bytes))
-        model.prepare(program)
+        sizes = {outputs: model.size_bytes(outputs) for outputs in (model.outputs, *order.layers)}
+        _admit(holdings, order, sum(sizes.values()), calibration.memory.bytes(1))
+        memory.trim()
+        model.fit(max(0, holdings.left_bytes - sum(sizes.values())))
+        for outputs, size_bytes in sizes.items():
+            model.programs.add(outputs, model._warmed(outputs), size_bytes, for_good=True)
         return model
 
-    def compile(self, outputs: tuple[str, ...]) -> Program:
+    def _warmed(self, outputs: Outputs) -> Program:
+        """A program that has run once; the model's own, as it is held against Keras. LoadError if that differs."""
+        program = self.compile(outputs)
+        if outputs == self.outputs:
+            check(self.artifact, self.calibration.choice, program)
+        else:
+            warm(program, Reference.read(self.artifact))
+        self.prepare(program)
+        return program
+
+    def compile(self, outputs: Outputs) -> Program:
         """The program for a set of outputs, on the engine that calibration chose."""
         return program_for(self.calibration.choice, self.artifact, outputs)
+
+    def _given_up(self, outputs: Outputs) -> None:
+        program_file(self.artifact, outputs).unlink(missing_ok=True)
+        self.gave_up()
+
+    def size_bytes(self, outputs: Outputs) -> int:
+        """An upper bound of what the program for these outputs holds: none has more than the model's own.
+
+        On Keras, programs share the weights. The others have a copy of those that they need.
+        """
+        own, weights = self.calibration.program_bytes, least_bytes(self.artifact, self.order.placement)
+        if outputs == self.outputs or self.order.placement:
+            return own
+        if self.calibration.choice.engine == "keras":
+            return max(own - weights, SESSION_BYTES)
+        share = part_bytes(program_path(self.artifact, outputs)) / max(1, weights)
+        return min(own, SESSION_BYTES + int(share * own))
 
     def prepare(self, program: Program) -> None:
         """Compile what the program's engine compiles by batch size, for every size that will be dispatched."""
         reference = Reference.read(self.artifact)
         program.prepare(buckets(self.calibration.curve, self.dispatch_rows), reference.rows)
 
-    def program(self, outputs: tuple[str, ...]) -> Program | None:
-        """The program for these outputs if it is made already."""
-        program = self._programs.get(outputs)
-        if program is not None:
-            self._programs.move_to_end(outputs)
-        return program
-
-    def add(self, outputs: tuple[str, ...], program: Program) -> None:
-        """Keep a program; beyond MAX_PROGRAMS the least recently used goes with its file, the model's own never."""
-        self._programs[outputs] = program
-        self._programs.move_to_end(self.outputs)
-        if len(self._programs) > MAX_PROGRAMS:
-            given_up, _ = self._programs.popitem(last=False)
-            program_file(self.artifact, given_up).unlink(missing_ok=True)
-
     @property
     def memory_bytes(self) -> int:
-        """An upper bound of what its programs hold: none has more of the network than the model's own."""
-        return self.calibration.program_bytes * len(self._programs)
+        """An upper bound of what its programs hold."""
+        return self.programs.size_bytes
+
+    @property
+    def batch_room_bytes(self) -> int:
+        """What a batch of the size that runs fastest takes; programs for layers leave so much."""
+        rows = self.calibration.dispatch_rows
+        return self.calibration.memory.bytes(min(rows, self.order.max_rows or rows))
 
     @property
     def cap(self) -> int:
@@ -206,15 +230,15 @@ class ServedModel:
         most = self.calibration.memory.rows_within(room_bytes)
         self.caps.fit(max(1, min(most, self.order.max_rows or most)))
 
-    def limit(self, outputs: tuple[str, ...], shapes: Shapes) -> int:
+    def limit(self, outputs: Outputs, shapes: Shapes) -> int:
         """The most rows of a batch for these outputs whose inputs have these trailing shapes."""
         return max(1, min(self.dispatch_rows, self._fits(outputs, shapes)))
 
-    def whole_limit(self, outputs: tuple[str, ...], shapes: Shapes) -> int:
+    def whole_limit(self, outputs: Outputs, shapes: Shapes) -> int:
         """The most rows of a request that is not to be split, however slow so many are."""
         return max(1, min(self.cap, self._fits(outputs, shapes)))
 
-    def _fits(self, outputs: tuple[str, ...], shapes: Shapes) -> int:
+    def _fits(self, outputs: Outputs, shapes: Shapes) -> int:
         """How many rows the memory for batches holds; 0 if not one."""
         key = (outputs, shapes)
         fits = self._limits.get(key)
@@ -224,11 +248,11 @@ class ServedModel:
             fits = self._limits[key] = self._memory_of(outputs, shapes).rows_within(self._room_bytes, shapes)
         return fits
 
-    def batch_bytes(self, program: Program, outputs: tuple[str, ...], shapes: Shapes, rows: int) -> int:
+    def batch_bytes(self, program: Program, outputs: Outputs, shapes: Shapes, rows: int) -> int:
         """An upper bound of what a batch takes, padding included."""
         return self._memory_of(outputs, shapes).bytes(program.padded(rows), shapes)
 
-    def refusal(self, outputs: tuple[str, ...], shapes: Shapes) -> ResourceExhausted | None:
+    def refusal(self, outputs: Outputs, shapes: Shapes) -> ResourceExhausted | None:
         """Why a request of these shapes is not taken, if not one row of it fits."""
         if self._fits(outputs, shapes):
             return None
@@ -240,7 +264,7 @@ class ServedModel:
             reason="memory",
         )
 
-    def _memory_of(self, outputs: tuple[str, ...], shapes: Shapes) -> MemoryModel:
+    def _memory_of(self, outputs: Outputs, shapes: Shapes) -> MemoryModel:
         """The memory model of the program for these outputs.
 
         It computes no more than the model's own program does, which was probed; but what it hands out stays while
@@ -257,6 +281,7 @@ class ServedModel:
 
     def report(self) -> dict[str, Any]:
         """What the supervisor tells people about it."""
+        own = self.programs.get(self.outputs)
         return {
             "engine": str(self.calibration.choice),
             "cap": self.cap,
@@ -266,7 +291,7 @@ class ServedModel:
             "batch_bytes": self.calibration.memory.bytes(self.dispatch_rows),
             "error": float(f"{self.calibration.error:.1e}"),
             "compared": self.calibration.compared,
-            **({"stages": list(stages)} if (stages := stages_of(self._programs[self.outputs])) else {}),
+            **({"stages": list(stages)} if own and (stages := stages_of(own)) else {}),
         }
 
 
@@ -289,25 +314,3 @@ def _admit(holdings: Holdings, order: LoadOrder, program_bytes: int, row_bytes: 
     refusal = holdings.refusal(f"{order.name}/{order.title}", program_bytes, row_bytes)
     if refusal is not None:
         raise refusal
-
-
-class Background:
-    """One thread that does slow things in order; `deliver` takes what is to be called elsewhere."""
-
-    def __init__(self, deliver: Callable[[Callable[[], None]], None]) -> None:
-        self._tasks: SimpleQueue[tuple[Callable[[], Any], Callable[[Any], None]]] = SimpleQueue()
-        self._deliver = deliver
-        threading.Thread(target=self._run, name="loader", daemon=True).start()
-
-    def do(self, task: Callable[[], Any], then: Callable[[Any], None]) -> None:
-        """Run `task` here, and have `then` called, elsewhere, with its result or the exception that it raised."""
-        self._tasks.put((task, then))
-
-    def _run(self) -> None:
-        while True:
-            task, then = self._tasks.get()
-            try:
-                result = task()
-            except Exception as fault:
-                result = fault
-            self._deliver(partial(then, result))

@@ -58,7 +58,7 @@ class Reception:
         except (HorngateError, ValueError) as error:
             link.refuse(request, error if isinstance(error, HorngateError) else InternalError(str(error)))
             return
-        program = model.program(work.outputs)
+        program = model.programs.get(work.outputs)
         if program is None:
             self._compile(model, work)
         else:
@@ -107,19 +107,29 @@ class Reception:
             self._compiling[wanted].append(work)
             return
         self._compiling[wanted] = [work]
-        make = partial(model.compile, work.outputs)
-        self._shelf.loader.do(make, partial(self._compiled, model, work.outputs))
+        measure = partial(model.size_bytes, work.outputs)
+        self._shelf.maker.do(measure, partial(self._measured, model, work.outputs))
 
-    def _compiled(self, model: ServedModel, outputs: tuple[str, ...], result: Program | Exception) -> None:
+    def _measured(self, model: ServedModel, outputs: tuple[str, ...], result: int | Exception) -> None:
+        """Make room for the program, then the program."""
+        if isinstance(result, Exception):
+            self._compiled(model, outputs, 0, result)
+        elif (refusal := self._shelf.make_room(model, result)) is not None:
+            self._compiled(model, outputs, 0, refusal)
+        else:
+            make = partial(model.compile, outputs)
+            self._shelf.maker.do(make, partial(self._compiled, model, outputs, result))
+
+    def _compiled(
+        self, model: ServedModel, outputs: tuple[str, ...], size_bytes: int, result: Program | Exception
+    ) -> None:
         waiting = self._compiling.pop((model.order.handle, outputs))
-        if not isinstance(result, Exception):
-            model.add(outputs, result)
-            self._shelf.refit()
+        self._shelf.take_in(model, outputs, size_bytes, None if isinstance(result, Exception) else result)
         for work in waiting:
             if work.request not in work.owner.works:
                 continue  # It was cancelled meanwhile.
             if isinstance(result, Exception):
-                self._batcher.end(work, InternalError(f"outputs {', '.join(outputs)}: {result}"))
+                self._batcher.end(work, _unmade(outputs, result))
             else:
                 self._batcher.queue(model, work, result)
 
@@ -131,6 +141,14 @@ def _unsplit_refusal(model: ServedModel, rows: int, limit: int) -> ResourceExhau
         f"model '{model.order.name}': received {rows} rows for the training phase; at most {limit} fit, and such a "
         "request is never split, for its layers may look at all of its rows: send fewer at a time",
         reason="memory",
+    )
+
+
+def _unmade(outputs: tuple[str, ...], fault: Exception) -> HorngateError:
+    return (
+        fault
+        if isinstance(fault, ResourceExhausted)
+        else InternalError(f"outputs {', '.join(outputs)}: {fault}")
     )
 
 

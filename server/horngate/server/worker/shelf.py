@@ -3,17 +3,25 @@
 from collections import Counter
 from collections.abc import Callable, Collection
 from functools import partial
+from pathlib import Path
 from typing import Any
 
 from horngate.contract.errors import ResourceExhausted, Unavailable
 from horngate.server import memory
+from horngate.server.artifact import Artifact
 from horngate.server.frames.channel import Frame
 from horngate.server.metrics import WorkerMetrics
+from horngate.server.worker.background import Background
 from horngate.server.worker.batcher import Batcher
+from horngate.server.worker.engines import Program
 from horngate.server.worker.holdings import Holdings
 from horngate.server.worker.link import GatewayLink
-from horngate.server.worker.models import Background, LoadOrder, ServedModel, import_engines
+from horngate.server.worker.models import LoadOrder, ServedModel, import_engines, least_bytes
+from horngate.server.worker.programs import Outputs
 from horngate.server.worker.room import Room
+
+LOAD_FACTOR = 3
+"""A model is taken to need so many times its weights, until it is measured: engines pack them a second time."""
 
 
 class Shelf:
@@ -35,11 +43,15 @@ class Shelf:
         metrics: WorkerMetrics,
         room: Room,
     ) -> None:
-        self.loader = Background(deliver)
+        # Two threads: who asks for a layer need not wait until another model has loaded.
+        self._loader = Background(deliver, "loader")
+        self.maker = Background(deliver, "maker")
         self.models = models
         # Invariant: a handle is in arriving from its order until it is in models or has failed.
         self.arriving: dict[str, list[tuple[GatewayLink, Frame]]] = {}
         self._retiring: set[str] = set()
+        # Invariant: holds the room taken for programs that are being made, by model and version.
+        self._promised: Counter[str] = Counter()
         self._batcher = batcher
         self._device = device
         self._tell = tell
@@ -50,8 +62,9 @@ class Shelf:
         self._process_bytes = 0
 
     def load(self, order: LoadOrder) -> None:
-        """Have a model loaded; requests for it wait meanwhile."""
+        """Have a model loaded; requests for it wait meanwhile. Programs for layers make room for it."""
         self.arriving[order.handle] = []
+        self._shed(LOAD_FACTOR * least_bytes(Artifact(Path(order.folder)), order.placement))
 
         def load() -> ServedModel:
             self._deliver(partial(self._tell, "loading", order.handle))
@@ -59,20 +72,49 @@ class Shelf:
             holdings = self._holdings_before_load(order)
             return ServedModel.load(order, self._room, holdings, lambda: self._batcher.batches_run)
 
-        self.loader.do(load, partial(self._loaded, order))
+        self._loader.do(load, partial(self._loaded, order))
 
     def set_budget(self, budget_bytes: int) -> None:
         """Take what the worker may hold, all in all; the caps follow."""
         self._room.budget_bytes = budget_bytes
         self._metrics.device_budget.labels(self._device).set(budget_bytes)
+        self._shed(1)
         self.refit()
+
+    def make_room(self, model: ServedModel, size_bytes: int) -> ResourceExhausted | None:
+        """Take room for a program that is to be made; why there is none, if all that may go does not suffice."""
+        self._shed(size_bytes + model.batch_room_bytes)
+        row_bytes = model.calibration.memory.bytes(1)
+        refusal = self.holdings.refusal(f"a program for layers of {model.title}", size_bytes, row_bytes)
+        self._promised[model.title] += 0 if refusal else size_bytes
+        return refusal
+
+    def take_in(self, model: ServedModel, outputs: Outputs, size_bytes: int, program: Program | None) -> None:
+        """Keep a program for which room was taken; None if it could not be made."""
+        self._promised[model.title] -= size_bytes
+        if program is not None:
+            model.programs.add(outputs, program, size_bytes)
+            self.refit()
+
+    def _shed(self, wanted_bytes: int) -> None:
+        """Give up programs for layers, of all models the least recently used first, until so much is left."""
+        shed = False
+        while self.holdings.left_bytes < wanted_bytes:
+            idle = [model.programs for model in self.models.values() if model.programs.may_give_up]
+            if not idle:
+                break
+            min(idle, key=lambda programs: programs.idle_since_s).give_up()
+            shed = True
+        if shed:
+            memory.trim()
+            self.refit()
 
     @property
     def holdings(self) -> Holdings:
         """Who holds what."""
-        held: Counter[str] = Counter()
+        held = Counter(self._promised)
         for model in list(self.models.values()):
-            held[f"{model.order.name}/{model.order.title}"] += model.memory_bytes
+            held[model.title] += model.memory_bytes
         budget = self._room.budget_bytes
         if budget is None:
             budget = self._process_bytes + held.total() + max(0, self._room.left_bytes())
@@ -127,6 +169,7 @@ class Shelf:
         self.models[order.handle] = result
         self._batcher.welcome(result)
         result.caps.changed = partial(self._retell, result)
+        result.gave_up = self._metrics.programs_given_up.labels(*result.labels, self._device).inc
         self.refit()
         self._tell("loaded", order.handle, self._report(result))
         for link, item in early:
@@ -145,3 +188,4 @@ class Shelf:
         batch_bytes = model.calibration.memory.bytes(model.dispatch_rows)
         self._metrics.batch_bytes.labels(*model.labels, self._device).set(batch_bytes)
         self._metrics.memory.labels(*model.labels, self._device).set(model.memory_bytes)
+        self._metrics.programs.labels(*model.labels, self._device).set(len(model.programs.outputs))

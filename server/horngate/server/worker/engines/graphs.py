@@ -1,10 +1,12 @@
 """The part of an artifact's graph that a set of outputs needs, as a file beside it."""
 
+import math
 from collections.abc import Sequence
 from functools import partial
 from pathlib import Path
 
 import onnx
+from onnx import helper
 
 from horngate.server.artifact import Artifact, program_file, write_whole
 from horngate.zoo.cut import cut
@@ -15,6 +17,15 @@ from horngate.zoo.weight_file import array_of
 
 _FOLDED_BYTES = 16 * 2**20
 """The largest kernel that a program has a folded copy of; others stay in the shared weights as they are."""
+
+
+def part_bytes(path: Path) -> int:
+    """The weights that a program file reads, in it or beside it."""
+    graph = onnx.load(path, load_external_data=False).graph
+    return sum(
+        math.prod(tensor.dims) * helper.tensor_dtype_to_np_dtype(tensor.data_type).itemsize
+        for tensor in graph.initializer
+    )
 
 
 def program_path(artifact: Artifact, outputs: Sequence[str]) -> Path:
