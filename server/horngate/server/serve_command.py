@@ -162,6 +162,12 @@ def _add_network_arguments(parser: argparse.ArgumentParser) -> None:
         help="gateway processes that share the port (default: %(default)s)",
     )
     parser.add_argument(
+        "--shared-memory",
+        action="store_true",
+        help="callers on this machine may register their shared memory, and have tensors read and written there; "
+        "any of the server's user that they name (default: off)",
+    )
+    parser.add_argument(
         "--max-message-bytes",
         type=int,
         default=default.max_message_bytes,
@@ -204,6 +210,7 @@ def run(args: argparse.Namespace) -> int:
             max_message_bytes=args.max_message_bytes,
             http_port=None if args.no_http else args.http_port,
             http_origins=tuple(args.http_origin),
+            shared_memory=args.shared_memory,
         ),
         queue=QueueSettings(
             max_delay_s=seconds(args.max_delay), rows=args.queue_rows, bytes=args.queue_bytes

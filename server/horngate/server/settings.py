@@ -30,7 +30,8 @@ class GatewaySettings:
     """How the server is spoken to. Port 0 is any free one. Several gateways share gRPC's port.
 
     `native` carries plaintext unary calls at a tenth of the CPU; `grpcio` carries everything. `http_port` is for
-    HTTP and JSON, None for none; pages of `http_origins` may call it from a browser.
+    HTTP and JSON, None for none; pages of `http_origins` may call it from a browser. `shared_memory` lets
+    callers name shared memory of this machine's for the server to read and write.
     """
 
     host: str = "127.0.0.1"
@@ -40,6 +41,7 @@ class GatewaySettings:
     max_message_bytes: int = (1 << 31) - 1
     http_port: int | None = 8000
     http_origins: tuple[str, ...] = ()
+    shared_memory: bool = False
 
     def __post_init__(self) -> None:
         if self.transport not in TRANSPORTS:

@@ -22,6 +22,7 @@ from horngate.server.frames.channel import Channel, ChannelClosed
 from horngate.server.gateway import service
 from horngate.server.gateway.infer import Call, Respond, read_call
 from horngate.server.gateway.links import SWEEP_S, Links
+from horngate.server.gateway.regions import Regions, register_region, show_regions, unregister_region
 from horngate.server.gateway.routes import Entry, Routes, read_routes
 from horngate.server.logs import logger
 from horngate.server.metrics import GatewayMetrics
@@ -38,24 +39,40 @@ _FROM_ROUTES: Mapping[str, tuple[Any, Answer]] = {
     f"/{oip.SERVICE}/ServerLive": (oip.ServerLiveRequest, service.server_live),
     f"/{oip.SERVICE}/ServerReady": (oip.ServerReadyRequest, service.server_ready),
     f"/{oip.SERVICE}/ModelReady": (oip.ModelReadyRequest, service.model_ready),
-    f"/{oip.SERVICE}/ServerMetadata": (oip.ServerMetadataRequest, service.server_metadata),
     f"/{oip.SERVICE}/ModelMetadata": (oip.ModelMetadataRequest, service.model_metadata),
     f"/{oip.SERVICE}/ModelConfig": (oip.ModelConfigRequest, service.model_config),
     f"/{oip.SERVICE}/RepositoryIndex": (oip.RepositoryIndexRequest, service.repository_index),
     f"/{DESCRIBE_SERVICE}/DescribeModel": (v1.DescribeModelRequest, service.describe_model),
 }
-METHODS = (INFER, STATISTICS, *_FROM_ROUTES)
+_FROM_REGIONS: Mapping[str, tuple[Any, Callable[[Any, Regions | None], Any]]] = {
+    f"/{oip.SERVICE}/ServerMetadata": (oip.ServerMetadataRequest, service.server_metadata),
+    f"/{oip.SERVICE}/SystemSharedMemoryStatus": (oip.SystemSharedMemoryStatusRequest, show_regions),
+    f"/{oip.SERVICE}/SystemSharedMemoryRegister": (oip.SystemSharedMemoryRegisterRequest, register_region),
+    f"/{oip.SERVICE}/SystemSharedMemoryUnregister": (
+        oip.SystemSharedMemoryUnregisterRequest,
+        unregister_region,
+    ),
+}
+METHODS = (INFER, STATISTICS, *_FROM_ROUTES, *_FROM_REGIONS)
 """Every unary method that is served."""
 
 
 class Gateway:
     """Routes and calls under way. One event loop owns it; every method runs there."""
 
-    def __init__(self, control: Channel, *, max_message_bytes: int = MAX_MESSAGE_BYTES) -> None:
+    def __init__(
+        self,
+        control: Channel,
+        *,
+        max_message_bytes: int = MAX_MESSAGE_BYTES,
+        regions: Regions | None = None,
+    ) -> None:
+        """`regions` None: shared memory is off."""
         self.routes = Routes()
         self.stopping = asyncio.Event()
         self.max_message_bytes = max_message_bytes
         self._control = control
+        self._regions = regions
         self._metrics = GatewayMetrics()
         self._links = Links(self._answered, lambda handle: self.tell("training", handle))
         self._labels: dict[tuple[str, str], Any] = {}
@@ -84,6 +101,10 @@ class Gateway:
                 return self._infer(data, deadline_s, respond)
             if method == STATISTICS:
                 self._ask_statistics(_parsed(oip.ModelStatisticsRequest, data), respond)
+                return None
+            if method in _FROM_REGIONS:
+                request, act = _FROM_REGIONS[method]
+                respond(act(_parsed(request, data), self._regions).SerializeToString())
                 return None
             if method not in _FROM_ROUTES:
                 raise Unsupported(f"this server does not offer {method}")
@@ -126,7 +147,7 @@ class Gateway:
             refused = self._links.refusal(entry)
             if refused is not None:
                 raise refused
-            call = read_call(entry, parsed, deadline_s, respond)
+            call = read_call(entry, parsed, deadline_s, respond, self._regions)
         except HorngateError as error:
             labels = (entry.name, entry.version) if entry else ("", "")
             self._count_failure(labels, error, time.monotonic() - arrived_s)

@@ -13,6 +13,7 @@ from horngate.oip.codec import decode_contents, decode_tensor, encode_tensor
 from horngate.oip.messages import ModelInferRequest, ModelInferResponse
 from horngate.oip.wire import ParsedRequest, assemble_infer_response
 from horngate.server.gateway.phase import read_seed, write_seed
+from horngate.server.gateway.regions import Place, Regions, read_place
 from horngate.server.gateway.routes import Entry
 from horngate.server.gateway.schedule import Ride, read_deadline, read_priority, read_timings, write_timings
 
@@ -30,6 +31,7 @@ class Call:
 
     `outputs` are what the worker is asked for, each once, in one order whatever the request's, so that requests for
     the same share a program; none if the request names none. `asked` pairs the request's own names with them.
+    `places` says which of the asked names go to shared memory, and where.
     `seed` is None but in the training phase; `entry` is then that phase's.
     `deaths` counts the workers that ended while they had it; after one it runs alone.
     """
@@ -39,6 +41,7 @@ class Call:
     asked_version: str
     outputs: tuple[str, ...]
     asked: tuple[tuple[str, str], ...]
+    places: dict[str, Place]
     rows: int
     tensors: list[tuple[list[int], Raw]]
     deadline_s: float | None
@@ -59,11 +62,17 @@ class Call:
         return self.rows * self.entry.row_s
 
 
-def read_call(entry: Entry, parsed: ParsedRequest, deadline_s: float | None, respond: Respond) -> Call:
+def read_call(
+    entry: Entry,
+    parsed: ParsedRequest,
+    deadline_s: float | None,
+    respond: Respond,
+    regions: Regions | None = None,
+) -> Call:
     """Check a request against its model. InvalidRequest says what was received and what was expected."""
     message = parsed.message
     _refuse_unsupported(entry, message)
-    tensors = _tensors(entry, message, parsed.raws)
+    tensors = _tensors(entry, message, parsed.raws, regions)
     rows = tensors[0][0][0]
     asked = _asked(entry, message, rows)
     seed = read_seed(entry, message)
@@ -74,6 +83,7 @@ def read_call(entry: Entry, parsed: ParsedRequest, deadline_s: float | None, res
         asked_version=message.model_version,
         outputs=entry.spec.in_order(meant for _, meant in asked) if asked else (),
         asked=asked,
+        places=_places(message, regions),
         rows=rows,
         tensors=tensors,
         deadline_s=read_deadline(entry, message, deadline_s, arrived_s),
@@ -94,14 +104,16 @@ def write_answer(
     requestable = entry.spec.requestable
     names = call.outputs or [spec.name for spec in entry.spec.outputs]
     results = dict(zip(names, zip(shapes, raws, strict=True), strict=True))
+    answers = []
     for name, meant in call.asked or zip(names, names, strict=True):
-        response.outputs.add(name=name, datatype=requestable[meant].datatype, shape=results[meant][0])
+        shape, raw = results[meant]
+        output = response.outputs.add(name=name, datatype=requestable[meant].datatype, shape=shape)
+        answers.append(_placed(call.places[name], output, raw) if name in call.places else raw)
     if ride is not None:
         write_timings(response, time.monotonic() - call.arrived_s, ride)
     if call.seed is not None:
         write_seed(response, call.seed)
-    meant_names = [meant for _, meant in call.asked] or names
-    return assemble_infer_response(response, [results[meant][1] for meant in meant_names])
+    return assemble_infer_response(response, answers)
 
 
 def _asked(entry: Entry, message: ModelInferRequest, rows: int) -> tuple[tuple[str, str], ...]:
@@ -119,15 +131,37 @@ def _asked(entry: Entry, message: ModelInferRequest, rows: int) -> tuple[tuple[s
     return tuple((name, spec.name) for name, spec in zip(names, meant, strict=True))
 
 
-def _tensors(entry: Entry, message: ModelInferRequest, raws: list[Raw]) -> list[tuple[list[int], Raw]]:
+def _places(message: ModelInferRequest, regions: Regions | None) -> dict[str, Place]:
+    found = (
+        (output.name, read_place(regions, output.parameters, f"output '{output.name}'"))
+        for output in message.outputs
+    )
+    return {name: place for name, place in found if place is not None}
+
+
+def _placed(place: Place, output: Any, raw: Raw) -> bytes:
+    """Leave an output in shared memory; the answer then has empty raw contents in its stead."""
+    place.write(raw, output.name)
+    output.parameters["shared_memory_region"].string_param = place.region.name
+    output.parameters["shared_memory_byte_size"].int64_param = len(raw)
+    if place.offset:
+        output.parameters["shared_memory_offset"].int64_param = place.offset
+    return b""
+
+
+def _tensors(
+    entry: Entry, message: ModelInferRequest, raws: list[Raw], regions: Regions | None
+) -> list[tuple[list[int], Raw]]:
     specs = entry.spec.inputs
-    if raws and len(raws) != len(message.inputs):
+    sent = sum("shared_memory_region" not in tensor.parameters for tensor in message.inputs)
+    if raws and len(raws) != sent:
         raise InvalidRequest(
-            f"model '{entry.name}': received {len(raws)} raw_input_contents for {len(message.inputs)} inputs; "
-            "expected one for each input, in their order"
+            f"model '{entry.name}': received {len(raws)} raw_input_contents for {sent} inputs; "
+            "expected one for each input that is not in shared memory, in their order"
         )
+    in_order = iter(raws)
     found: list[tuple[list[int], Raw] | None] = [None] * len(specs)
-    for index, tensor in enumerate(message.inputs):
+    for tensor in message.inputs:
         place = entry.inputs.get(tensor.name)
         if place is None:
             raise InvalidRequest(
@@ -135,7 +169,10 @@ def _tensors(entry: Entry, message: ModelInferRequest, raws: list[Raw]) -> list[
             )
         if found[place] is not None:
             raise InvalidRequest(f"model '{entry.name}': input '{tensor.name}' is there twice")
-        found[place] = _tensor(entry, specs[place], tensor, raws[index] if raws else None)
+        where = f"model '{entry.name}': input '{tensor.name}'"
+        lies = read_place(regions, tensor.parameters, where)
+        raw = next(in_order, None) if lies is None else lies
+        found[place] = _tensor(where, specs[place], tensor, raw)
     missing = [spec.name for spec, tensor in zip(specs, found, strict=True) if tensor is None]
     if missing:
         raise InvalidRequest(f"model '{entry.name}': input '{missing[0]}' is missing; {_expects(entry)}")
@@ -144,8 +181,7 @@ def _tensors(entry: Entry, message: ModelInferRequest, raws: list[Raw]) -> list[
     return tensors
 
 
-def _tensor(entry: Entry, spec: TensorSpec, tensor: Any, raw: Raw | None) -> tuple[list[int], Raw]:
-    where = f"model '{entry.name}': input '{spec.name}'"
+def _tensor(where: str, spec: TensorSpec, tensor: Any, raw: Raw | Place | None) -> tuple[list[int], Raw]:
     if tensor.datatype != spec.datatype:
         raise InvalidRequest(f"{where} has datatype '{tensor.datatype}'; expected {spec.datatype}")
     shape = list(tensor.shape)
@@ -153,19 +189,20 @@ def _tensor(entry: Entry, spec: TensorSpec, tensor: Any, raw: Raw | None) -> tup
         raise InvalidRequest(
             f"{where} has shape {shape_text(tuple(shape))}; expected {shape_text(spec.shape)}"
         )
-    if "shared_memory_region" in tensor.parameters:
-        raise Unsupported(f"{where} lies in shared memory; this server takes it in raw_input_contents")
     if raw is None:
         return shape, encode_tensor(decode_contents(tensor.contents, spec.datatype, shape, spec.name))
     if tensor.HasField("contents"):
-        raise InvalidRequest(f"{where} has contents beside raw_input_contents; expected one of the two")
-    if spec.datatype == "BYTES":
-        decode_tensor(raw, spec.datatype, shape, spec.name)
-    elif len(raw) != (expected := math.prod(shape) * numpy_dtype(spec.datatype).itemsize):
+        raise InvalidRequest(f"{where} has contents beside raw contents; expected one of the two")
+    size = raw.byte_size if isinstance(raw, Place) else len(raw)
+    expected = math.prod(shape) * numpy_dtype(spec.datatype).itemsize
+    if spec.datatype != "BYTES" and size != expected:
         raise InvalidRequest(
-            f"{where}: received {len(raw)} bytes of raw contents; "
+            f"{where}: received {size} bytes of raw contents; "
             f"{spec.datatype} of shape {shape_text(tuple(shape))} takes {expected}"
         )
+    raw = raw.read() if isinstance(raw, Place) else raw
+    if spec.datatype == "BYTES":
+        decode_tensor(raw, spec.datatype, shape, spec.name)
     return shape, raw
 
 
@@ -195,9 +232,8 @@ def _refuse_unsupported(entry: Entry, message: ModelInferRequest) -> None:
         if name in message.parameters:
             raise Unsupported(f"model '{entry.name}': received {name}; this model is not served as sequences")
     for output in message.outputs:
-        for name in ("classification", "shared_memory_region"):
-            if name in output.parameters:
-                raise Unsupported(f"output '{output.name}': this server does not offer {name}")
+        if "classification" in output.parameters:
+            raise Unsupported(f"output '{output.name}': this server does not offer classification")
 
 
 def _expects(entry: Entry) -> str:

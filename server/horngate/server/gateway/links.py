@@ -160,7 +160,7 @@ class Links:
             return
         if error is None:
             ride = Ride(*timings, worker=link.address.name) if call.timings else None
-            self._answer(call, write_answer(call, [shape for shape, _ in outputs], raws, ride))
+            self._answer(call, _written(call, [shape for shape, _ in outputs], raws, ride))
         elif error[0] == NotFound.__name__:
             self._try_again(call)
         elif error[0] == ResourceExhausted.__name__:
@@ -222,6 +222,16 @@ class Links:
     def _answer(self, call: Call, result: bytes | HorngateError) -> None:
         call.answered = True
         self._answered(call, result)
+
+
+def _written(
+    call: Call, shapes: list[list[int]], raws: list[Any], ride: Ride | None
+) -> bytes | HorngateError:
+    """The answer; an error where it does not fit into the caller's shared memory."""
+    try:
+        return write_answer(call, shapes, raws, ride)
+    except HorngateError as error:
+        return error
 
 
 def _waits_for(entry: Entry) -> str:

@@ -14,6 +14,7 @@ import setproctitle
 
 from horngate.server.frames.channel import Channel
 from horngate.server.gateway.core import Gateway
+from horngate.server.gateway.regions import Regions
 from horngate.server.logs import configure_logs, logger
 
 GRACE_S = 30.0
@@ -47,7 +48,8 @@ def transport_named(options: Mapping[str, Any], gateway: Gateway) -> Transport:
 
 async def serve(options: Mapping[str, Any], control: Channel) -> None:
     """Serve until the supervisor says stop, or is gone; then answer what was accepted."""
-    gateway = Gateway(control, max_message_bytes=options["max_message_bytes"])
+    regions = Regions(Path(options["directory"]) / "regions") if options["shared_memory"] else None
+    gateway = Gateway(control, max_message_bytes=options["max_message_bytes"], regions=regions)
     sweeper = asyncio.get_running_loop().create_task(gateway.sweep())
     transport = transport_named(options, gateway)
     try:

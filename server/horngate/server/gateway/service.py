@@ -6,6 +6,7 @@ from typing import Any
 
 from horngate.contract.tensors import TensorSpec
 from horngate.oip import messages as oip
+from horngate.server.gateway.regions import Regions
 from horngate.server.gateway.routes import Entry, Routes
 from horngate.v1 import horngate_pb2 as v1
 from horngate.v1.describe import write_spec
@@ -35,9 +36,10 @@ def model_ready(request: oip.ModelReadyRequest, routes: Routes) -> oip.ModelRead
     return oip.ModelReadyResponse(ready=routes.find(request.name, request.version).ready)
 
 
-def server_metadata(_: oip.ServerMetadataRequest, routes: Routes) -> oip.ServerMetadataResponse:
+def server_metadata(_: oip.ServerMetadataRequest, regions: Regions | None) -> oip.ServerMetadataResponse:
     """ServerMetadata: the extensions that work."""
-    return oip.ServerMetadataResponse(name=SERVER_NAME, version=version("horngate"), extensions=EXTENSIONS)
+    extensions = [*EXTENSIONS, *(["system_shared_memory"] if regions is not None else [])]
+    return oip.ServerMetadataResponse(name=SERVER_NAME, version=version("horngate"), extensions=extensions)
 
 
 def model_metadata(request: oip.ModelMetadataRequest, routes: Routes) -> oip.ModelMetadataResponse:

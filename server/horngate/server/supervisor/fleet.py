@@ -140,6 +140,7 @@ class Fleet:
             "address": f"{self._settings.host}:{port}",
             "max_message_bytes": self._settings.max_message_bytes,
             "directory": str(self._directory),
+            "shared_memory": self._settings.shared_memory,
         }
         return Child(name, "horngate.server.gateway.main", [name, json.dumps(options)])
 

@@ -45,6 +45,7 @@ def application(gateway: Gateway, origins: tuple[str, ...] = ()) -> Starlette:
         ),
         Route("/v2/models/stats", api.statistics),
         Route("/v2/repository/index", api.index, methods=["POST"]),
+        *_regions(_Regions(api)),
     ]
     for path in (models, models + "/versions/{version}"):
         routes += [
@@ -78,7 +79,7 @@ class _Api:
         """An endpoint that says by its status, 200 or 400, what a method says by true or false."""
 
         async def endpoint(request: Request) -> Response:
-            reply = await self._ask(oip.SERVICE, method, asked(**request.path_params), answer)
+            reply = await self.ask(oip.SERVICE, method, asked(**request.path_params), answer)
             return Response(status_code=200 if next(iter(plain(reply).values())) else 400)
 
         return endpoint
@@ -90,39 +91,39 @@ class _Api:
     async def metadata(self, request: Request) -> Response:
         """ModelMetadata."""
         asked = oip.ModelMetadataRequest(**request.path_params)
-        return _json(plain(await self._ask(oip.SERVICE, "ModelMetadata", asked, oip.ModelMetadataResponse)))
+        return _json(plain(await self.ask(oip.SERVICE, "ModelMetadata", asked, oip.ModelMetadataResponse)))
 
     async def config(self, request: Request) -> Response:
         """ModelConfig."""
         asked = oip.ModelConfigRequest(**request.path_params)
-        reply = await self._ask(oip.SERVICE, "ModelConfig", asked, oip.ModelConfigResponse)
+        reply = await self.ask(oip.SERVICE, "ModelConfig", asked, oip.ModelConfigResponse)
         return _json(plain(reply.config))
 
     async def statistics(self, request: Request) -> Response:
         """ModelStatistics, of one model or of all."""
         asked = oip.ModelStatisticsRequest(**request.path_params)
         return _json(
-            plain(await self._ask(oip.SERVICE, "ModelStatistics", asked, oip.ModelStatisticsResponse))
+            plain(await self.ask(oip.SERVICE, "ModelStatistics", asked, oip.ModelStatisticsResponse))
         )
 
     async def layers(self, request: Request) -> Response:
         """horngate.v1 DescribeModel: every layer."""
         asked = v1.DescribeModelRequest(**request.path_params)
         return _json(
-            plain(await self._ask(DESCRIBE_SERVICE, "DescribeModel", asked, v1.DescribeModelResponse))
+            plain(await self.ask(DESCRIBE_SERVICE, "DescribeModel", asked, v1.DescribeModelResponse))
         )
 
     async def index(self, request: Request) -> Response:
         """RepositoryIndex, as a list; `{"ready": true}` leaves out what is not."""
-        body = await self._body(request, MAX_JSON_BYTES)
+        body = await self.body(request, MAX_JSON_BYTES)
         wanted = read_object(_loads(body) if body else {}, "the request")
         asked = oip.RepositoryIndexRequest(ready=wanted.get("ready") is True)
-        reply = await self._ask(oip.SERVICE, "RepositoryIndex", asked, oip.RepositoryIndexResponse)
+        reply = await self.ask(oip.SERVICE, "RepositoryIndex", asked, oip.RepositoryIndexResponse)
         return _json(plain(reply)["models"])
 
     async def infer(self, request: Request) -> Response:
         """ModelInfer, in JSON, or with the binary tensor extension."""
-        body = await self._body(request, self._gateway.max_message_bytes)
+        body = await self.body(request, self._gateway.max_message_bytes)
         path = request.path_params
         asked = HttpRequest(body, _json_bytes(request, len(body)), path["name"], path.get("version", ""))
         parts, json_bytes = write_response(asked, await self._answer(INFER, asked.serialized(), request))
@@ -139,12 +140,14 @@ class _Api:
 
     async def _metadata_of_server(self) -> Any:
         asked = oip.ServerMetadataRequest()
-        return await self._ask(oip.SERVICE, "ServerMetadata", asked, oip.ServerMetadataResponse)
+        return await self.ask(oip.SERVICE, "ServerMetadata", asked, oip.ServerMetadataResponse)
 
-    async def _body(self, request: Request, limit: int) -> bytes:
+    async def body(self, request: Request, limit: int) -> bytes:
+        """The request's body."""
         return await read_body(request.stream(), request.headers.get("content-encoding", ""), limit)
 
-    async def _ask(self, service: str, method: str, asked: Any, answer: Any) -> Any:
+    async def ask(self, service: str, method: str, asked: Any, answer: Any) -> Any:
+        """What the gateway's method answers."""
         return answer.FromString(await self._answer(f"/{service}/{method}", asked.SerializeToString()))
 
     async def _answer(self, method: str, data: bytes, request: Request | None = None) -> bytes:
@@ -168,6 +171,56 @@ class _Api:
         if isinstance(result, HorngateError):
             raise result
         return result
+
+
+class _Regions:
+    """Shared memory: what is registered, and registering."""
+
+    def __init__(self, api: _Api) -> None:
+        self._api = api
+
+    async def status(self, request: Request) -> Response:
+        """SystemSharedMemoryStatus, as a list."""
+        asked = oip.SystemSharedMemoryStatusRequest(**request.path_params)
+        answer = oip.SystemSharedMemoryStatusResponse
+        reply = await self._api.ask(oip.SERVICE, "SystemSharedMemoryStatus", asked, answer)
+        return _json(list(plain(reply)["regions"].values()))
+
+    async def register(self, request: Request) -> Response:
+        """SystemSharedMemoryRegister."""
+        body = await self._api.body(request, MAX_JSON_BYTES)
+        told = read_object(_loads(body), "the request")
+        try:
+            asked = oip.SystemSharedMemoryRegisterRequest(
+                name=request.path_params["name"],
+                key=told.get("key", ""),
+                offset=told.get("offset", 0),
+                byte_size=told.get("byte_size", 0),
+            )
+        except (TypeError, ValueError) as error:
+            raise InvalidRequest(f"key, offset or byte_size: {error}") from None
+        await self._api.ask(
+            oip.SERVICE, "SystemSharedMemoryRegister", asked, oip.SystemSharedMemoryRegisterResponse
+        )
+        return Response()
+
+    async def unregister(self, request: Request) -> Response:
+        """SystemSharedMemoryUnregister."""
+        asked = oip.SystemSharedMemoryUnregisterRequest(**request.path_params)
+        answer = oip.SystemSharedMemoryUnregisterResponse
+        await self._api.ask(oip.SERVICE, "SystemSharedMemoryUnregister", asked, answer)
+        return Response()
+
+
+def _regions(regions: _Regions) -> list[Route]:
+    path = "/v2/systemsharedmemory"
+    return [
+        Route(f"{path}/status", regions.status),
+        Route(f"{path}/region/{{name}}/status", regions.status),
+        Route(f"{path}/region/{{name}}/register", regions.register, methods=["POST"]),
+        Route(f"{path}/region/{{name}}/unregister", regions.unregister, methods=["POST"]),
+        Route(f"{path}/unregister", regions.unregister, methods=["POST"]),
+    ]
 
 
 async def _disconnected(request: Request) -> None:
