@@ -132,5 +132,6 @@ def test_what_is_not_offered_says_so(remote: Any) -> None:
         "model_configuration",
         "parameters",
         "schedule_policy",
+        "sequence",
         "statistics",
     ]

@@ -3,6 +3,9 @@
     HorngateError
     ├── InvalidRequest        the request contradicts the model's inputs or outputs
     ├── NotFound              no such model or version
+    │   └── SequenceUnknown   no such sequence: never begun, or ended
+    ├── SequenceExpired       the sequence had no step for too long
+    ├── SequenceLost          the sequence's states are gone, or are not those that its caller counts on
     ├── Unavailable           not ready now; the same request may succeed later
     ├── ResourceExhausted     larger than a limit, or a queue is full
     ├── DeadlineExceeded      the caller's deadline passed before an answer
@@ -25,6 +28,18 @@ class InvalidRequest(HorngateError):
 
 class NotFound(HorngateError):
     """No such model or version is served."""
+
+
+class SequenceUnknown(NotFound):
+    """The model has no such sequence: it was never begun, or it has ended."""
+
+
+class SequenceExpired(HorngateError):
+    """The sequence had no step for longer than sequences are kept; it has to begin anew."""
+
+
+class SequenceLost(HorngateError):
+    """The sequence cannot go on, by no fault of its caller's; it has to begin anew and its steps be sent again."""
 
 
 class Unavailable(HorngateError):

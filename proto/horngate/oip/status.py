@@ -12,6 +12,9 @@ from horngate.contract.errors import (
     LoadError,
     NotFound,
     ResourceExhausted,
+    SequenceExpired,
+    SequenceLost,
+    SequenceUnknown,
     Unavailable,
     Unsupported,
 )
@@ -19,6 +22,12 @@ from horngate.contract.errors import (
 RETRY_TRAILER = "retry-after-ms"
 """gRPC's own `grpc-retry-pushback-ms` is reserved: servers' libraries do not let it be sent."""
 
+KIND_TRAILER = "horngate-error"
+"""Names an error that shares its code with others."""
+
+_KINDS: dict[str, type[HorngateError]] = {
+    kind.__name__: kind for kind in (SequenceExpired, SequenceLost, SequenceUnknown)
+}
 _CODES: dict[type[HorngateError], grpc.StatusCode] = {
     InvalidRequest: grpc.StatusCode.INVALID_ARGUMENT,
     NotFound: grpc.StatusCode.NOT_FOUND,
@@ -26,6 +35,8 @@ _CODES: dict[type[HorngateError], grpc.StatusCode] = {
     ResourceExhausted: grpc.StatusCode.RESOURCE_EXHAUSTED,
     DeadlineExceeded: grpc.StatusCode.DEADLINE_EXCEEDED,
     Unsupported: grpc.StatusCode.UNIMPLEMENTED,
+    SequenceExpired: grpc.StatusCode.FAILED_PRECONDITION,
+    SequenceLost: grpc.StatusCode.ABORTED,
     LoadError: grpc.StatusCode.FAILED_PRECONDITION,
     InternalError: grpc.StatusCode.INTERNAL,
 }
@@ -45,7 +56,9 @@ def code_of(error: BaseException) -> grpc.StatusCode:
 
 
 def trailers_of(error: BaseException) -> tuple[tuple[str, str], ...]:
-    """The trailing metadata of an error: when to ask again, in milliseconds."""
+    """The trailing metadata of an error: when to ask again, in milliseconds; which of several errors it is."""
+    if type(error).__name__ in _KINDS:
+        return ((KIND_TRAILER, type(error).__name__),)
     if not isinstance(error, ResourceExhausted) or error.retry_after_s is None:
         return ()
     return ((RETRY_TRAILER, str(max(1, round(error.retry_after_s * 1000)))),)
@@ -57,11 +70,19 @@ def error_from(
     """The error that `code` tells of; a code that has none of its own is an InternalError that names it."""
     if code is grpc.StatusCode.RESOURCE_EXHAUSTED:
         return ResourceExhausted(message, retry_after_s=_retry_after_s(trailers or ()))
+    kind = _KINDS.get(_text(trailers or (), KIND_TRAILER))
+    if kind is not None:
+        return kind(message)
     if code in _ERRORS:
         return _ERRORS[code](message)
     return InternalError(f"{code.name}: {message}")
 
 
 def _retry_after_s(trailers: Iterable[tuple[str, str | bytes]]) -> float | None:
-    text = next((value for key, value in trailers if key == RETRY_TRAILER), "")
-    return int(text) / 1000 if isinstance(text, str) and text.isdecimal() else None
+    text = _text(trailers, RETRY_TRAILER)
+    return int(text) / 1000 if text.isdecimal() else None
+
+
+def _text(trailers: Iterable[tuple[str, str | bytes]], key: str) -> str:
+    found = next((value for name, value in trailers if name == key), "")
+    return found if isinstance(found, str) else ""

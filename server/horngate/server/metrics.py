@@ -146,6 +146,30 @@ class WorkerMetrics:
         )
 
 
+class SequenceMetrics:
+    """What a worker counts of sequences."""
+
+    def __init__(self) -> None:
+        from prometheus_client import Counter, Gauge
+
+        labels = ("model", "version")
+        self.live = Gauge(
+            "horngate_sequences", "Sequences under way.", (*labels, "device"), multiprocess_mode="livesum"
+        )
+        self.bytes = Gauge(
+            "horngate_sequence_states_bytes",
+            "Memory for the states of sequences.",
+            (*labels, "device"),
+            multiprocess_mode="livesum",
+        )
+        self.begun = Counter("horngate_sequences_begun", "Sequences begun.", labels)
+        self.ended = Counter(
+            "horngate_sequences_ended",
+            "Sequences that are over, by how: ended, expired, lost with their worker, or replaced.",
+            (*labels, "how"),
+        )
+
+
 class SupervisorMetrics:
     """What the supervisor counts."""
 

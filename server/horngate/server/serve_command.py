@@ -15,6 +15,7 @@ from horngate.server.settings import (
     BuildSettings,
     GatewaySettings,
     QueueSettings,
+    SequenceSettings,
     ServerSettings,
     seconds,
 )
@@ -103,6 +104,12 @@ def _add_scheduling_arguments(parser: argparse.ArgumentParser) -> None:
         default="0s",
         metavar="TIME",
         help='how long an idle device waits for company for a request, as in "5ms" (default: %(default)s)',
+    )
+    parser.add_argument(
+        "--sequence-idle",
+        default="10m",
+        metavar="TIME",
+        help='how long a sequence of a stateful model is kept without a step, as in "30s" (default: %(default)s)',
     )
     parser.add_argument(
         "--queue-rows",
@@ -215,6 +222,7 @@ def run(args: argparse.Namespace) -> int:
         queue=QueueSettings(
             max_delay_s=seconds(args.max_delay), rows=args.queue_rows, bytes=args.queue_bytes
         ),
+        sequence=SequenceSettings(idle_s=seconds(args.sequence_idle)),
         devices=read_devices(args.devices, server_cores()),
     )
     if settings.models is None and not settings.zoo.networks:

@@ -17,7 +17,7 @@ from horngate.server.zoo_settings import ZOO, ZooSettings, with_options
 from horngate.zoo.registry import OPTION_TYPES
 
 TRANSPORTS = ("native", "grpcio")
-_UNITS_S = {"us": 1e-6, "ms": 1e-3, "s": 1.0}
+_UNITS_S = {"us": 1e-6, "ms": 1e-3, "s": 1.0, "m": 60.0, "h": 3600.0}
 ENGINES_VARIABLE = "HORNGATE_ENGINES"
 BATCHING = ("fastest", "largest")
 ENGINES = ("auto", "onnxruntime", "openvino", "keras")
@@ -74,6 +74,20 @@ class QueueSettings:
 
 
 @dataclass(frozen=True, kw_only=True)
+class SequenceSettings:
+    """How long a model's sequences are kept without a step, and how many at a time on a device; None: no bound."""
+
+    idle_s: float = 600.0
+    most: int | None = None
+
+    def __post_init__(self) -> None:
+        if not self.idle_s > 0:
+            raise LoadError(f"sequence: idle is {self.idle_s} s; expected more than 0")
+        if self.most is not None and self.most < 1:
+            raise LoadError(f"sequence: most is {self.most}; expected 1 or more")
+
+
+@dataclass(frozen=True, kw_only=True)
 class BuildSettings:
     """What building one file may take. `memory_bytes` 0 is most of what the machine has when it begins.
 
@@ -94,8 +108,9 @@ class BuildSettings:
 class ServerSettings:
     """One server. `models` is the repository's folder or None; `zoo` has the networks served beside it.
 
-    `cache` holds the artifacts. Metrics and health are on `metrics_port`, where 0 is any free one. `queue` is for
-    models that have no settings of their own. `memory` is what the workers may hold: see MemorySetting.
+    `cache` holds the artifacts. Metrics and health are on `metrics_port`, where 0 is any free one. `queue` and
+    `sequence` are for models that have no settings of their own. `memory` is what the workers may hold: see
+    MemorySetting.
     """
 
     models: Path | None = None
@@ -104,6 +119,7 @@ class ServerSettings:
     cache: Path = Path("~/.cache/horngate")
     gateway: GatewaySettings = GatewaySettings()
     queue: QueueSettings = QueueSettings()
+    sequence: SequenceSettings = SequenceSettings()
     memory: MemorySetting = field(default_factory=MemorySetting)
     build: BuildSettings = BuildSettings()
     devices: tuple[Device, ...] = field(default_factory=lambda: read_devices("cpu", server_cores()))
@@ -149,9 +165,9 @@ class ModelConfig:
     `file` says how that is opened; its settings are written beside the others. `placement` says which device
     layers compute on, on the engine `keras`. `versions` is `"latest"` (the newest that loads), `"all"`, or a list
     of numbers. `max_rows` bounds a batch below what memory allows. `batching` is `"fastest"` (filled to the size
-    that runs fastest) or `"largest"` (to what memory allows). `queue` replaces the server's own settings for this
-    model. `instances` is how many copies each device has. `layers` are sets of names whose programs are made before
-    the model is ready.
+    that runs fastest) or `"largest"` (to what memory allows). `queue` and `sequence` replace the server's own
+    settings for this model. `instances` is how many copies each device has. `layers` are sets of names whose
+    programs are made before the model is ready.
     """
 
     source: str = ""
@@ -161,6 +177,7 @@ class ModelConfig:
     max_rows: int | None = None
     batching: str = "fastest"
     queue: QueueSettings | None = None
+    sequence: SequenceSettings | None = None
     instances: int = 1
     file: FileSettings = FileSettings()
     placement: Placement = ()
@@ -196,6 +213,7 @@ _TYPES: dict[str, type | tuple[type, ...]] = {
     "max_rows": int,
     "batching": str,
     "queue": dict,
+    "sequence": dict,
     "instances": int,
     "custom_objects": list,
     "allow_code": bool,
@@ -213,6 +231,9 @@ _QUEUE_TYPES: dict[str, type | tuple[type, ...]] = {
     "bytes": int,
     "weight": (int, float),
 }
+
+
+_SEQUENCE_TYPES: dict[str, type | tuple[type, ...]] = {"idle": str, "most": int}
 
 
 def read_model_config(path: Path) -> ModelConfig:
@@ -244,7 +265,7 @@ def available_cores() -> int:
 
 def seconds(text: str) -> float:
     """A duration with its unit, `"5ms"` or `"0.5s"`, in seconds. LoadError if it is none."""
-    found = re.fullmatch(r"([0-9.]+) ?(us|ms|s)", text)
+    found = re.fullmatch(r"([0-9.]+) ?(us|ms|s|m|h)", text)
     try:
         return float(found[1]) * _UNITS_S[found[2]] if found else float("")
     except ValueError:
@@ -263,6 +284,12 @@ def _queue(table: dict[str, Any]) -> QueueSettings:
     _check_types(table, _QUEUE_TYPES, list(_QUEUE_TYPES))
     rest = {key: value for key, value in table.items() if key != "max_delay"}
     return QueueSettings(max_delay_s=seconds(table.get("max_delay", "0s")), **rest)
+
+
+def _sequence(table: dict[str, Any]) -> SequenceSettings:
+    _check_types(table, _SEQUENCE_TYPES, list(_SEQUENCE_TYPES))
+    idle_s = seconds(table["idle"]) if "idle" in table else SequenceSettings.idle_s
+    return SequenceSettings(idle_s=idle_s, most=table.get("most"))
 
 
 def _names(text: Any) -> tuple[str, ...]:
@@ -284,6 +311,8 @@ def _plain(table: dict[str, Any]) -> dict[str, Any]:
     }
     if "queue" in table:
         table = table | {"queue": _queue(table["queue"])}
+    if "sequence" in table:
+        table = table | {"sequence": _sequence(table["sequence"])}
     if "placement" in table:
         table = table | {"placement": read_placement(table["placement"])}
     if "layers" in table:

@@ -19,6 +19,7 @@ class Request:
     priority: int = 0
     bytes: int = 0
     lane: Any = None
+    turn: Any = None
     rank_s: float = field(init=False)
     total_rows: int = field(init=False)
     ran: list[int] = field(default_factory=list)

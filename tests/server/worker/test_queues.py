@@ -1,5 +1,7 @@
 """Whatever arrives, expires or is cancelled: nothing is lost, nothing runs twice, nobody starves.
 
+Steps of a sequence run in the order in which they came, one at a time, and none goes on over one that failed.
+
 `HORNGATE_SIMULATED_STEPS=1000000 pytest tests/server/worker/test_queues.py` walks as far as one likes.
 """
 
@@ -18,6 +20,8 @@ STEPS = int(os.environ.get("HORNGATE_SIMULATED_STEPS", "10000"))
 MODELS = ("a", "b", "c")
 OUTPUTS = (("y",), ("y", "hidden"), ("hidden",))
 LIMIT = {"a": 4, "b": 16, "c": 64}
+TURNS = 12
+"""Sequences of each model."""
 ROW_S = {"a": 0.02, "b": 0.004, "c": 0.0005}
 BATCH_S = {handle: LIMIT[handle] * ROW_S[handle] for handle in MODELS}
 
@@ -36,6 +40,8 @@ class World:
         }
         self.kind: dict[Request, tuple[str, str, tuple[str, ...]]] = {}
         self.waiting: dict[Request, None] = {}
+        # The steps of each sequence that are not answered, as they came; those behind the first wait for it.
+        self.steps: dict[str, list[Request]] = {}
         self.ended: Counter[str] = Counter()
         self.used_s: Counter[str] = Counter()
         self.fair_since: dict[str, float] = {}
@@ -48,11 +54,15 @@ class World:
         if self.waiting and self.random.random() < 0.05:
             self.end(self.random.choice(list(self.waiting)), "cancelled")
         self.now_s += self.random.choice((0.0, 0.001, 0.01))
+        self.expire()
+        self.run_batch()
+
+    def expire(self) -> None:
         for request in self.queues.expired(self.now_s):
             assert request.deadline_s is not None
             assert 0 <= self.now_s - request.deadline_s
-            self.end(request, "expired")
-        self.run_batch()
+            if request in self.waiting:  # It may have ended with the step before it just now.
+                self.end(request, "expired")
 
     def arrive(self) -> None:
         handle = self.random.choice(MODELS)
@@ -64,10 +74,22 @@ class World:
             deadline_s=deadline_s,
             alone=self.random.random() < 0.05,
             priority=self.random.choice((0, 0, 0, 1, 5, 9, 300)),
+            turn=f"{handle}{self.random.randrange(TURNS)}" if self.random.random() < 0.4 else None,
         )
         shapes, outputs = self.random.choice(("", "", "(3,)")), self.random.choice(OUTPUTS)
-        self.kind[request] = (handle, shapes, outputs)
+        self.kind[request] = (handle, shapes if request.turn is None else f"steps {shapes}", outputs)
         self.waiting[request] = None
+        if request.turn is None:
+            self.add(request)
+            return
+        self.steps.setdefault(request.turn, []).append(request)
+        is_first = self.queues.line_up(request)
+        assert is_first == (self.steps[request.turn] == [request])
+        if is_first:
+            self.add(request)
+
+    def add(self, request: Request) -> None:
+        handle, shapes, outputs = self.kind[request]
         self.queues.add(
             handle,
             request,
@@ -84,6 +106,26 @@ class World:
         self.ended[how] += 1
         del self.waiting[request]
         del self.kind[request]
+        if request.turn is not None:
+            self.end_step(request, how)
+
+    def end_step(self, request: Request, how: str) -> None:
+        steps = self.steps[request.turn]
+        if how == "answered":
+            assert steps[0] is request
+        else:
+            behind = steps[steps.index(request) + 1 :]
+            assert self.queues.steps_behind(request) == behind[::-1]
+            for other in behind[::-1]:
+                self.end(other, "left behind")
+        steps.remove(request)
+        follows = self.queues.step_done(request, self.now_s)
+        if follows is not None:
+            assert steps[0] is follows
+            self.add(follows)
+
+    def is_parked(self, request: Request) -> bool:
+        return request.turn is not None and self.steps[request.turn][0] is not request
 
     def run_batch(self) -> None:
         decision = self.queues.plan(self.now_s)
@@ -119,10 +161,14 @@ class World:
         assert len({id(request) for request, _ in batch}) == len(batch), "nobody twice"
         assert len(batch) == 1 or not any(request.alone for request, _ in batch)
         assert all(0 < rows <= request.rows for request, rows in batch)
+        turns = [request.turn for request, _ in batch if request.turn is not None]
+        assert len(set(turns)) == len(turns), "one step of a sequence"
+        assert not turns or len(turns) == len(batch), "steps meet no other requests"
+        assert not any(self.is_parked(request) for request, _ in batch), "in order within a sequence"
         assert all(request.deadline_s is None or request.deadline_s > self.now_s for request, _ in batch)
         # A lane is chosen by its first request even if that has just expired.
         if not self.queues.flow(first.handle).max_delay_s and not found_expired:
-            same = [other for other in self.waiting if other.handle == first.handle and self.alive(other)]
+            same = [other for other in self.waiting if other.handle == first.handle and self.ready(other)]
             assert first.rank_s == min(other.rank_s for other in same), "the model's first request is in it"
         # Within a lane nobody overtakes a request of a lower rank; only the last of a lane is split.
         by_lane: dict[tuple[str, ...], list[Request]] = {}
@@ -135,14 +181,15 @@ class World:
         for outputs, requests in by_lane.items():
             alike = (first.handle, self.kind[first][1], outputs)
             for other in self.waiting:
-                if other not in taken and self.kind[other] == alike and self.alive(other):
+                if other not in taken and self.kind[other] == alike and self.ready(other):
                     assert other.rank_s >= requests[-1].rank_s
 
     def whole(self, request: Request, batch: tuple[tuple[Request, int], ...]) -> bool:
         return any(other is request and rows == request.rows for other, rows in batch)
 
-    def alive(self, request: Request) -> bool:
-        return request.deadline_s is None or request.deadline_s > self.now_s
+    def ready(self, request: Request) -> bool:
+        alive = request.deadline_s is None or request.deadline_s > self.now_s
+        return alive and not self.is_parked(request)
 
     def check_idle(self, wait_until_s: float, found_expired: bool) -> None:
         """Nothing that could run is left behind; what may wait for company is told until when."""
@@ -175,13 +222,13 @@ def test_every_promise_is_kept_over_many_steps(delays: bool) -> None:
             world.step()
         while world.waiting:  # nobody comes any more: all that waits is run
             world.now_s += 0.05
-            for request in world.queues.expired(world.now_s):
-                world.end(request, "expired")
+            world.expire()
             world.run_batch()
         assert not world.queues
         assert world.queues.rows == 0
         assert world.queues.next_deadline_s is None
-        assert min(world.ended[how] for how in ("answered", "expired", "cancelled")) > 0
+        assert all(world.queues.behind(handle) == (0, 0) for handle in MODELS)
+        assert min(world.ended[how] for how in ("answered", "expired", "cancelled", "left behind")) > 0
 
 
 def test_nobody_starves_however_many_urgent_requests_come() -> None:

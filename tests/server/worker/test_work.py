@@ -18,6 +18,7 @@ def work(rows: int, outputs: tuple[str, ...], first: int) -> Work:
         request=first,
         handle="m",
         outputs=outputs,
+        program_outputs=outputs,
         inputs=[x],
         total_rows=rows,
         rows=rows,

@@ -28,6 +28,11 @@ class State:
     shape: Shape
     dtype: str
 
+    @property
+    def place(self) -> str:
+        """The layer that keeps it, by its path: inside of a wrapper, another than the one that is called."""
+        return self.input.rsplit("/", 1)[0]
+
     def to_json(self) -> dict[str, Any]:
         """The form that an artifact keeps."""
         return asdict(self)

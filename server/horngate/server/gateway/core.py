@@ -20,10 +20,11 @@ from horngate.oip.status import code_of
 from horngate.oip.wire import parse_infer_request
 from horngate.server.frames.channel import Channel, ChannelClosed
 from horngate.server.gateway import service
-from horngate.server.gateway.infer import Call, Respond, read_call
+from horngate.server.gateway.infer import Call, Respond, read_call, read_continuing
 from horngate.server.gateway.links import SWEEP_S, Links
 from horngate.server.gateway.regions import Regions, register_region, show_regions, unregister_region
 from horngate.server.gateway.routes import Entry, Routes, read_routes
+from horngate.server.gateway.sequences import is_continuing
 from horngate.server.logs import logger
 from horngate.server.metrics import GatewayMetrics
 from horngate.v1 import horngate_pb2 as v1
@@ -143,11 +144,17 @@ class Gateway:
         entry: Entry | None = None
         try:
             parsed = parse_infer_request(data)
-            entry = self.routes.find_ready(parsed.message.model_name, parsed.message.model_version)
-            refused = self._links.refusal(entry)
-            if refused is not None:
-                raise refused
-            call = read_call(entry, parsed, deadline_s, respond, self._regions)
+            name, version = parsed.message.model_name, parsed.message.model_version
+            if is_continuing(parsed.message):
+                entries = self.routes.holding(name, version)
+                entry = entries[0]
+                call = read_continuing(entries, parsed, deadline_s, respond, self._regions)
+            else:
+                entry = self.routes.find_ready(name, version)
+                refused = self._links.refusal(entry)
+                if refused is not None:
+                    raise refused
+                call = read_call(entry, parsed, deadline_s, respond, self._regions)
         except HorngateError as error:
             labels = (entry.name, entry.version) if entry else ("", "")
             self._count_failure(labels, error, time.monotonic() - arrived_s)

@@ -6,7 +6,13 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
-from horngate.contract.errors import HorngateError, InvalidRequest, ResourceExhausted, Unsupported
+from horngate.contract.errors import (
+    HorngateError,
+    InternalError,
+    InvalidRequest,
+    ResourceExhausted,
+    Unsupported,
+)
 from horngate.contract.names import nearest
 from horngate.contract.tensors import TensorSpec, numpy_dtype, shape_text
 from horngate.oip.codec import decode_contents, decode_tensor, encode_tensor
@@ -16,13 +22,14 @@ from horngate.server.gateway.phase import read_seed, write_seed
 from horngate.server.gateway.regions import Place, Regions, read_place
 from horngate.server.gateway.routes import Entry
 from horngate.server.gateway.schedule import Ride, read_deadline, read_priority, read_timings, write_timings
+from horngate.server.gateway.sequences import read_step
+from horngate.server.step import Step
 
 Raw = bytes | memoryview
 Respond = Callable[[bytes | HorngateError], None]
 """Called once, with the reply's bytes or the error."""
 
 MAX_ANSWER_BYTES = (1 << 31) - 1
-_SEQUENCE = ("sequence_id", "sequence_start", "sequence_end")
 
 
 @dataclass(slots=True, eq=False, kw_only=True)
@@ -33,7 +40,9 @@ class Call:
     the same share a program; none if the request names none. `asked` pairs the request's own names with them.
     `places` says which of the asked names go to shared memory, and where.
     `seed` is None but in the training phase; `entry` is then that phase's.
-    `deaths` counts the workers that ended while they had it; after one it runs alone.
+    A `step` of a sequence may have to be read again for another entry, from what was `parsed` and the `regions`:
+    `others` may hold its sequence too, and `told_unknown` are workers that do not. `deaths` counts the workers that
+    ended while they had it; after one it runs alone.
     """
 
     entry: Entry
@@ -50,6 +59,11 @@ class Call:
     priority: int = 0
     timings: bool = False
     seed: int | None = None
+    step: Step | None = None
+    parsed: ParsedRequest | None = None
+    regions: Regions | None = None
+    others: list[Entry] = field(default_factory=list)
+    told_unknown: set[str] = field(default_factory=set)
     number: int = 0
     deaths: int = 0
     tries: int = 0
@@ -61,6 +75,14 @@ class Call:
         """What it is expected to take of a device."""
         return self.rows * self.entry.row_s
 
+    def read_again(self, entry: Entry) -> None:
+        """Read a step for another entry of its model. InvalidRequest, Unsupported: it does not take it."""
+        if self.parsed is None:
+            raise InternalError(f"model '{entry.name}': a request that is no step was to be read again")
+        again = read_call(entry, self.parsed, self.deadline_s, self.respond, self.regions)
+        self.entry, self.outputs, self.asked, self.places = entry, again.outputs, again.asked, again.places
+        self.rows, self.tensors, self.step = again.rows, again.tensors, again.step
+
 
 def read_call(
     entry: Entry,
@@ -71,11 +93,15 @@ def read_call(
 ) -> Call:
     """Check a request against its model. InvalidRequest says what was received and what was expected."""
     message = parsed.message
-    _refuse_unsupported(entry, message)
-    tensors = _tensors(entry, message, parsed.raws, regions)
-    rows = tensors[0][0][0]
-    asked = _asked(entry, message, rows)
+    _refuse_unsupported(message)
+    step = read_step(entry, message)
+    is_end_alone = step is not None and step.end and not step.start and not message.inputs
+    tensors = [] if is_end_alone else _tensors(entry, message, parsed.raws, regions)
+    rows = tensors[0][0][0] if tensors else 0
+    asked = () if is_end_alone else _asked(entry, message, rows)
     seed = read_seed(entry, message)
+    if seed is not None and step is not None:
+        raise Unsupported(f"model '{entry.name}': a sequence has no training phase; leave one of the two out")
     arrived_s = time.monotonic()
     return Call(
         entry=entry if seed is None else entry.in_training,
@@ -92,7 +118,30 @@ def read_call(
         priority=read_priority(entry, message),
         timings=read_timings(entry, message),
         seed=seed,
+        step=step,
+        parsed=parsed if step is not None else None,
+        regions=regions,
     )
+
+
+def read_continuing(
+    entries: Sequence[Entry],
+    parsed: ParsedRequest,
+    deadline_s: float | None,
+    respond: Respond,
+    regions: Regions | None = None,
+) -> Call:
+    """Read a request that goes on with a sequence, for the first of the entries that takes such a request."""
+    fault: HorngateError | None = None
+    for place, entry in enumerate(entries):
+        try:
+            call = read_call(entry, parsed, deadline_s, respond, regions)
+        except (InvalidRequest, Unsupported) as error:
+            fault = fault or error
+            continue
+        call.others = list(entries[place + 1 :])
+        return call
+    raise fault or InternalError("no model to read a step for")
 
 
 def write_answer(
@@ -102,7 +151,7 @@ def write_answer(
     entry = call.entry
     response = ModelInferResponse(model_name=entry.name, model_version=entry.version, id=call.id)
     requestable = entry.spec.requestable
-    names = call.outputs or [spec.name for spec in entry.spec.outputs]
+    names = call.outputs or [spec.name for spec in entry.spec.outputs if call.rows]
     results = dict(zip(names, zip(shapes, raws, strict=True), strict=True))
     answers = []
     for name, meant in call.asked or zip(names, names, strict=True):
@@ -227,10 +276,7 @@ def _check_rows(entry: Entry, tensors: list[tuple[list[int], Raw]]) -> None:
         raise InvalidRequest(f"model '{entry.name}': received 0 rows; expected 1 or more")
 
 
-def _refuse_unsupported(entry: Entry, message: ModelInferRequest) -> None:
-    for name in _SEQUENCE:
-        if name in message.parameters:
-            raise Unsupported(f"model '{entry.name}': received {name}; this model is not served as sequences")
+def _refuse_unsupported(message: ModelInferRequest) -> None:
     for output in message.outputs:
         if "classification" in output.parameters:
             raise Unsupported(f"output '{output.name}': this server does not offer classification")

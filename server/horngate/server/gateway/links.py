@@ -2,7 +2,8 @@
 
 A call stays here until it is answered. When a worker's connection ends, every call that it had goes out again
 to the worker that takes its place, each now alone in its batch and announced before it runs; so a call that
-ends a worker a second time is known, and is refused by itself.
+ends a worker a second time is known, and is refused by itself. Not so the steps of sequences: their states are gone
+with the worker, and they are told so.
 """
 
 import itertools
@@ -19,14 +20,19 @@ from horngate.contract.errors import (
     LoadError,
     NotFound,
     ResourceExhausted,
+    SequenceLost,
+    SequenceUnknown,
     Unavailable,
 )
+from horngate.server.elsewhere import Elsewhere
 from horngate.server.frames.channel import Frame
 from horngate.server.gateway.infer import Call, write_answer
 from horngate.server.gateway.routes import UNAVAILABLE, Entry, Routes
 from horngate.server.gateway.schedule import Ride
+from horngate.server.gateway.sequences import owner
 from horngate.server.gateway.worker_link import WorkerLink
 from horngate.server.logs import logger
+from horngate.server.step import Step
 
 HOLD_S = 60.0
 TRAINING_HOLD_S = 600.0
@@ -84,7 +90,7 @@ class Links:
         Of workers that are all idle, each has its turn: the first in the table would else have all of it.
         """
         call.number = call.number or next(self._numbers)
-        links = self._of(call.entry)
+        links = self._of(call.entry) if call.step is None else self._holding(call.entry, call.step)
         if len(links) == 1:
             links[0].send(call)
         elif links:
@@ -115,6 +121,13 @@ class Links:
 
     def _of(self, entry: Entry) -> list[WorkerLink]:
         return [self._links[name] for name in entry.workers if name in self._links]
+
+    def _holding(self, entry: Entry, step: Step) -> list[WorkerLink]:
+        """The one worker that a sequence is on, if it is there; whoever else is free does not know it."""
+        if not entry.seats:
+            return []
+        link = self._links.get(owner(step, entry.seats))
+        return [] if link is None else [link]
 
     def cancel(self, call: Call) -> None:
         """The caller is gone: rows of the call that have not begun to run never will."""
@@ -163,6 +176,10 @@ class Links:
             self._answer(call, _written(call, [shape for shape, _ in outputs], raws, ride))
         elif error[0] == NotFound.__name__:
             self._try_again(call)
+        elif error[0] == Elsewhere.__name__:
+            self._send_elsewhere(call, error[1])
+        elif error[0] == SequenceUnknown.__name__:
+            self._ask_others(link, call, SequenceUnknown(error[1]))
         elif error[0] == ResourceExhausted.__name__:
             refusal = ResourceExhausted(error[1], retry_after_s=error[2], reason=error[3])
             self._on_refusal(link, call, refusal)
@@ -173,7 +190,12 @@ class Links:
         """A queue was full. Another worker may have less of this model, though more of others, ahead."""
         link.outlook.refused(call.entry.handle, error, time.monotonic())
         call.tries += 1
-        if error.reason == "deadline" or call.tries > MAX_TRIES or self.refusal(call.entry) is not None:
+        if (
+            call.step is not None
+            or error.reason == "deadline"
+            or call.tries > MAX_TRIES
+            or self.refusal(call.entry) is not None
+        ):
             self._answer(call, error)
         else:
             self.submit(call)
@@ -186,12 +208,40 @@ class Links:
         logger().warning("worker connection lost", worker=link.address.name, requests=len(calls))
         for call in calls:
             call.deaths += 1
-            if call.number in link.running:
+            if call.step is not None and not call.step.is_whole:
+                self._answer(call, _lost(call.step))
+            elif call.number in link.running:
                 self._answer(
                     call, InternalError("two workers ended over this request, the second alone with it")
                 )
             else:
                 self._try_again(call)
+
+    def _send_elsewhere(self, call: Call, handle: str) -> None:
+        """The sequence of a step runs on another version: send the step again, written for that."""
+        entry = self._routes.of_handle(call.entry.name, handle)
+        if entry is None:  # It is in the next table.
+            self._held.append(call)
+            return
+        try:
+            call.read_again(entry)
+        except HorngateError as error:
+            self._answer(call, error)
+            return
+        self.submit(call)
+
+    def _ask_others(self, link: WorkerLink, call: Call, unknown: SequenceUnknown) -> None:
+        """A worker does not hold a sequence: one of an older version may that runs on another worker."""
+        call.told_unknown.add(link.address.name)
+        while call.others and call.step is not None:
+            entry = call.others.pop(0)
+            with suppress(HorngateError):
+                call.read_again(entry)
+                holders = self._holding(entry, call.step)
+                if holders and holders[0].address.name not in call.told_unknown:
+                    self.submit(call)
+                    return
+        self._answer(call, unknown)
 
     def _try_again(self, call: Call) -> None:
         call.tries += 1
@@ -204,9 +254,14 @@ class Links:
     def _resubmit(self, call: Call) -> None:
         """Send a call to what serves its model now, if that still takes such a call."""
         try:
-            entry = self._routes.find_again(call.entry, call.asked_version)
-            entry = entry if call.seed is None else entry.in_training
-            if (
+            if call.step is not None and not call.step.start:
+                entry = self._routes.holding(call.entry.name, call.asked_version)[0]
+            else:
+                entry = self._routes.find_again(call.entry, call.asked_version)
+                entry = entry if call.seed is None else entry.in_training
+            if call.step is not None:
+                call.read_again(entry)
+            elif (
                 entry.spec.inputs != call.entry.spec.inputs
                 or not set(call.outputs) <= entry.spec.requestable.keys()
             ):
@@ -240,6 +295,12 @@ def _waits_for(entry: Entry) -> str:
     return (
         f"the training phase of model '{entry.name}', loaded on Keras when it is first asked for, is not ready "
         f"({entry.reason})"
+    )
+
+
+def _lost(step: Step) -> SequenceLost:
+    return SequenceLost(
+        f"{step.text} was lost when its worker ended; begin it anew with sequence_start, and send its steps again"
     )
 
 

@@ -11,6 +11,7 @@ from horngate.contract.models import ModelSpec
 from horngate.contract.names import nearest
 from horngate.contract.tensors import TensorSpec
 from horngate.server.artifact import Artifact
+from horngate.zoo.states import State
 
 LOADING, UNAVAILABLE = "LOADING", "UNAVAILABLE"
 """The states of RepositoryIndex that a request is answered differently for."""
@@ -22,6 +23,7 @@ class Entry:
 
     `training` has the fields of this class that are others in the training phase, which runs elsewhere; in the
     entry for that phase, `trains` is the handle of the entry that it is of.
+    Of the `workers` that it is to be on, its `seats`, those take requests that have it, or all while none does.
     """
 
     name: str
@@ -31,6 +33,7 @@ class Entry:
     handle: str = ""
     source: str = ""
     workers: tuple[str, ...] = ()
+    seats: tuple[str, ...] = ()
     folder: str = ""
     report: Mapping[str, Any] = field(default_factory=dict)
     training: Mapping[str, Any] = field(default_factory=dict)
@@ -43,13 +46,28 @@ class Entry:
             raise Unsupported(f"model '{self.name}' has no training phase: {self.training['refused']}")
         elsewhere = {**self.training, "workers": tuple(self.training["workers"])}
         entry = replace(self, **elsewhere, training={}, trains=self.handle)
-        entry.__dict__["spec"] = self.spec  # The same artifact, read already.
+        entry.__dict__["artifact"] = self.artifact  # Read already.
         return entry
 
     @cached_property
+    def artifact(self) -> Artifact:
+        """What was built of it, read once."""
+        return Artifact(Path(self.folder))
+
+    @property
     def spec(self) -> ModelSpec:
-        """Inputs, outputs and layers, read from the artifact once."""
-        return Artifact(Path(self.folder)).spec
+        """Inputs, outputs and layers."""
+        return self.artifact.spec
+
+    @property
+    def states(self) -> tuple[State, ...]:
+        """What its layers keep from step to step of a sequence."""
+        return self.artifact.states
+
+    @property
+    def alone(self) -> str | None:
+        """Why it is not served as sequences although it has states."""
+        return self.artifact.alone
 
     @cached_property
     def inputs(self) -> dict[str, int]:
@@ -91,12 +109,16 @@ class WorkerAddress:
 
 @dataclass(frozen=True, kw_only=True)
 class Routes:
-    """The whole table. `entries` holds, for each model, its versions, newest last."""
+    """The whole table. `entries` holds, for each model, its versions, newest last.
+
+    `leaving` are those that only go on with the sequences that they have, the newest first.
+    """
 
     generation: int = 0
     draining: bool = False
     entries: Mapping[str, Mapping[str, Entry]] = field(default_factory=dict)
     workers: Mapping[str, WorkerAddress] = field(default_factory=dict)
+    leaving: tuple[Entry, ...] = ()
 
     def find(self, name: str, version: str) -> Entry:
         """The entry that a request means; without a version, the newest that is ready.
@@ -132,6 +154,21 @@ class Routes:
         same = self.entries.get(entry.name, {}).get(entry.version)
         return same if same is not None and same.ready else self.find_ready(entry.name, asked_version)
 
+    def holding(self, name: str, version: str) -> list[Entry]:
+        """What may hold a sequence of a model, of a version or of any: the ready, newest first, then what leaves.
+
+        NotFound, Unavailable, LoadError, as `find_ready` says, if nothing does.
+        """
+        there = [entry for entry in list(self.entries.get(name, {}).values())[::-1] if entry.ready]
+        there += [entry for entry in self.leaving if entry.name == name]
+        found = [entry for entry in there if version in ("", entry.version)]
+        return found or [self.find_ready(name, version)]
+
+    def of_handle(self, name: str, handle: str) -> Entry | None:
+        """The entry of a handle, if it is known."""
+        there = [*self.entries.get(name, {}).values(), *self.leaving]
+        return next((entry for entry in there if entry.handle == handle), None)
+
     @property
     def all_ready(self) -> bool:
         """Whether no model is on its way to its first answer, and the server is not going away.
@@ -150,7 +187,7 @@ def read_routes(data: Mapping[str, Any], before: Routes) -> Routes:
     """The table from the supervisor's message; entries that did not change keep what they have read."""
     entries: dict[str, dict[str, Entry]] = {}
     for item in data["entries"]:
-        entry = Entry(**(item | {"workers": tuple(item["workers"])}))
+        entry = _entry(item)
         known = before.entries.get(entry.name, {}).get(entry.version)
         entries.setdefault(entry.name, {})[entry.version] = known if known == entry else entry
     return Routes(
@@ -158,4 +195,9 @@ def read_routes(data: Mapping[str, Any], before: Routes) -> Routes:
         draining=data["draining"],
         entries=entries,
         workers={item["name"]: WorkerAddress(**item) for item in data["workers"]},
+        leaving=tuple(_entry(item) for item in data["leaving"]),
     )
+
+
+def _entry(item: Mapping[str, Any]) -> Entry:
+    return Entry(**{**item, "workers": tuple(item["workers"]), "seats": tuple(item["seats"])})

@@ -41,14 +41,7 @@ def read_deadline(
 
 def read_timings(entry: Entry, message: ModelInferRequest) -> bool:
     """`timings`: whether the response's parameters are to say how the request fared."""
-    if not message.parameters or "timings" not in message.parameters:
-        return False
-    value = message.parameters["timings"]
-    if value.WhichOneof("parameter_choice") != "bool_param":
-        raise InvalidRequest(
-            f"model '{entry.name}': parameter 'timings' is {parameter_text(value)}; expected a bool_param"
-        )
-    return bool(value.bool_param)
+    return read_flag(entry, message, "timings")
 
 
 def write_timings(response: ModelInferResponse, total_s: float, ride: Ride) -> None:
@@ -61,8 +54,20 @@ def write_timings(response: ModelInferResponse, total_s: float, ride: Ride) -> N
     parameters["worker"].string_param = ride.worker
 
 
+def read_flag(entry: Entry, message: ModelInferRequest, name: str) -> bool:
+    """A parameter that says yes or no; no if it is not there. InvalidRequest: it says neither."""
+    if not message.parameters or name not in message.parameters:
+        return False
+    value = message.parameters[name]
+    if value.WhichOneof("parameter_choice") != "bool_param":
+        raise InvalidRequest(
+            f"model '{entry.name}': parameter '{name}' is {parameter_text(value)}; expected a bool_param"
+        )
+    return bool(value.bool_param)
+
+
 def read_whole(entry: Entry, message: ModelInferRequest, name: str) -> int | None:
-    """A parameter that is a whole number; None if it is not there. InvalidRequest: it is anything else."""
+    """A parameter that is a number; None if it is not there. InvalidRequest: not a whole number from 0 on."""
     if not message.parameters or name not in message.parameters:
         return None
     value = message.parameters[name]

@@ -12,7 +12,9 @@ from horngate.v1 import horngate_pb2 as v1
 from horngate.v1.describe import write_spec
 
 SERVER_NAME = "horngate"
-EXTENSIONS = ("binary_tensor_data", "model_configuration", "parameters", "schedule_policy", "statistics")
+EXTENSIONS = (
+    "binary_tensor_data", "model_configuration", "parameters", "schedule_policy", "sequence", "statistics",
+)  # fmt: skip
 _CONFIG_TYPE = {"BYTES": "TYPE_STRING"}
 _DURATIONS = {
     "success": "horngate_request_duration_seconds",
@@ -58,15 +60,23 @@ def model_metadata(request: oip.ModelMetadataRequest, routes: Routes) -> oip.Mod
 
 
 def model_config(request: oip.ModelConfigRequest, routes: Routes) -> oip.ModelConfigResponse:
-    """ModelConfig: dims leave the rows axis out; `max_batch_size` is the cap."""
+    """ModelConfig: dims leave the rows axis out; `max_batch_size` is the cap.
+
+    Of a model that is served as sequences, the steps of different ones are batched, the oldest first.
+    """
     entry = routes.find_ready(request.name, request.version)
     config = oip.ModelConfig(
         name=entry.name,
         platform="keras",
         backend=str(entry.report.get("engine", "")),
         max_batch_size=entry.cap,
-        dynamic_batching=oip.ModelDynamicBatching(preferred_batch_size=[int(entry.report["dispatch_rows"])]),
     )
+    preferred = [int(entry.report["dispatch_rows"])]
+    if entry.report.get("sequences"):
+        config.sequence_batching.max_sequence_idle_microseconds = int(entry.report["sequence_idle_s"] * 1e6)
+        config.sequence_batching.oldest.preferred_batch_size.extend(preferred)
+    else:
+        config.dynamic_batching.preferred_batch_size.extend(preferred)
     for spec in entry.spec.inputs:
         config.input.add(name=spec.name, data_type=_config_type(spec), dims=_axes(spec)[1:])
     for spec in entry.spec.outputs:

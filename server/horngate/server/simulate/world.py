@@ -60,6 +60,8 @@ class Request:
     bytes: int = 0
     alone: bool = False
     lane: Any = None
+    handle: str = MODEL
+    turn: None = None
 
 
 class Station:

@@ -64,7 +64,13 @@ class Fleet:
         self._listening: dict[str, int] = {}
         self._gateways: dict[str, Child] = {}
         self._routed: dict[str, int] = {}
-        self._table: dict[str, Any] = {"generation": 0, "draining": False, "entries": [], "workers": []}
+        self._table: dict[str, Any] = {
+            "generation": 0,
+            "draining": False,
+            "entries": [],
+            "leaving": [],
+            "workers": [],
+        }
         self._tasks: list[asyncio.Task[None]] = []
         self._answers: set[asyncio.Task[None]] = set()
         self._ending = False
@@ -91,9 +97,15 @@ class Fleet:
         """Whether a worker takes orders."""
         return worker in self._listening
 
-    def publish(self, entries: Sequence[dict[str, Any]], *, draining: bool) -> int:
+    def publish(
+        self, entries: Sequence[dict[str, Any]], leaving: Sequence[dict[str, Any]], *, draining: bool
+    ) -> int:
         """Send every gateway a new table; its generation, for `routed`."""
-        self._table = self._table | {"entries": list(entries), "draining": draining}
+        self._table = self._table | {
+            "entries": list(entries),
+            "leaving": list(leaving),
+            "draining": draining,
+        }
         return self._send_table()
 
     def routed(self, generation: int) -> bool:

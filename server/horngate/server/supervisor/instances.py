@@ -12,7 +12,7 @@ from horngate.contract.models import ModelSpec
 from horngate.contract.names import nearest
 from horngate.server.artifact import Artifact
 from horngate.server.placement import written
-from horngate.server.settings import QueueSettings
+from horngate.server.settings import QueueSettings, SequenceSettings
 from horngate.server.supervisor.reconcile import TRANSITIONS, Seen, State
 from horngate.server.supervisor.repository import Source
 
@@ -143,8 +143,8 @@ class Instance:
             trains=self.handle,
         )
 
-    def load_order(self, queue: QueueSettings) -> dict[str, Any]:
-        """What a worker is told, in LoadOrder's fields; `queue` is for models without settings of their own."""
+    def load_order(self, queue: QueueSettings, sequence: SequenceSettings) -> dict[str, Any]:
+        """What a worker is told, in LoadOrder's fields; the settings are for models without any of their own."""
         config = self.source.config
         return {
             "handle": self.handle,
@@ -156,6 +156,7 @@ class Instance:
             "batching": config.batching,
             "learned_rows": self.learned_rows,
             "queue": asdict(config.queue or queue),
+            "sequence": asdict(config.sequence or sequence),
             "placement": written(config.placement),
             "training": bool(self.trains),
             "layers": self.layers,
@@ -204,6 +205,15 @@ def entries(instances: Iterable[Instance], problems: Mapping[str, str]) -> list[
     return table
 
 
+def leaving(instances: Iterable[Instance]) -> list[dict[str, Any]]:
+    """The instances that answer no new requests but still go on with sequences, the newest first."""
+    return [
+        _entry(instance, "", {}) | {"handle": instance.handle, "workers": list(instance.wanted_on)}
+        for instance in reversed(list(instances))
+        if instance.state is State.RETIRING and instance.report.get("sequences")
+    ]
+
+
 def _by_weight(instances: list[Instance]) -> tuple[Instance, str]:
     order = [State.READY, State.LOADING, State.BUILT, State.BUILDING, State.FAILED, State.RETIRING]
     ranked = sorted(instances, key=lambda instance: order.index(instance.state))
@@ -222,6 +232,7 @@ def _entry(instance: Instance, note: str, trainers: Mapping[str, Instance]) -> d
         handle=instance.handle if ready else "",
         source=instance.source.what,
         workers=instance.workers if ready else [],
+        seats=list(instance.wanted_on),
         folder=str(instance.folder or ""),
         report=dict(instance.report),
         training=_training(instance, trainers.get(instance.handle)),
@@ -244,4 +255,5 @@ def _training(instance: Instance, trainer: Instance | None) -> dict[str, Any]:
 
 
 def _plain(**fields: Any) -> dict[str, Any]:
-    return {"handle": "", "source": "", "workers": [], "folder": "", "report": {}, "training": {}} | fields
+    lists: dict[str, Any] = {"workers": [], "seats": [], "report": {}, "training": {}}
+    return {"handle": "", "source": "", "folder": "", **lists} | fields

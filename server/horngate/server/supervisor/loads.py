@@ -91,7 +91,8 @@ class Loads:
     def _order(self, instance: Instance, worker: str) -> None:
         if worker not in instance.ordered and self.workers.listening(worker):
             instance.ordered.add(worker)
-            self.workers.tell_worker(worker, "load", instance.load_order(self._settings.queue))
+            order = instance.load_order(self._settings.queue, self._settings.sequence)
+            self.workers.tell_worker(worker, "load", order)
 
     def unload(self, routed: Callable[[int], bool]) -> None:
         """Have retired instances unloaded that no gateway routes to any more."""

@@ -18,7 +18,7 @@ from horngate.server.metrics import SupervisorMetrics
 from horngate.server.settings import ModelConfig, ServerSettings
 from horngate.server.supervisor.artifacts import Artifacts
 from horngate.server.supervisor.fleet import Fleet
-from horngate.server.supervisor.instances import KERAS, Instance, entries
+from horngate.server.supervisor.instances import KERAS, Instance, entries, leaving
 from horngate.server.supervisor.loads import Loads
 from horngate.server.supervisor.reconcile import Build, Forget, Load, Retire, State, plan
 from horngate.server.supervisor.repository import Scan, Source, scan, settle, wanted
@@ -186,7 +186,9 @@ class Supervisor:
         """Tell every gateway how things are now; the generation of that table."""
         problems = self._scan.problems
         self._generation = self._fleet.publish(
-            entries(self.instances.values(), problems), draining=self.draining
+            entries(self.instances.values(), problems),
+            leaving(self.instances.values()),
+            draining=self.draining,
         )
         for state in State:
             count = sum(instance.state is state for instance in self._serving)

@@ -3,7 +3,7 @@
 import math
 import time
 from collections import Counter
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Hashable, Mapping
 from contextlib import suppress
 from functools import partial
 from typing import TYPE_CHECKING, cast
@@ -14,6 +14,8 @@ from horngate.contract.errors import (
     InternalError,
     InvalidRequest,
     ResourceExhausted,
+    SequenceLost,
+    Unavailable,
 )
 from horngate.server.costs import Cost, Curve
 from horngate.server.frames.channel import ChannelClosed
@@ -21,12 +23,13 @@ from horngate.server.metrics import WorkerMetrics
 from horngate.server.worker.bounds import Asked, Line, refusal
 from horngate.server.worker.engines import Array, Program
 from horngate.server.worker.engines.training import TrainingProgram
-from horngate.server.worker.models import ServedModel
+from horngate.server.worker.models import ServedModel, Shapes
 from horngate.server.worker.notes import Note
 from horngate.server.worker.queues import Queues
 from horngate.server.worker.room import Room
 from horngate.server.worker.runner import Runner
 from horngate.server.worker.scheduler import Decision
+from horngate.server.worker.sequences import Sequences
 from horngate.server.worker.work import Batch, Share, Work
 
 if TYPE_CHECKING:
@@ -49,11 +52,15 @@ class Batcher:
         room: Room,
         note: Note,
         device: str,
+        sequences: Sequences,
     ) -> None:
+        # Called with a step of a sequence that waited for the one before it, when its turn has come.
+        self.proceed: Callable[[Work], None] = lambda work: None
         self.batches_run = 0
         self.rows_run: Counter[str] = Counter()
         self._models = models
         self._metrics = metrics
+        self._sequences = sequences
         # Invariant: a Work with rows that have no batch is in _queues; _under_way counts batches by model.
         self._queues: Queues[Work] = Queues()
         self._costs: dict[tuple[str, tuple[str, ...]], Cost] = {}
@@ -103,6 +110,7 @@ class Batcher:
     def forget(self, handle: str) -> None:
         """Drop what is known of a model that is unloaded."""
         self._queues.forget(handle)
+        self._sequences.forget(handle)
         self._row_s.pop(handle, None)
         self.rows_run.pop(handle, None)
         for key in [key for key in self._costs if key[0] == handle]:
@@ -121,39 +129,77 @@ class Batcher:
         flow = self._queues.flow(model.order.handle)
         if not flow.rows:
             return None
+        rows_behind, bytes_behind = self._queues.behind(model.order.handle)
         line = Line(
-            rows=flow.rows,
-            bytes=flow.bytes,
+            rows=flow.rows + rows_behind,
+            bytes=flow.bytes + bytes_behind,
             rows_ahead=0 if asked.left_s is None else flow.rows_ahead(asked.priority),
             limit=model.dispatch_rows,
             row_s=self.row_s(model),
         )
         return refusal(model.order.name, asked, line, model.order.queue)
 
+    def is_first(self, work: Work) -> bool:
+        """Whether a work may be queued now; a step of a sequence waits for its turn, and `proceed` is told."""
+        if work.turn is None or work.step is None:
+            return True
+        self._sequences.entered(work.turn, work.step)
+        return self._queues.line_up(work)
+
     def queue(self, model: ServedModel, work: Work, program: Program) -> None:
-        """Let a work wait for its batch. One with a seed waits in a lane of its own, which holds it whole."""
+        """Let a work wait for its batch.
+
+        One with a seed waits in a lane of its own, which holds it whole. Steps of sequences meet no other requests:
+        their programs take states.
+        """
         shapes = model.shapes(work.inputs)
         self._queues.add(
             work.handle,
             work,
-            shapes=shapes if work.seed is None else work,
-            outputs=work.outputs,
-            cost=self._cost(model, work.outputs),
-            limit=model.limit(work.outputs, shapes) if work.seed is None else work.rows,
+            shapes=_kin(work, shapes),
+            outputs=work.program_outputs,
+            cost=self._cost(model, work.program_outputs),
+            limit=model.limit(work.program_outputs, shapes) if work.seed is None else work.rows,
             program=program if work.seed is None else cast(TrainingProgram, program).seeded(work.seed),
         )
 
     def drop(self, work: Work) -> None:
-        """Nobody is there to be answered: what waits of a work never runs."""
-        self._queues.remove(work.handle, work)
+        """Nobody is there to be answered: what waits of a work never runs, and a step has not happened."""
+        if work.turn is None:
+            self._queues.remove(work.handle, work)
+        else:
+            self.end(work, Unavailable("the gateway is gone"))
 
     def end(self, work: Work, error: HorngateError) -> None:
-        """Answer with an error: at once, or when the rows that run have done so. What waits never runs."""
+        """Answer with an error: at once, or when the rows that run have done so. What waits never runs.
+
+        The steps of a sequence that wait for this one end with it: without it they would go on from other states.
+        """
         self._queues.remove(work.handle, work)
         work.rows = 0
-        work.error = work.error or error
-        if work.is_done and work.owner.open and work.request in work.owner.works:
-            work.owner.refuse(work.request, work.error)
+        if work.error is None:
+            work.error = error
+            self._fail_steps(work)
+        if work.is_done:
+            if work.owner.open and work.request in work.owner.works:
+                work.owner.refuse(work.request, work.error)
+            self._step_over(work)
+
+    def _fail_steps(self, work: Work) -> None:
+        if work.turn is None or work.step is None:
+            return
+        self._sequences.fails(work.turn, work.step)
+        for other in self._queues.steps_behind(work):
+            text = f"{work.step.text}: the step before this one failed, so this one was not computed: {work.error}"
+            self.end(other, SequenceLost(text))
+
+    def _step_over(self, work: Work) -> None:
+        if work.turn is None or work.step is None:
+            return
+        follows = self._queues.step_done(work, time.monotonic())
+        self._sequences.answered(work.turn, work.step, failed=work.error is not None)
+        if follows is not None:
+            self.proceed(follows)
 
     def dispatch(self) -> None:
         """Start batches: at once on an idle device; ahead of time only what waiting could not make larger."""
@@ -195,6 +241,8 @@ class Batcher:
             shares=shares,
             input_names=model.input_names,
             needed_bytes=partial(model.batch_bytes, program, ride.names, model.shapes(first.inputs)),
+            states=model.after if first.turn is not None else (),
+            read_states=self._sequences.read if first.turn is not None else None,
         )
         with suppress(MemoryError):  # The runner finds that they are not merged, and halves.
             batch.merged()
@@ -234,6 +282,8 @@ class Batcher:
             if batch.fault is None:
                 self._cost(model, batch.names).learn(batch.rows, batch.compute_s)
                 self._row_s.pop(batch.handle, None)
+                if batch.states:
+                    self._sequences.keep(batch)
                 for share, outputs in zip(batch.shares, batch.split(), strict=True):
                     self._add_part(share, outputs, batch, waits)
             else:
@@ -264,7 +314,16 @@ class Batcher:
             self.end(work, work.error)
         elif work.is_done:
             waits.observe(work.dispatched_s - work.arrived_s)
+            self._sequences.keep_parts(work)
             work.owner.reply(work, work.results())
+            self._step_over(work)
+
+
+def _kin(work: Work, shapes: Shapes) -> Hashable:
+    """What the requests have in common that a work may meet in a batch."""
+    if work.seed is not None:
+        return work
+    return shapes if work.turn is None else ("steps", shapes)
 
 
 def _explained(fault: Exception, model: ServedModel) -> HorngateError:

@@ -191,6 +191,15 @@ def _error(choice: EngineChoice, program: Program, reference: Reference) -> floa
     return 0.0 if choice.training else error
 
 
+def check_step(artifact: Artifact, choice: EngineChoice, program: Program) -> None:
+    """Ask the program of a sequence's steps for the second one. LoadError if it differs from Keras."""
+    error = Reference.read(artifact).error_of_step(program)
+    if error > artifact.tolerance:
+        raise LoadError(
+            f"{choice}: differs from Keras by {error:.1e} of the output's scale in the second step of a sequence"
+        )
+
+
 @dataclass(frozen=True, kw_only=True)
 class _Candidate:
     choice: EngineChoice

@@ -13,8 +13,12 @@ from horngate.server.worker.scheduler import Waiting, rank_s
 
 
 class Queued(Waiting, Protocol):
-    """What can be kept here. `rows` is counted down as rows are taken, `lane` is where it waits, or None."""
+    """What can be kept here. `rows` is counted down as rows are taken, `lane` is where it waits, or None.
 
+    Those of one `turn` follow one another: see Turns.
+    """
+
+    handle: str
     rows: int
     bytes: int
     priority: int
@@ -23,6 +27,9 @@ class Queued(Waiting, Protocol):
     deadline_s: float | None
     alone: bool
     lane: Any
+
+    @property
+    def turn(self) -> Hashable | None: ...
 
 
 Q = TypeVar("Q", bound=Queued)

@@ -36,6 +36,10 @@ class GatewayLink:
             timings = [work.dispatched_s - work.arrived_s, work.compute_s, work.batch_rows]
             self._replies.append([work.request, None, outputs, timings])
 
+    def acknowledge(self, request: int) -> None:
+        """Queue an answer without outputs."""
+        self._replies.append([request, None, [], [0.0, 0.0, 0]])
+
     def refuse(self, request: int, error: HorngateError) -> None:
         """Queue an error as the answer, with when to ask again if it says so."""
         self.works.pop(request, None)

@@ -12,6 +12,7 @@ import setproctitle
 from horngate.server import memory
 from horngate.server.frames.channel import Channel
 from horngate.server.logs import configure_logs, logger
+from horngate.server.worker.ledger import LEDGER_SUFFIX
 from horngate.server.worker.notes import NOTE_SUFFIX, Note
 from horngate.server.worker.worker import Worker
 
@@ -37,7 +38,8 @@ def main() -> None:
     listener.listen()
     note = Note(path.with_suffix(NOTE_SUFFIX))
     memory.die_first(WORKER_BADNESS)
-    Worker(listener, Channel(socket.socket(fileno=control_fd)), options["device"], note).run()
+    ledger = path.with_suffix(LEDGER_SUFFIX)
+    Worker(listener, Channel(socket.socket(fileno=control_fd)), options["device"], note, ledger).run()
     logger().info("worker stopped")
     # Engines' own threads and destructors have nothing left to do; some of them hang at interpreter exit.
     sys.stderr.flush()

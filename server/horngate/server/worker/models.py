@@ -11,9 +11,9 @@ from horngate.server import memory
 from horngate.server.artifact import KERAS, WEIGHTS, Artifact, forget_derived, learned_file, program_file
 from horngate.server.budget import size_text
 from horngate.server.placement import Placement, read_placement
-from horngate.server.settings import QueueSettings
+from horngate.server.settings import QueueSettings, SequenceSettings
 from horngate.server.worker.buckets import buckets
-from horngate.server.worker.calibration import Calibration, calibrate, candidates, check
+from horngate.server.worker.calibration import Calibration, calibrate, candidates, check, check_step
 from horngate.server.worker.caps import Cap
 from horngate.server.worker.engines import Array, Program, engine_named, program_for, stages_of
 from horngate.server.worker.engines.graphs import part_bytes, program_path
@@ -59,6 +59,7 @@ class LoadOrder:
     placement: Placement = ()
     training: bool = False
     layers: tuple[Outputs, ...] = ()
+    sequence: SequenceSettings = field(default_factory=SequenceSettings)
 
     @property
     def title(self) -> str:
@@ -70,6 +71,7 @@ class LoadOrder:
         """Read what the supervisor sends."""
         read = {
             "queue": QueueSettings(**data["queue"]),
+            "sequence": SequenceSettings(**data["sequence"]),
             "placement": read_placement(data["placement"]) if data["placement"] else (),
             "layers": tuple(tuple(names) for names in data["layers"]),
         }
@@ -94,6 +96,12 @@ class ServedModel:
         )
         if order.learned_rows is not None:
             self.caps.learn(order.learned_rows)
+        # Stages hand no states on from call to call; nor does the training phase.
+        self.carried = () if order.placement or order.training else artifact.carried
+        self.after = tuple(state.output for state in self.carried)
+        self.begin = Reference.read(artifact).begin if self.carried else ()
+        # What the states of its sequences take.
+        self.states_bytes = 0
         self.load_s = 0.0
         self._room_bytes = 0
         # Invariant: holds limits found since the room or the cap last changed.
@@ -152,7 +160,8 @@ class ServedModel:
             guard=guard,
         )
         model = cls(order, artifact, calibration)
-        sizes = {outputs: model.size_bytes(outputs) for outputs in (model.outputs, *order.layers)}
+        own = [model.outputs, *([model.step_outputs(model.outputs)] if model.carried else [])]
+        sizes = {outputs: model.size_bytes(outputs) for outputs in (*own, *order.layers)}
         _admit(holdings, order, sum(sizes.values()), calibration.memory.bytes(1))
         memory.trim()
         model.fit(max(0, holdings.left_bytes - sum(sizes.values())))
@@ -161,13 +170,19 @@ class ServedModel:
         return model
 
     def _warmed(self, outputs: Outputs) -> Program:
-        """A program that has run once; the model's own, as it is held against Keras. LoadError if that differs."""
-        program = self.compile(outputs)
+        """A program that has run; the model's own two are held against Keras so. LoadError if one differs."""
+        program, reference = self.compile(outputs), Reference.read(self.artifact)
         if outputs == self.outputs:
             check(self.artifact, self.calibration.choice, program)
+        elif self.carried and outputs == self.step_outputs(self.outputs):
+            check_step(self.artifact, self.calibration.choice, program)
         else:
-            warm(program, Reference.read(self.artifact))
-        self.prepare(program)
+            warm(program, reference)
+        takes_states = self.after and outputs[-1] == self.after[-1]
+        program.prepare(
+            buckets(self.calibration.curve, self.dispatch_rows),
+            reference.steps if takes_states else reference.rows,
+        )
         return program
 
     def compile(self, outputs: Outputs) -> Program:
@@ -191,15 +206,14 @@ class ServedModel:
         share = part_bytes(program_path(self.artifact, outputs)) / max(1, weights)
         return min(own, SESSION_BYTES + int(share * own))
 
-    def prepare(self, program: Program) -> None:
-        """Compile what the program's engine compiles by batch size, for every size that will be dispatched."""
-        reference = Reference.read(self.artifact)
-        program.prepare(buckets(self.calibration.curve, self.dispatch_rows), reference.rows)
+    def step_outputs(self, outputs: Outputs) -> Outputs:
+        """What a step's program makes where these outputs are asked for: they, and the states that follow."""
+        return (*outputs, *self.after)
 
     @property
     def memory_bytes(self) -> int:
-        """An upper bound of what its programs hold."""
-        return self.programs.size_bytes
+        """An upper bound of what its programs hold, and the states of its sequences."""
+        return self.programs.size_bytes + self.states_bytes
 
     @property
     def batch_room_bytes(self) -> int:
@@ -274,7 +288,7 @@ class ServedModel:
         if outputs == self.outputs:
             return model
         longest = max((size for shape in shapes for size in shape), default=1)
-        specs = self.artifact.spec.requestable
+        specs = self.artifact.named
         kept = OUTPUT_COPIES * sum(tensor_bytes(specs[name], longest) for name in outputs)
         points = tuple((rows, size + rows * kept) for rows, size in model.points)
         return replace(model, points=points, row_bytes=model.row_bytes + kept)
@@ -291,6 +305,8 @@ class ServedModel:
             "batch_bytes": self.calibration.memory.bytes(self.dispatch_rows),
             "error": float(f"{self.calibration.error:.1e}"),
             "compared": self.calibration.compared,
+            "sequences": bool(self.carried),
+            "sequence_idle_s": self.order.sequence.idle_s,
             **({"stages": list(stages)} if own and (stages := stages_of(own)) else {}),
         }
 

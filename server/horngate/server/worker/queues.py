@@ -7,7 +7,8 @@ from typing import Generic, cast
 from horngate.server.costs import Cost
 from horngate.server.deadlines import Deadlines
 from horngate.server.worker.lanes import Flow, Lane, Q
-from horngate.server.worker.scheduler import Decision, plan
+from horngate.server.worker.scheduler import Decision, plan, rank_s
+from horngate.server.worker.turns import Turns
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -27,6 +28,7 @@ class Queues(Generic[Q]):
         # had the last turn, from which one that was idle begins.
         self._flows: dict[str, Flow[Q]] = {}
         self._waiting: dict[str, Flow[Q]] = {}
+        self._turns: Turns[Q] = Turns()
         self._deadlines: Deadlines[Q] = Deadlines()
         self._clock_s = 0.0
 
@@ -36,7 +38,7 @@ class Queues(Generic[Q]):
     @property
     def rows(self) -> int:
         """Rows that wait."""
-        return sum(flow.rows for flow in self._waiting.values())
+        return sum(flow.rows for flow in self._waiting.values()) + self._turns.rows.total()
 
     @property
     def expected_s(self) -> float:
@@ -69,6 +71,34 @@ class Queues(Generic[Q]):
         if flow is None:
             flow = self._flows[handle] = Flow()
         return flow
+
+    def behind(self, handle: str) -> tuple[int, int]:
+        """The rows and bytes of a model's steps that wait for the step before them."""
+        return self._turns.rows[handle], self._turns.bytes[handle]
+
+    def line_up(self, item: Q) -> bool:
+        """Take a step of a sequence in; whether it may be added at once, or waits for the step before it."""
+        if self._turns.enter(item):
+            return True
+        if item.deadline_s is not None:
+            self._deadlines.add(item, item.deadline_s)
+        return False
+
+    def step_done(self, item: Q, now_s: float) -> Q | None:
+        """A step has been answered, however; the one that may be added now, if that follows.
+
+        Its rank counts from now: it could not have run before, and lanes are in the order in which they are joined.
+        """
+        if item.deadline_s is not None:
+            self._deadlines.remove(item, item.deadline_s)
+        follows = self._turns.leave(item) if item in self._turns else None
+        if follows is not None:
+            follows.rank_s = rank_s(now_s, follows.priority)
+        return follows
+
+    def steps_behind(self, item: Q) -> list[Q]:
+        """The steps that wait for this one, the last first."""
+        return self._turns.behind(item) if item in self._turns else []
 
     def forget(self, handle: str) -> None:
         """Drop the account of a model that is unloaded."""

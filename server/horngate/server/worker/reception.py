@@ -13,12 +13,14 @@ from horngate.contract.errors import (
 )
 from horngate.oip.codec import decode_tensor
 from horngate.server.frames.channel import Channel, Frame, Payload
+from horngate.server.step import Step
 from horngate.server.worker.batcher import Batcher
 from horngate.server.worker.bounds import Asked
 from horngate.server.worker.engines import Array, Program
 from horngate.server.worker.link import GatewayLink
 from horngate.server.worker.models import ServedModel
 from horngate.server.worker.scheduler import LOWEST, rank_s
+from horngate.server.worker.sequences import Sequence, Sequences
 from horngate.server.worker.shelf import Shelf
 from horngate.server.worker.work import Work
 
@@ -26,9 +28,11 @@ from horngate.server.worker.work import Work
 class Reception:
     """Requests on their way into the queues. The main thread owns it."""
 
-    def __init__(self, shelf: Shelf, batcher: Batcher) -> None:
+    def __init__(self, shelf: Shelf, batcher: Batcher, sequences: Sequences) -> None:
         self._shelf = shelf
         self._batcher = batcher
+        self._batcher.proceed = self._proceed
+        self._sequences = sequences
         # Invariant: a Work is here only while the program that it needs is made.
         self._compiling: dict[tuple[str, tuple[str, ...]], list[Work]] = {}
 
@@ -45,28 +49,49 @@ class Reception:
 
     def receive(self, link: GatewayLink, item: Frame) -> None:
         """Take a request in; one that cannot be run is refused at once."""
-        request, handle = item[0], item[1]
-        model = self._shelf.models.get(handle)
-        if model is None:
-            if handle in self._shelf.arriving:
-                self._shelf.arriving[handle].append((link, item))
-            else:
-                link.refuse(request, NotFound(f"this worker does not hold {handle}"))
-            return
+        request, handle, said, tensors = item[0], item[1], item[-1], item[-2]
+        step = Step.from_plain(said) if said else None
         try:
-            work = link.works[request] = self._admitted(link, model, item)
+            turn = None if step is None or step.start else self._sequences.find(step, handle)
+            if turn is not None and not tensors:
+                self._sequences.end(turn)
+                link.acknowledge(request)
+                return
+            model = self._shelf.models.get(handle)
+            if model is None:
+                self._put_off(link, item)
+                return
+            work = link.works[request] = self._admitted(link, model, item, step, turn)
         except (HorngateError, ValueError) as error:
             link.refuse(request, error if isinstance(error, HorngateError) else InternalError(str(error)))
             return
-        program = model.programs.get(work.outputs)
+        if self._batcher.is_first(work):
+            self._proceed(work)
+
+    def _put_off(self, link: GatewayLink, item: Frame) -> None:
+        """Keep a request for a model that is being loaded. NotFound if it is not."""
+        handle = item[1]
+        if handle not in self._shelf.arriving:
+            raise NotFound(f"this worker does not hold {handle}")
+        self._shelf.arriving[handle].append((link, item))
+
+    def _proceed(self, work: Work) -> None:
+        """Queue a work, once its program is made."""
+        model = self._shelf.models[work.handle]
+        program = model.programs.get(work.program_outputs)
         if program is None:
             self._compile(model, work)
         else:
             self._batcher.queue(model, work, program)
 
-    def _admitted(self, link: GatewayLink, model: ServedModel, item: Frame) -> Work:
-        """The request as a Work. HorngateError or ValueError: it may not wait, or cannot be run."""
-        request, handle, names, rows, deadline_s, alone, priority, seed, tensors = item
+    def _admitted(
+        self, link: GatewayLink, model: ServedModel, item: Frame, step: Step | None, turn: Sequence | None
+    ) -> Work:
+        """The request as a Work. HorngateError or ValueError: it may not wait, or cannot be run.
+
+        A step that begins a sequence makes it, once nothing else can refuse the step.
+        """
+        request, handle, names, rows, deadline_s, alone, priority, seed, tensors, _ = item
         priority, now_s = min(priority, LOWEST), time.monotonic()
         left_s = None if deadline_s is None else deadline_s - now_s
         size = sum(_size(payload) for _, payload in tensors)
@@ -77,17 +102,21 @@ class Reception:
             raise refused
         inputs = _inputs(link.channel, model, tensors)
         outputs = tuple(names) or model.outputs
+        program_outputs = outputs if step is None else model.step_outputs(outputs)
         shapes = model.shapes(inputs)
-        too_large = model.refusal(outputs, shapes)
+        too_large = model.refusal(program_outputs, shapes)
         if too_large is None and seed is not None:
             too_large = _unsplit_refusal(model, rows, model.whole_limit(outputs, shapes))
         if too_large is not None:
             raise too_large
+        if step is not None:
+            turn = self._sequences.taken(step, turn, model, rows)
         return Work(
             owner=link,
             request=request,
             handle=handle,
             outputs=outputs,
+            program_outputs=program_outputs,
             inputs=inputs,
             total_rows=rows,
             rows=rows,
@@ -98,17 +127,19 @@ class Reception:
             priority=priority,
             rank_s=rank_s(now_s, priority),
             seed=seed,
+            turn=turn,
+            step=step,
         )
 
     def _compile(self, model: ServedModel, work: Work) -> None:
         """Have a program made for outputs that are asked for the first time; the work waits for it."""
-        wanted = (work.handle, work.outputs)
+        wanted = (work.handle, work.program_outputs)
         if wanted in self._compiling:
             self._compiling[wanted].append(work)
             return
         self._compiling[wanted] = [work]
-        measure = partial(model.size_bytes, work.outputs)
-        self._shelf.maker.do(measure, partial(self._measured, model, work.outputs))
+        measure = partial(model.size_bytes, work.program_outputs)
+        self._shelf.maker.do(measure, partial(self._measured, model, work.program_outputs))
 
     def _measured(self, model: ServedModel, outputs: tuple[str, ...], result: int | Exception) -> None:
         """Make room for the program, then the program."""
@@ -126,7 +157,7 @@ class Reception:
         waiting = self._compiling.pop((model.order.handle, outputs))
         self._shelf.take_in(model, outputs, size_bytes, None if isinstance(result, Exception) else result)
         for work in waiting:
-            if work.request not in work.owner.works:
+            if work.request not in work.owner.works or work.error is not None:
                 continue  # It was cancelled meanwhile.
             if isinstance(result, Exception):
                 self._batcher.end(work, _unmade(outputs, result))

@@ -10,6 +10,7 @@ shapes). The lanes of a model are its flow.
 - The plan is work-conserving: asked while any request waits it finds a batch, unless the model's `max_delay_s`
   says that its first request may still wait for company; then it says until when.
 - A request of more rows than a batch holds is split; its first rows go first, the rest keeps its place.
+- Of a sequence only the step whose turn it is waits in a lane, so that a batch never holds two: see turns.py.
 - Requests for other outputs of the model fill what room is left, where one program makes the outputs of both
   and is expected to take less time than two batches would.
 

@@ -7,25 +7,29 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from horngate.contract.errors import HorngateError
+from horngate.server.step import Step
 from horngate.server.worker.engines import Array, Program
 
 if TYPE_CHECKING:
     from horngate.server.worker.link import GatewayLink
+    from horngate.server.worker.sequences import Sequence as Turn
 
 
 @dataclass(slots=True, eq=False, kw_only=True)
 class Work:
     """One request. `rows` counts what has no batch yet; `parts` gathers the outputs of what has run.
 
-    `owner` is the connection that asked; `inputs` are views of its memory, valid until it is answered, so an
-    `error` is told only once no batch reads them any more. `seed` is that of a request in the training phase: it
-    runs by itself, and whole.
+    Its program makes `program_outputs`, the `outputs` asked for among them. `seed` is that of a request in the
+    training phase: it runs by itself, and whole. That of a `step` of a sequence, which is its `turn`, gathers in
+    `states` what follows each part. `owner` is the connection that asked; `inputs` are views of its memory, valid
+    until it is answered, so an `error` is told only once no batch reads them any more.
     """
 
     owner: "GatewayLink"
     request: int
     handle: str
     outputs: tuple[str, ...]
+    program_outputs: tuple[str, ...]
     inputs: list[Array]
     total_rows: int
     rows: int
@@ -37,11 +41,14 @@ class Work:
     rank_s: float
     seed: int | None = None
     lane: Any = None
+    turn: "Turn | None" = None
+    step: Step | None = None
     running_rows: int = 0
     dispatched_s: float = 0.0
     compute_s: float = 0.0
     batch_rows: int = 0
     parts: list[list[Array]] = field(default_factory=list)
+    states: list[list[Array]] = field(default_factory=list)
     error: HorngateError | None = None
 
     @property
@@ -76,8 +83,9 @@ class Batch:
 
     `names` are the program's outputs, of which each request gets those that it asked for. `charged_s` is what
     the model's account was charged. `needed_bytes` bounds the memory of so many of its rows. `inputs` is None
-    while the requests are not merged. Of a batch that was run in parts, the first tells in `halved` how often it
-    was halved, and in `short_rows` how many rows ran out of memory, 0 if none did.
+    while the requests are not merged. In a batch of steps, `states` are those names that tell what follows, and
+    `read_states` reads what they begin with. Of a batch that was run in parts, the first tells in `halved` how
+    often it was halved, and in `short_rows` how many rows ran out of memory, 0 if none did.
     """
 
     handle: str
@@ -87,6 +95,8 @@ class Batch:
     shares: list[Share]
     input_names: Sequence[str]
     needed_bytes: Callable[[int], int]
+    states: tuple[str, ...] = ()
+    read_states: "Callable[[Batch], dict[str, Array]] | None" = None
     inputs: dict[str, Array] | None = None
     outputs: list[Array] = field(default_factory=list)
     fault: Exception | None = None
@@ -127,7 +137,8 @@ class Batch:
     def merged(self) -> dict[str, Array]:
         """The inputs, merged now if they are not yet. MemoryError if there is no room for them."""
         if self.inputs is None:
-            self.inputs = merge(self.input_names, self.shares)
+            merged = merge(self.input_names, self.shares)
+            self.inputs = merged | (self.read_states(self) if self.read_states is not None else {})
         return self.inputs
 
     def singles(self) -> list["Batch"]:

@@ -13,17 +13,20 @@ from collections import deque
 from collections.abc import Callable
 from contextlib import suppress
 from functools import partial
+from pathlib import Path
 from typing import Any
 
 from horngate.server.frames.channel import Channel, ChannelClosed, Frame
-from horngate.server.metrics import WorkerMetrics
+from horngate.server.metrics import SequenceMetrics, WorkerMetrics
 from horngate.server.worker.batcher import Batcher
+from horngate.server.worker.ledger import Ledger, read_ledger
 from horngate.server.worker.link import GatewayLink
 from horngate.server.worker.meter import TICK_S, Meter
 from horngate.server.worker.models import LoadOrder, ServedModel
 from horngate.server.worker.notes import Note
 from horngate.server.worker.reception import Reception
 from horngate.server.worker.room import Room
+from horngate.server.worker.sequences import Sequences
 from horngate.server.worker.shelf import Shelf
 
 
@@ -34,7 +37,9 @@ class Worker:
     made, then in `_batcher`.
     """
 
-    def __init__(self, listener: socket.socket, control: Channel, device: str, note: Note) -> None:
+    def __init__(
+        self, listener: socket.socket, control: Channel, device: str, note: Note, ledger_file: Path
+    ) -> None:
         self._listener = listener
         self._control = control
         self._metrics = WorkerMetrics()
@@ -44,7 +49,16 @@ class Worker:
         self._links: set[GatewayLink] = set()
         models: dict[str, ServedModel] = {}
         room = Room()
-        self._batcher = Batcher(models, self._deliver, self._metrics, room, note, device)
+        lost = read_ledger(ledger_file)
+        self._sequences = Sequences(
+            Ledger(ledger_file),
+            lost,
+            SequenceMetrics(),
+            device,
+            left_bytes=lambda: self._shelf.holdings.left_bytes,
+            changed=lambda: self._shelf.refit(),
+        )
+        self._batcher = Batcher(models, self._deliver, self._metrics, room, note, device, self._sequences)
         self._shelf = Shelf(
             models,
             self._batcher,
@@ -55,7 +69,7 @@ class Worker:
             metrics=self._metrics,
             room=room,
         )
-        self._reception = Reception(self._shelf, self._batcher)
+        self._reception = Reception(self._shelf, self._batcher, self._sequences)
         self._meter = Meter(self._metrics, self._batcher, models, device)
         self._stopping = False
 
@@ -69,18 +83,21 @@ class Worker:
             for key, _ in self._selector.select(self._patience_s()):
                 key.data()
             self._batcher.dispatch()
+            self._sequences.expire(time.monotonic())
             self._shelf.unload_idle(self._busy)
             self._flush()
             self._meter.measure()
 
     def _patience_s(self) -> float | None:
         """How long nothing needs to be done, should nothing be heard; None for as long as that."""
+        now_s, expiry_s = time.monotonic(), self._sequences.next_s
+        expires_in_s = None if expiry_s is None else max(0.0, expiry_s - now_s)
         if self._meter.is_idle and not self._batcher:
-            return None
-        return min(TICK_S, max(0.0, self._batcher.wake_s - time.monotonic()))
+            return expires_in_s
+        return min(TICK_S, max(0.0, self._batcher.wake_s - now_s), expires_in_s or TICK_S)
 
     def _busy(self) -> set[str]:
-        return self._batcher.handles | self._reception.handles
+        return self._batcher.handles | self._reception.handles | self._sequences.handles
 
     # The supervisor
 
