@@ -62,7 +62,8 @@ def _train(folder: Path) -> tuple[Array, Array, Array]:
     from horngate.zoo.backend import import_keras
 
     keras = import_keras()
-    from horngate.training import EpochEnd, Recipe, fit, publish
+    from horngate.training import DataFrom, EpochEnd, Fit, ModelFrom, Recipe, publish
+    from horngate.training import run as train
 
     def tell(event: EpochEnd) -> None:
         if event.epoch % 3 == 0:
@@ -70,8 +71,12 @@ def _train(folder: Path) -> tuple[Array, Array, Array]:
             _say(f"   epoch {event.epoch:2d} of {event.epochs}: validation accuracy {accuracy:.3f}")
 
     (images, digits), (test_images, test_digits) = _digits()
-    recipe = Recipe(epochs=12, validation_split=0.1, keep="best")
-    trained = fit(recipe, _network, (images, digits), folder=folder / "run", on_epoch=tell)
+    recipe = Recipe(
+        model=ModelFrom(source=_network),
+        data=DataFrom(source=(images, digits)),
+        fit=Fit(epochs=12, validation_split=0.1, keep="best"),
+    )
+    trained = train(recipe, folder / "run", on_epoch=tell)
     path = publish(trained.model_path, folder / "models", MODEL)
     _say(f"   saved as {path.relative_to(folder)} ({path.stat().st_size / 1000:.0f} KB)")
     model = keras.models.load_model(path, compile=False)

@@ -78,6 +78,16 @@ COMMANDS = {
         summary="list the zoo's networks, fetch and verify their weights",
         extra="server",
     ),
+    "train": Command(
+        module="horngate.training.train_command",
+        summary="train a model as a recipe says: stopped, gone on with, repeated",
+        extra="training",
+    ),
+    "runs": Command(
+        module="horngate.training.runs.command",
+        summary="list training runs, show their curves",
+        extra="training",
+    ),
     "bench": Command(
         module="horngate.server.bench_command",
         summary="simulate the scheduler under a load, on 1 to 64 devices",

@@ -2,6 +2,7 @@
 
     HorngateError
     ├── InvalidRequest        the request contradicts the model's inputs or outputs
+    │   └── RecipeError       a training run is described wrongly
     ├── NotFound              no such model or version
     │   └── SequenceUnknown   no such sequence: never begun, or ended
     ├── SequenceExpired       the sequence had no step for too long
@@ -24,6 +25,17 @@ class HorngateError(Exception):
 
 class InvalidRequest(HorngateError):
     """The request contradicts the model's inputs or outputs; sending it again cannot help."""
+
+
+class RecipeError(InvalidRequest):
+    """A training run is described wrongly. The message begins with the key, or the line where it stands in a file.
+
+    `keys` are the key's place, from the outermost table on; a number says which of an array's tables is meant.
+    """
+
+    def __init__(self, message: str, keys: tuple[str | int, ...] = ()) -> None:
+        super().__init__(message)
+        self.keys = keys
 
 
 class NotFound(HorngateError):

@@ -7,7 +7,7 @@ import numpy as np
 import pytest
 
 from horngate.contract.errors import LoadError
-from horngate.zoo.files import load_weights, open_model
+from horngate.zoo.files import load_weights, open_architecture, open_model
 from tests.zoo.files.corpus import CHOSEN, Case, predicted, worst
 
 PARTS = [
@@ -28,6 +28,22 @@ def test_architecture_and_weights(case: Case, suffix: str) -> None:
     opened = open_model(weights, architecture=case.folder / f"{case.name}{suffix}")
     assert worst(predicted(opened.model, case), case.arrays("y")) <= case.tolerance
     assert not opened.weights or not opened.weights.unmatched
+
+
+@pytest.mark.parametrize("case", PARTS, ids=str)
+def test_an_architecture_alone_is_a_model_to_put_weights_into(case: Case) -> None:
+    weights = case.folder / f"{case.name}.weights.h5"
+    model = open_architecture(case.folder / f"{case.name}.yaml").model
+    load_weights(model, weights if weights.exists() else case.file)
+    assert worst(predicted(model, case), case.arrays("y")) <= case.tolerance
+
+
+def test_todays_architecture_alone(small, tmp_path) -> None:
+    (tmp_path / "small.json").write_text(small.to_json())
+    model = open_architecture(tmp_path / "small.json").model
+    assert [weight.shape for weight in model.weights] == [weight.shape for weight in small.weights]
+    with pytest.raises(LoadError, match="cannot be opened"):
+        open_architecture(tmp_path / "none.json")
 
 
 @pytest.mark.parametrize("weights", ["small.weights.h5", "small.h5", "small.keras"])

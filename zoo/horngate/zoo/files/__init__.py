@@ -6,6 +6,6 @@ rebuild     the upgraded configuration as today's Keras model, with the stored w
 legacy      layers and functions that old files need and today's Keras has not
 """
 
-from horngate.zoo.files.opening import Opened, load, load_weights, open_model
+from horngate.zoo.files.opening import Opened, load, load_weights, open_architecture, open_model
 
-__all__ = ["Opened", "load", "load_weights", "open_model"]
+__all__ = ["Opened", "load", "load_weights", "open_architecture", "open_model"]

@@ -3,8 +3,8 @@
 Only the builder's process calls this: files are untrusted, and opening one runs Keras over it.
 """
 
-from collections.abc import Iterator, Mapping
-from dataclasses import asdict, dataclass, field
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import asdict, dataclass, field, replace
 from pathlib import Path
 from typing import Any
 
@@ -122,6 +122,14 @@ def _rebuilt_after_all(source: Source, custom: dict[str, Any], allow_code: bool,
 def _rebuilt(
     drawn: Source, stored: Source, custom: dict[str, Any], allow_code: bool, by_name: bool
 ) -> Opened:
+    opened = _old(drawn, custom, allow_code, [array.shape for array in arrays_of(stored.weights)])
+    return replace(opened, weights=_placed(opened.model, stored, by_name))
+
+
+def _old(
+    drawn: Source, custom: dict[str, Any], allow_code: bool, shapes: Sequence[tuple[int, ...]] = ()
+) -> Opened:
+    """The architecture of a former Keras, untrained. `shapes` are its stored weights', if any are."""
     from horngate.zoo.files.rebuild.layers import Construction
     from horngate.zoo.files.rebuild.models import model_or_layer
     from horngate.zoo.files.rebuild.unknown import refuse_unknown
@@ -130,12 +138,11 @@ def _rebuilt(
     config = upgraded.config
     refuse_unknown(config, custom)
     if needs_input(config):
-        config = with_inferred_input(config, (array.shape for array in arrays_of(stored.weights)))
+        config = with_inferred_input(config, shapes)
     construction = Construction(custom=custom, allow_code=allow_code, operations=drawn.origin.generation == 3)
     model = model_or_layer(config, construction)
-    report = _placed(model, stored, by_name)
     dropped = {layer: tuple(keys) for layer, keys in construction.dropped.items() if keys}
-    return Opened(model=model, steps=upgraded.steps, dropped=dropped, weights=report)
+    return Opened(model=model, steps=upgraded.steps, dropped=dropped)
 
 
 def _placed(model: Any, stored: Source, by_name: bool) -> WeightsReport:
@@ -143,6 +150,27 @@ def _placed(model: Any, stored: Source, by_name: bool) -> WeightsReport:
 
     place = place_by_name if by_name else place_in_order
     return place(model, stored.weights or (), stored.origin)
+
+
+def open_architecture(
+    path: Path, *, custom_objects: Mapping[str, Any] | None = None, allow_code: bool = False
+) -> Opened:
+    """The model of an architecture alone, JSON or YAML or another model's file, untrained and uncompiled.
+
+    LoadError says what is wrong.
+    """
+    custom = dict(custom_objects or {})
+    with read(path) as source:
+        if source.architecture is None:
+            raise LoadError(f"'{path.name}' holds no architecture")
+        try:
+            if source.origin.generation < 3:
+                return _old(source, custom, allow_code)
+            from horngate.zoo.files.rebuild.todays import drawn_today
+
+            return Opened(model=drawn_today(source.architecture, custom, allow_code=allow_code))
+        except LoadError as error:
+            raise LoadError(f"'{path.name}': {error}") from error
 
 
 def load_weights(model: Any, path: Path, *, by_name: bool = False) -> WeightsReport:

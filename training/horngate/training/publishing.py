@@ -1,9 +1,13 @@
 """From a trained file to the next version of a served model."""
 
 import errno
+import json
 import re
 import shutil
+import tomllib
+from collections.abc import Mapping
 from pathlib import Path
+from typing import Any
 
 from horngate.training.atomic import new_folder
 
@@ -11,13 +15,17 @@ SUFFIXES = (".h5", ".hdf5", ".keras")
 _NAME = re.compile(r"[A-Za-z0-9_][A-Za-z0-9_.-]*")
 
 
-def publish(model_path: Path, repository: Path, name: str) -> Path:
+def publish(
+    model_path: Path, repository: Path, name: str, *, settings: Mapping[str, Any] | None = None
+) -> Path:
     """Copy the file into `repository` as `name`'s next version; the new file's path.
 
     The version's folder (`name/4/model.h5` after `name/3`) appears in one step, so that a server that watches
-    the repository never sees half a file. Publishers may run at once: each gets a version of its own.
+    the repository never sees half a file. Publishers may run at once: each gets a version of its own. `settings`
+    become the keys of the model's `model.toml`, beside those that it has already.
     """
     _check(model_path, repository, name)
+    _write_settings(repository / name / "model.toml", settings or {})
     while True:
         target = repository / name / str(max(_versions(repository / name), default=0) + 1)
         try:
@@ -28,6 +36,37 @@ def publish(model_path: Path, repository: Path, name: str) -> Path:
                 raise
         else:
             return target / f"model{model_path.suffix}"
+
+
+def newest_version(repository: Path, name: str) -> Path | None:
+    """The file of the highest version; None if there is none."""
+    for version in sorted(_versions(repository / name), reverse=True):
+        for suffix in SUFFIXES:
+            path = repository / name / str(version) / f"model{suffix}"
+            if path.exists():
+                return path
+    return None
+
+
+def _write_settings(path: Path, settings: Mapping[str, Any]) -> None:
+    """Set keys in a `model.toml`, in one step; what else is set there stays."""
+    present = tomllib.loads(path.read_text()) if path.exists() else {}
+    if all(key in present and present[key] == value for key, value in settings.items()):
+        return
+    path.parent.mkdir(parents=True, exist_ok=True)
+    unfinished = path.with_name(".unfinished-model.toml")
+    unfinished.write_text(
+        "".join(f"{key} = {_toml(value)}\n" for key, value in {**present, **settings}.items())
+    )
+    unfinished.replace(path)
+
+
+def _toml(value: Any) -> str:
+    if isinstance(value, Mapping):
+        return "{ " + ", ".join(f"{json.dumps(key)} = {_toml(one)}" for key, one in value.items()) + " }"
+    if isinstance(value, list | tuple):
+        return "[" + ", ".join(map(_toml, value)) + "]"
+    return json.dumps(value, ensure_ascii=False)  # strings, numbers and booleans are written alike
 
 
 def _check(model_path: Path, repository: Path, name: str) -> None:
