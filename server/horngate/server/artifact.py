@@ -105,6 +105,22 @@ class Artifact:
         return allowed
 
     @property
+    def opaque(self) -> str:
+        """Why the layers inside of the model's own code are not known; empty where they are."""
+        return str(self._traced.get("opaque", ""))
+
+    @property
+    def untrainable(self) -> str:
+        """Why the model has no training phase; empty if it has one."""
+        return (
+            str(self._traced.get("untrainable", "")) if self.keras.exists() else "its source is no Keras file"
+        )
+
+    @property
+    def _traced(self) -> dict[str, str]:
+        return dict(self.manifest["history"].get("traced", {}))
+
+    @property
     def keras(self) -> Path:
         """The Keras file's path; there is none for a source of another kind."""
         return self.folder / KERAS

@@ -78,6 +78,15 @@ def graph_of(model: Any) -> Any:
     )
 
 
+def has_graph(model: Any) -> bool:
+    """Whether a model's layers can be walked."""
+    try:
+        graph_of(model)
+    except LoadError:
+        return False
+    return True
+
+
 def is_model_with_graph(operation: Any) -> bool:
     """Whether a layer is itself a model whose layers can be walked."""
     if isinstance(operation, keras.Sequential):

@@ -126,6 +126,7 @@ def _load(order: BuildOrder, source: Path | None, drawn: Path | None) -> tuple[A
 def _whole(order: BuildOrder, source: Path | None, drawn: Path | None) -> tuple[Any, dict[str, Any]]:
     from horngate.zoo.files import open_model
     from horngate.zoo.files.custom import resolve
+    from horngate.zoo.traced import traced
 
     if order.zoo:
         return _network(order, source)
@@ -141,7 +142,10 @@ def _whole(order: BuildOrder, source: Path | None, drawn: Path | None) -> tuple[
         architecture=drawn,
         by_name=order.load == "by_name",
     )
-    return opened.model, _noted(opened)
+    found = traced(opened.model)
+    for note in found.to_json().values():
+        _tell(note=note)
+    return found.model, _noted(opened) | {"traced": found.to_json()}
 
 
 def _network(order: BuildOrder, source: Path | None) -> tuple[Any, dict[str, Any]]:

@@ -70,6 +70,10 @@ class Entry:
         return self.artifact.alone
 
     @cached_property
+    def _opaque(self) -> str:
+        return Artifact(Path(self.folder)).opaque
+
+    @cached_property
     def inputs(self) -> dict[str, int]:
         """Each input's position."""
         return {spec.name: index for index, spec in enumerate(self.spec.inputs)}
@@ -94,7 +98,10 @@ class Entry:
         found = self.spec.meant(name)
         if found is None:
             expected = nearest(name, self.spec.requestable)
-            raise InvalidRequest(f"model '{self.name}': no output or layer '{name}'; expected {expected}")
+            why = f" ({self._opaque})" if self._opaque else ""
+            raise InvalidRequest(
+                f"model '{self.name}': no output or layer '{name}'; expected {expected}{why}"
+            )
         return found
 
 

@@ -126,8 +126,8 @@ class Instance:
             self.family = KERAS
         if config.placement:
             self.untrainable = "its layers are placed on several devices; serve it without [placement]"
-        elif not artifact.keras.exists():
-            self.untrainable = "its source is no Keras file"
+        else:
+            self.untrainable = artifact.untrainable
         self.layers = tuple(named_outputs(artifact.spec, names) for names in config.layers)
         self.move(State.BUILT)
 
