@@ -15,6 +15,7 @@ from keras.src.utils import file_utils
 
 from horngate.contract.errors import LoadError
 from horngate.zoo.registry import Network, WeightFile, all_networks, find, names
+from tests.zoo.registry.table import read_table, table
 
 FORMER = ("ResNeXt50", "ResNeXt101")
 TODAYS = [network for network in all_networks() if network.keras_name not in FORMER]
@@ -152,3 +153,8 @@ def test_an_unknown_name() -> None:
         find("mobilnet2")
     with pytest.raises(LoadError, match="`horngate zoo list` shows all"):
         find("qqqq")
+
+
+def test_the_table_in_the_docs_is_fresh() -> None:
+    """`python -m tests.zoo.registry.table` makes it anew."""
+    assert read_table() == table()

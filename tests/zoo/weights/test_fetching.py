@@ -116,9 +116,9 @@ def test_offline(there: Place, home: Path) -> None:
         published_file(CHOICE, Supply(mirror=there.url, offline=True))
     told = str(raised.value)
     assert told.startswith(
-        f"the published weights of resnet50: {name_of(CHOICE)} is not in {home}/models, and "
+        f"no published weights for resnet50: {name_of(CHOICE)} is not in {home}/models, and "
     )
-    assert "with `horngate zoo fetch resnet50` on a machine that can reach them" in told
+    assert "run `horngate zoo fetch resnet50` on a machine with a network and copy" in told
     assert "--zoo-weights none" in told
     assert there.asked == []
 

@@ -39,7 +39,7 @@ class PublishedWeights:
         if "path" in ended.outcome:
             return Path(ended.outcome["path"])
         died = f"fetching them ended with status {ended.status}: {ended.last_words}"
-        raise LoadError(str(ended.outcome.get("error") or f"the published weights of {choice}: {died}"))
+        raise LoadError(str(ended.outcome.get("error") or f"no published weights for {choice}: {died}"))
 
 
 def _tell(word: Mapping[str, Any], on_stage: OnStage) -> None:

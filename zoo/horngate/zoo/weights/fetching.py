@@ -39,13 +39,14 @@ def published_file(choice: Choice, supply: Supply | None = None, hear: Hear = _n
     try:
         return fetch(choice.network, choice.published, supply, hear)
     except LoadError as error:
-        raise LoadError(f"the published weights of {choice}: {error}; {_remedy(choice)}") from error
+        raise LoadError(f"no published weights for {choice}: {error}; {_remedy(choice)}") from error
 
 
 def _remedy(choice: Choice) -> str:
+    name, folder = choice.published.name, cache.folder()
     return (
-        f"with `horngate zoo fetch {choice}` on a machine that can reach them, and {choice.published.name} copied "
-        f"into {cache.folder()}, no network is needed here; weights = none (--zoo-weights none) serves it untrained"
+        f"run `horngate zoo fetch {choice}` on a machine with a network and copy {name} from its Keras cache into "
+        f'{folder}, or serve the network untrained: --zoo-weights none, or weights = "none"'
     )
 
 
