@@ -7,7 +7,7 @@ from xdist.scheduler import LoadScopeScheduling
 _SERVERS_OF_THEIR_OWN = tuple(
     f"tests/integration/test_{name}.py"
     for name in (
-        "hostile_files", "memory", "old_files", "placement", "published_networks", "real_weights",
+        "hostile_files", "images", "memory", "old_files", "placement", "published_networks", "real_weights",
         "reload", "scheduling", "sequences", "worker_death", "zoo",
     )
 )  # fmt: skip

@@ -40,6 +40,12 @@ def is_alive(pid: int) -> bool:
     return os.path.exists(f"/proc/{pid}")
 
 
+def cpu_ticks(pid: int) -> int:
+    """The processor time that a process has taken, in the kernel's ticks, of which a second has a hundred."""
+    fields = Path(f"/proc/{pid}/stat").read_text().rsplit(")", 1)[1].split()
+    return int(fields[11]) + int(fields[12])
+
+
 def until(probe: Callable[[], T]) -> T:
     """The first true answer of `probe`, asked again and again; TimeoutError if there is none."""
     deadline = time.monotonic() + PATIENCE_S

@@ -3,7 +3,10 @@
     spec.json        what the model is (ModelSpec), where each tensor and state is in the graph, why not if not
     graph.onnx       every layer, named; weights beside it in weights.bin
     model.keras      the normalised Keras file, for the keras engine
-    reference.npz    inputs `x0, x1, …` and Keras's own outputs `y0, y1, …` for them; see Following for its states
+    reference.npz    inputs `x0, x1, …` and Keras's own outputs `y0, y1, …` for them; see Following for its states;
+                     of a model that takes pictures also pixels `u0`, and outputs `v0, v1, …` for what its recipe
+                     makes of them
+    labels.json      the classes' names, if they are known
     calibration-*.json   written later by a worker: which engine is fastest on that machine, at which sizes
     learned-*.json       written later by a worker: the largest batch that did not run out of memory there
     program-*.onnx       written later by a worker: the part of the graph that a set of outputs needs
@@ -19,7 +22,7 @@ import threading
 import uuid
 from collections.abc import Sequence
 from contextlib import suppress
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from functools import cached_property
 from importlib.metadata import version
 from pathlib import Path
@@ -27,6 +30,7 @@ from typing import Any
 
 from horngate.contract.models import ModelSpec
 from horngate.contract.tensors import TensorSpec, datatype_of
+from horngate.zoo.images.recipe import PIXELS, ImageInput
 from horngate.zoo.states import State
 
 FORMAT = 4
@@ -35,14 +39,20 @@ GRAPH = "graph.onnx"
 WEIGHTS = "weights.bin"
 KERAS = "model.keras"
 REFERENCE = "reference.npz"
+LABELS = "labels.json"
 _SHAPED_BY = ("keras", "onnx", "horngate")
 
 
 @dataclass(frozen=True)
 class Artifact:
-    """A finished artifact in its folder. Reading it imports no ML library."""
+    """A finished artifact in its folder. Reading it imports no ML library.
+
+    With `pixels` it is seen as the model that takes pictures as they are, and scales them itself: that is then its
+    input, and what engines make of it.
+    """
 
     folder: Path
+    pixels: bool = False
 
     @cached_property
     def manifest(self) -> dict[str, Any]:
@@ -53,7 +63,29 @@ class Artifact:
     @cached_property
     def spec(self) -> ModelSpec:
         """Inputs, outputs and layers."""
-        return ModelSpec.from_json(self.manifest["model"])
+        spec = ModelSpec.from_json(self.manifest["model"])
+        if not self.pixels or self.image is None:
+            return spec
+        pixels = TensorSpec(name=PIXELS, datatype="UINT8", shape=(None, *self.image.shape))
+        return replace(spec, inputs=(pixels,))
+
+    @cached_property
+    def image(self) -> ImageInput | None:
+        """The input that takes pictures, and what is done to them; None if the model takes none."""
+        image = self.manifest.get("image")
+        return ImageInput.from_json(image) if image else None
+
+    @cached_property
+    def labels(self) -> tuple[str, ...]:
+        """The classes' names; none if they are not known."""
+        path = self.folder / LABELS
+        return tuple(json.loads(path.read_text())) if path.exists() else ()
+
+    @property
+    def as_served(self) -> "Artifact":
+        """The artifact as most requests see it: with pixels as its input, if it takes pictures and scales them."""
+        scales = self.image is not None and self.spec.inputs[0].datatype != "UINT8"
+        return replace(self, pixels=True) if scales else self
 
     @property
     def tensors(self) -> dict[str, str]:
@@ -143,7 +175,7 @@ class Artifact:
 def program_file(artifact: Artifact, outputs: Sequence[str]) -> Path:
     """Where the part of the graph for these outputs is kept."""
     digest = hashlib.sha256("\0".join(outputs).encode()).hexdigest()[:16]
-    return artifact.folder / f"program-{digest}.onnx"
+    return artifact.folder / f"program-{'pixels-' if artifact.pixels else ''}{digest}.onnx"
 
 
 def learned_file(artifact: Artifact, engine: str, limit_bytes: int) -> Path:

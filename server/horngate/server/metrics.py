@@ -51,8 +51,17 @@ class GatewayMetrics:
         )
         self.refused = Counter(
             "horngate_refused_requests",
-            "Requests refused by a queue, by what would not have held: rows, bytes or deadline.",
+            "Requests refused by a queue, by what would not have held: rows, bytes, pictures or deadline.",
             (*labels, "reason"),
+        )
+        self.pictures = Counter(
+            "horngate_pictures", "Pictures decoded or resized, and those refused.", (*labels, "outcome")
+        )
+        self.decoding = Histogram(
+            "horngate_decoding_duration_seconds",
+            "From a request's arrival until all of its pictures are decoded.",
+            labels,
+            buckets=SECONDS,
         )
         self.waiting = Gauge(
             "horngate_requests_in_flight",
@@ -199,6 +208,7 @@ class SupervisorMetrics:
             ("worker",),
         )
         self.worker_restarts = Counter("horngate_worker_restarts", "Workers restarted.", ("worker",))
+        self.decoder_restarts = Counter("horngate_decoder_restarts", "Decoders restarted.", ("decoder",))
         self.gateway_restarts = Counter("horngate_gateway_restarts", "Gateways restarted.", ("gateway",))
 
 

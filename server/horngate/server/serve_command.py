@@ -175,6 +175,14 @@ def _add_network_arguments(parser: argparse.ArgumentParser) -> None:
         "any of the server's user that they name (default: off)",
     )
     parser.add_argument(
+        "--decoders",
+        type=int,
+        default=default.decoders,
+        metavar="N",
+        help="processes that decode pictures, started with the first model that takes some; 0: one for each core "
+        "(default: %(default)s)",
+    )
+    parser.add_argument(
         "--max-message-bytes",
         type=int,
         default=default.max_message_bytes,
@@ -214,6 +222,7 @@ def run(args: argparse.Namespace) -> int:
             port=args.grpc_port,
             transport=args.transport,
             gateways=args.gateways,
+            decoders=args.decoders,
             max_message_bytes=args.max_message_bytes,
             http_port=None if args.no_http else args.http_port,
             http_origins=tuple(args.http_origin),

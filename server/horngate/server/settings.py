@@ -12,6 +12,8 @@ from horngate.contract.errors import LoadError
 from horngate.server.budget import MemorySetting
 from horngate.server.devices import Device, read_devices, server_cores
 from horngate.server.endings import Pop, read_output, read_pop
+from horngate.server.image_settings import KEYS as IMAGE_KEYS
+from horngate.server.image_settings import ImageSettings
 from horngate.server.placement import Placement, read_placement
 from horngate.server.zoo_settings import ZOO, ZooSettings, with_options
 from horngate.zoo.registry import OPTION_TYPES
@@ -31,13 +33,15 @@ class GatewaySettings:
 
     `native` carries plaintext unary calls at a tenth of the CPU; `grpcio` carries everything. `http_port` is for
     HTTP and JSON, None for none; pages of `http_origins` may call it from a browser. `shared_memory` lets
-    callers name shared memory of this machine's for the server to read and write.
+    callers name shared memory of this machine's for the server to read and write. `decoders` are processes that
+    decode pictures, started with the first model that takes some; 0: one for each core.
     """
 
     host: str = "127.0.0.1"
     port: int = 8001
     transport: str = "native"
     gateways: int = 1
+    decoders: int = 0
     max_message_bytes: int = (1 << 31) - 1
     http_port: int | None = 8000
     http_origins: tuple[str, ...] = ()
@@ -48,6 +52,8 @@ class GatewaySettings:
             raise LoadError(f"transport is {self.transport!r}; expected one of {', '.join(TRANSPORTS)}")
         if self.gateways < 1:
             raise LoadError(f"gateways is {self.gateways}; expected 1 or more")
+        if self.decoders < 0:
+            raise LoadError(f"decoders is {self.decoders}; expected 0, which is one for each core, or more")
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -167,7 +173,8 @@ class ModelConfig:
     of numbers. `max_rows` bounds a batch below what memory allows. `batching` is `"fastest"` (filled to the size
     that runs fastest) or `"largest"` (to what memory allows). `queue` and `sequence` replace the server's own
     settings for this model. `instances` is how many copies each device has. `layers` are sets of names whose
-    programs are made before the model is ready.
+    programs are made before the model is ready. `images` says how pictures are prepared and what the classes are
+    called.
     """
 
     source: str = ""
@@ -182,6 +189,7 @@ class ModelConfig:
     file: FileSettings = FileSettings()
     placement: Placement = ()
     layers: tuple[tuple[str, ...], ...] = ()
+    images: ImageSettings = field(default_factory=ImageSettings)
 
     def __post_init__(self) -> None:
         engines = (*ENGINES, *own_engines())
@@ -223,6 +231,7 @@ _TYPES: dict[str, type | tuple[type, ...]] = {
     "placement": dict,
     **OPTION_TYPES,
     "layers": list,
+    **IMAGE_KEYS,
 }
 _FILE_KEYS = ("custom_objects", "allow_code", "load", "output", "pop")
 _QUEUE_TYPES: dict[str, type | tuple[type, ...]] = {
@@ -306,9 +315,9 @@ def _plain(table: dict[str, Any]) -> dict[str, Any]:
     file: dict[str, Any] = {key: value for key, value in table.items() if key in _FILE_KEYS}
     file["custom_objects"] = tuple(file.get("custom_objects", ()))
     file |= {"output": read_output(file.get("output", [])), "pop": read_pop(file.get("pop"))}
-    table = {key: value for key, value in table.items() if key not in _FILE_KEYS} | {
-        "file": FileSettings(**file)
-    }
+    images = ImageSettings.from_table(table)
+    table = {key: value for key, value in table.items() if key not in (*_FILE_KEYS, *IMAGE_KEYS)}
+    table |= {"file": FileSettings(**file), "images": images}
     if "queue" in table:
         table = table | {"queue": _queue(table["queue"])}
     if "sequence" in table:

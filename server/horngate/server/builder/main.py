@@ -21,11 +21,12 @@ import setproctitle
 from horngate.contract.errors import HorngateError, LoadError
 from horngate.server import memory
 from horngate.server.agreement import tolerance
-from horngate.server.artifact import FORMAT, GRAPH, KERAS, REFERENCE, SPEC, WEIGHTS, write_whole
+from horngate.server.artifact import FORMAT, GRAPH, KERAS, LABELS, REFERENCE, SPEC, WEIGHTS, write_whole
 from horngate.server.builder.comparing import Truth, disagreement
 from horngate.server.builder.endings import is_lack_of_memory, lack_of_memory
 from horngate.server.builder.following import following
 from horngate.server.builder.order import BuildOrder
+from horngate.server.builder.pictures import Pictures, pixel_reference
 from horngate.server.builder.reference import Array, KerasModel, is_half, reference
 from horngate.server.following import Following
 from horngate.zoo.backend import import_keras
@@ -52,6 +53,9 @@ def build(order: BuildOrder, source: Path | None, drawn: Path | None) -> None:
     from horngate.zoo.stateful import kept_by
 
     spec, kept = describe(model), kept_by(model)
+    pictures = Pictures.of(order, spec, stateful=bool(kept))
+    if pictures.note:
+        _tell(note=pictures.note)
     _progress("converting to ONNX")
     states = [state for each in kept for state in each.states]
     tensors, refused = _write_graph(model, folder, states)
@@ -70,9 +74,13 @@ def build(order: BuildOrder, source: Path | None, drawn: Path | None) -> None:
             (folder / name).unlink(missing_ok=True)
     _progress("writing the artifact")
     model.save(folder / KERAS)
+    if pictures.labels:
+        write_whole(folder / LABELS, json.dumps(pictures.labels).encode())
     named = {f"x{i}": _storable(array) for i, array in enumerate(inputs)}
     named |= {f"y{i}": _storable(array) for i, array in enumerate(outputs)}
     named |= followed.to_arrays() if followed is not None else {}
+    if pictures.image is not None:
+        named |= pixel_reference(keras_model, spec, pictures.image)
     np.savez(folder / REFERENCE, allow_pickle=False, **named)
     files = {path.name: path.stat().st_size for path in folder.iterdir()}
     manifest = {
@@ -87,6 +95,7 @@ def build(order: BuildOrder, source: Path | None, drawn: Path | None) -> None:
         "refused": refused,
         "history": history,
         "objects": order.objects,
+        "image": pictures.image.to_json() if pictures.image else None,
     }
     write_whole(folder / SPEC, json.dumps(manifest).encode())
 

@@ -15,7 +15,7 @@ class BuildOrder:
 
     `architecture` (with its hash) is a file that tells the layers for a `path` that holds weights. The modules
     of `custom_objects` may lie in the folder `modules`; see FileSettings for `allow_code`, `load`, `output`
-    and `pop`.
+    and `pop`. `preprocess` (JSON) and `labels` are as in ImageSettings, the labels read.
     `scratch` is a folder for whatever else is written. `memory_bytes` and `cpu_s` bound what the builder takes.
     """
 
@@ -35,6 +35,8 @@ class BuildOrder:
     output: Sequence[str] = ()
     pop: int | Sequence[tuple[str, int]] = 0
     modules: str = ""
+    preprocess: str = ""
+    labels: Sequence[str] = ()
     memory_bytes: int = 0
     cpu_s: int = 3600
 

@@ -20,6 +20,7 @@ from horngate.oip.status import code_of
 from horngate.oip.wire import parse_infer_request
 from horngate.server.frames.channel import Channel, ChannelClosed
 from horngate.server.gateway import service
+from horngate.server.gateway.decoders import Decoders
 from horngate.server.gateway.infer import Call, Respond, read_call, read_continuing
 from horngate.server.gateway.links import SWEEP_S, Links
 from horngate.server.gateway.regions import Regions, register_region, show_regions, unregister_region
@@ -76,6 +77,7 @@ class Gateway:
         self._regions = regions
         self._metrics = GatewayMetrics()
         self._links = Links(self._answered, lambda handle: self.tell("training", handle))
+        self._decoders = Decoders(self._decoded)
         self._labels: dict[tuple[str, str], Any] = {}
         self._tokens = itertools.count()
         self._asked: dict[int, tuple[Any, Respond, float]] = {}
@@ -85,7 +87,7 @@ class Gateway:
     @property
     def pending(self) -> int:
         """Inference requests that are not answered."""
-        return self._links.pending
+        return self._links.pending + self._decoders.pending
 
     def on_routes(self, listener: Callable[[Routes], None]) -> None:
         """Call `listener` with each new table, from the next one on."""
@@ -121,6 +123,7 @@ class Gateway:
     def cancel(self, call: Call) -> None:
         """The caller is gone."""
         if not call.answered:
+            self._decoders.cancel(call)
             self._links.cancel(call)
             self._metrics.requests.labels(call.entry.name, call.entry.version, "CANCELLED").inc()
 
@@ -129,6 +132,7 @@ class Gateway:
         while True:
             await asyncio.sleep(SWEEP_S)
             self._links.sweep()
+            self._decoders.sweep()
             self._metrics.waiting.set(self.pending)
             now_s = time.monotonic()
             for token in [token for token, (_, _, until_s) in self._asked.items() if until_s < now_s]:
@@ -155,12 +159,26 @@ class Gateway:
                 if refused is not None:
                     raise refused
                 call = read_call(entry, parsed, deadline_s, respond, self._regions)
+            if call.pictures is not None:
+                self._decoders.submit(call, call.pictures)
+                return call
         except HorngateError as error:
             labels = (entry.name, entry.version) if entry else ("", "")
             self._count_failure(labels, error, time.monotonic() - arrived_s)
             raise
         self._links.submit(call)
         return call
+
+    def _decoded(self, call: Call, error: HorngateError | None) -> None:
+        labels = (call.entry.name, call.entry.version)
+        if error is not None:
+            self._metrics.pictures.labels(*labels, "refused").inc()
+            call.answered = True
+            self._answered(call, error)
+            return
+        self._metrics.pictures.labels(*labels, "decoded").inc(call.rows)
+        self._metrics.decoding.labels(*labels).observe(time.monotonic() - call.arrived_s)
+        self._links.submit(call)
 
     def _answered(self, call: Call, result: bytes | HorngateError) -> None:
         took_s = time.monotonic() - call.arrived_s
@@ -217,6 +235,7 @@ class Gateway:
     def _take_routes(self, data: Mapping[str, Any]) -> None:
         self.routes = read_routes(data, self.routes)
         self._links.update(self.routes)
+        self._decoders.update(self.routes.decoders)
         for listener in self._on_routes:
             listener(self.routes)
         self.tell("routed", self.routes.generation)

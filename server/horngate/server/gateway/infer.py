@@ -1,6 +1,5 @@
 """A ModelInfer message read into what a worker needs, checked against the model; and the answer written."""
 
-import math
 import time
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
@@ -14,18 +13,19 @@ from horngate.contract.errors import (
     Unsupported,
 )
 from horngate.contract.names import nearest
-from horngate.contract.tensors import TensorSpec, numpy_dtype, shape_text
-from horngate.oip.codec import decode_contents, decode_tensor, encode_tensor
+from horngate.contract.tensors import shape_text
 from horngate.oip.messages import ModelInferRequest, ModelInferResponse
 from horngate.oip.wire import ParsedRequest, assemble_infer_response
+from horngate.server.gateway.classes import check_classes, classified, read_classes
 from horngate.server.gateway.phase import read_seed, write_seed
+from horngate.server.gateway.pictures import Pictures, expected_types, read_pictures
 from horngate.server.gateway.regions import Place, Regions, read_place
 from horngate.server.gateway.routes import Entry
 from horngate.server.gateway.schedule import Ride, read_deadline, read_priority, read_timings, write_timings
 from horngate.server.gateway.sequences import read_step
+from horngate.server.gateway.tensors import Raw, Tensor, read_tensor
 from horngate.server.step import Step
 
-Raw = bytes | memoryview
 Respond = Callable[[bytes | HorngateError], None]
 """Called once, with the reply's bytes or the error."""
 
@@ -38,8 +38,9 @@ class Call:
 
     `outputs` are what the worker is asked for, each once, in one order whatever the request's, so that requests for
     the same share a program; none if the request names none. `asked` pairs the request's own names with them.
-    `places` says which of the asked names go to shared memory, and where.
-    `seed` is None but in the training phase; `entry` is then that phase's.
+    `places` says which of the asked names go to shared memory, and where; `classes` of which so many best classes
+    are wanted. `seed` is None but in the training phase; `entry` is then that phase's. With `pictures`, `tensors`
+    is empty until those are decoded; `pixels` says that the program is to scale them.
     A `step` of a sequence may have to be read again for another entry, from what was `parsed` and the `regions`:
     `others` may hold its sequence too, and `told_unknown` are workers that do not. `deaths` counts the workers that
     ended while they had it; after one it runs alone.
@@ -52,7 +53,7 @@ class Call:
     asked: tuple[tuple[str, str], ...]
     places: dict[str, Place]
     rows: int
-    tensors: list[tuple[list[int], Raw]]
+    tensors: list[Tensor]
     deadline_s: float | None
     arrived_s: float
     respond: Respond
@@ -69,6 +70,9 @@ class Call:
     tries: int = 0
     payloads: list[Any] = field(default_factory=list)
     answered: bool = False
+    classes: dict[str, int] = field(default_factory=dict)
+    pictures: Pictures | None = None
+    pixels: bool = False
 
     @property
     def cost_s(self) -> float:
@@ -93,11 +97,14 @@ def read_call(
 ) -> Call:
     """Check a request against its model. InvalidRequest says what was received and what was expected."""
     message = parsed.message
-    _refuse_unsupported(message)
     step = read_step(entry, message)
     is_end_alone = step is not None and step.end and not step.start and not message.inputs
-    tensors = [] if is_end_alone else _tensors(entry, message, parsed.raws, regions)
-    rows = tensors[0][0][0] if tensors else 0
+    pictures = None if is_end_alone else read_pictures(entry, message, parsed.raws, regions)
+    if pictures is not None:
+        tensors = _at_size(entry, pictures)
+    else:
+        tensors = [] if is_end_alone else _tensors(entry, message, parsed.raws, regions)
+    rows = pictures.rows if pictures is not None else tensors[0][0][0] if tensors else 0
     asked = () if is_end_alone else _asked(entry, message, rows)
     seed = read_seed(entry, message)
     if seed is not None and step is not None:
@@ -121,6 +128,9 @@ def read_call(
         step=step,
         parsed=parsed if step is not None else None,
         regions=regions,
+        classes=_classes(entry, message),
+        pictures=pictures if pictures is not None and not tensors else None,
+        pixels=pictures is not None and entry.spec.inputs[0].datatype != "UINT8",
     )
 
 
@@ -155,14 +165,33 @@ def write_answer(
     results = dict(zip(names, zip(shapes, raws, strict=True), strict=True))
     answers = []
     for name, meant in call.asked or zip(names, names, strict=True):
-        shape, raw = results[meant]
-        output = response.outputs.add(name=name, datatype=requestable[meant].datatype, shape=shape)
+        spec, (shape, raw) = requestable[meant], results[meant]
+        datatype = spec.datatype
+        if name in call.classes:
+            datatype = "BYTES"
+            shape, raw = classified(spec, shape, raw, call.classes[name], entry.labels)
+        output = response.outputs.add(name=name, datatype=datatype, shape=shape)
         answers.append(_placed(call.places[name], output, raw) if name in call.places else raw)
     if ride is not None:
         write_timings(response, time.monotonic() - call.arrived_s, ride)
     if call.seed is not None:
         write_seed(response, call.seed)
     return assemble_infer_response(response, answers)
+
+
+def _at_size(entry: Entry, pictures: Pictures) -> list[Tensor]:
+    """Pixels that have the network's size already; nothing where some work is left to do on them."""
+    tensors = [pictures.tensor] if pictures.tensor is not None else []
+    if not pictures.rows:
+        _check_rows(entry, [(pictures.shape, b"")])
+    return tensors
+
+
+def _classes(entry: Entry, message: ModelInferRequest) -> dict[str, int]:
+    classes = read_classes(entry.name, message)
+    for name in classes:
+        check_classes(entry.name, entry.output(name))
+    return classes
 
 
 def _asked(entry: Entry, message: ModelInferRequest, rows: int) -> tuple[tuple[str, str], ...]:
@@ -200,7 +229,7 @@ def _placed(place: Place, output: Any, raw: Raw) -> bytes:
 
 def _tensors(
     entry: Entry, message: ModelInferRequest, raws: list[Raw], regions: Regions | None
-) -> list[tuple[list[int], Raw]]:
+) -> list[Tensor]:
     specs = entry.spec.inputs
     sent = sum("shared_memory_region" not in tensor.parameters for tensor in message.inputs)
     if raws and len(raws) != sent:
@@ -209,7 +238,7 @@ def _tensors(
             "expected one for each input that is not in shared memory, in their order"
         )
     in_order = iter(raws)
-    found: list[tuple[list[int], Raw] | None] = [None] * len(specs)
+    found: list[Tensor | None] = [None] * len(specs)
     for tensor in message.inputs:
         place = entry.inputs.get(tensor.name)
         if place is None:
@@ -218,10 +247,9 @@ def _tensors(
             )
         if found[place] is not None:
             raise InvalidRequest(f"model '{entry.name}': input '{tensor.name}' is there twice")
-        where = f"model '{entry.name}': input '{tensor.name}'"
-        lies = read_place(regions, tensor.parameters, where)
+        lies = read_place(regions, tensor.parameters, f"model '{entry.name}': input '{tensor.name}'")
         raw = next(in_order, None) if lies is None else lies
-        found[place] = _tensor(where, specs[place], tensor, raw)
+        found[place] = read_tensor(entry.name, specs[place], tensor, raw, expected_types(entry))
     missing = [spec.name for spec, tensor in zip(specs, found, strict=True) if tensor is None]
     if missing:
         raise InvalidRequest(f"model '{entry.name}': input '{missing[0]}' is missing; {_expects(entry)}")
@@ -230,42 +258,7 @@ def _tensors(
     return tensors
 
 
-def _tensor(where: str, spec: TensorSpec, tensor: Any, raw: Raw | Place | None) -> tuple[list[int], Raw]:
-    if tensor.datatype != spec.datatype:
-        raise InvalidRequest(f"{where} has datatype '{tensor.datatype}'; expected {spec.datatype}")
-    shape = list(tensor.shape)
-    if not _fits(shape, spec):
-        raise InvalidRequest(
-            f"{where} has shape {shape_text(tuple(shape))}; expected {shape_text(spec.shape)}"
-        )
-    if raw is None:
-        return shape, encode_tensor(decode_contents(tensor.contents, spec.datatype, shape, spec.name))
-    if tensor.HasField("contents"):
-        raise InvalidRequest(f"{where} has contents beside raw contents; expected one of the two")
-    size = raw.byte_size if isinstance(raw, Place) else len(raw)
-    expected = math.prod(shape) * numpy_dtype(spec.datatype).itemsize
-    if spec.datatype != "BYTES" and size != expected:
-        raise InvalidRequest(
-            f"{where}: received {size} bytes of raw contents; "
-            f"{spec.datatype} of shape {shape_text(tuple(shape))} takes {expected}"
-        )
-    raw = raw.read() if isinstance(raw, Place) else raw
-    if spec.datatype == "BYTES":
-        decode_tensor(raw, spec.datatype, shape, spec.name)
-    return shape, raw
-
-
-def _fits(shape: list[int], spec: TensorSpec) -> bool:
-    """Whether a shape is one that the spec allows. Rows may be any; a free axis holds at least one element."""
-    if len(shape) != len(spec.shape) or shape[0] < 0:
-        return False
-    return all(
-        received >= 1 if expected is None else received == expected
-        for received, expected in zip(shape[1:], spec.shape[1:], strict=True)
-    )
-
-
-def _check_rows(entry: Entry, tensors: list[tuple[list[int], Raw]]) -> None:
+def _check_rows(entry: Entry, tensors: list[Tensor]) -> None:
     rows = {shape[0] for shape, _ in tensors}
     if len(rows) > 1:
         received = ", ".join(
@@ -274,12 +267,6 @@ def _check_rows(entry: Entry, tensors: list[tuple[list[int], Raw]]) -> None:
         raise InvalidRequest(f"model '{entry.name}': rows differ: {received}; expected as many in each input")
     if rows == {0}:
         raise InvalidRequest(f"model '{entry.name}': received 0 rows; expected 1 or more")
-
-
-def _refuse_unsupported(message: ModelInferRequest) -> None:
-    for output in message.outputs:
-        if "classification" in output.parameters:
-            raise Unsupported(f"output '{output.name}': this server does not offer classification")
 
 
 def _expects(entry: Entry) -> str:

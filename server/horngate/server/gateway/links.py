@@ -263,6 +263,7 @@ class Links:
                 call.read_again(entry)
             elif (
                 entry.spec.inputs != call.entry.spec.inputs
+                or entry.image != call.entry.image
                 or not set(call.outputs) <= entry.spec.requestable.keys()
             ):
                 raise Unavailable(

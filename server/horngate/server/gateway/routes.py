@@ -11,6 +11,7 @@ from horngate.contract.models import ModelSpec
 from horngate.contract.names import nearest
 from horngate.contract.tensors import TensorSpec
 from horngate.server.artifact import Artifact
+from horngate.zoo.images.recipe import ImageInput
 from horngate.zoo.states import State
 
 LOADING, UNAVAILABLE = "LOADING", "UNAVAILABLE"
@@ -73,6 +74,16 @@ class Entry:
     def _opaque(self) -> str:
         return Artifact(Path(self.folder)).opaque
 
+    @property
+    def image(self) -> ImageInput | None:
+        """The input that takes pictures; None if the model takes none."""
+        return self.artifact.image
+
+    @property
+    def labels(self) -> tuple[str, ...]:
+        """What the classes are called; nothing if that is not known."""
+        return self.artifact.labels
+
     @cached_property
     def inputs(self) -> dict[str, int]:
         """Each input's position."""
@@ -107,7 +118,7 @@ class Entry:
 
 @dataclass(frozen=True, kw_only=True)
 class WorkerAddress:
-    """Where a worker listens. A restarted worker has the same name and a new incarnation."""
+    """Where a worker or decoder listens. A restarted one has the same name and a new incarnation."""
 
     name: str
     path: str
@@ -126,6 +137,7 @@ class Routes:
     entries: Mapping[str, Mapping[str, Entry]] = field(default_factory=dict)
     workers: Mapping[str, WorkerAddress] = field(default_factory=dict)
     leaving: tuple[Entry, ...] = ()
+    decoders: Mapping[str, WorkerAddress] = field(default_factory=dict)
 
     def find(self, name: str, version: str) -> Entry:
         """The entry that a request means; without a version, the newest that is ready.
@@ -203,6 +215,7 @@ def read_routes(data: Mapping[str, Any], before: Routes) -> Routes:
         entries=entries,
         workers={item["name"]: WorkerAddress(**item) for item in data["workers"]},
         leaving=tuple(_entry(item) for item in data["leaving"]),
+        decoders={item["name"]: WorkerAddress(**item) for item in data["decoders"]},
     )
 
 

@@ -13,7 +13,8 @@ from horngate.v1.describe import write_spec
 
 SERVER_NAME = "horngate"
 EXTENSIONS = (
-    "binary_tensor_data", "model_configuration", "parameters", "schedule_policy", "sequence", "statistics",
+    "binary_tensor_data", "classification", "model_configuration", "parameters", "schedule_policy", "sequence",
+    "statistics",
 )  # fmt: skip
 _CONFIG_TYPE = {"BYTES": "TYPE_STRING"}
 _DURATIONS = {

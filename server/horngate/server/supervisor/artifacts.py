@@ -19,6 +19,7 @@ from horngate.server.supervisor.builds import run_builder
 from horngate.server.supervisor.handover import forget_abandoned, hand_over, workspace
 from horngate.server.supervisor.published import PublishedWeights
 from horngate.server.supervisor.repository import Source, code_files
+from horngate.zoo.labels import read_labels
 from horngate.zoo.registry import read_choice
 from horngate.zoo.weights import Supply
 
@@ -55,7 +56,8 @@ class Artifacts:
         shaped_by |= await asyncio.to_thread(self._file_settings, source)
         if published is not None:
             shaped_by["published"] = await self._published.identity(published, on_stage)
-        folder = self._cache / artifact_key(sha256, shaped_by)
+        pictures = await asyncio.to_thread(_pictures, source)
+        folder = self._cache / artifact_key(sha256, shaped_by | pictures)
         if Artifact(folder).is_whole:
             self._metrics.builds.labels("cached").inc()
             return folder
@@ -74,6 +76,7 @@ class Artifacts:
             architecture_sha256=drawn_sha256,
             modules=str(source.modules.absolute()) if source.modules else "",
             **asdict(source.config.file),
+            **pictures,
             cpu_s=int(self._settings.timeout_s * available_cores()) + 1,
         )
         async with self._builders:
@@ -112,3 +115,10 @@ class Artifacts:
         elif "walls" in word and word["walls"] != self._walls:
             self._walls = word["walls"]
             logger().info("walls around builders", **word["walls"])
+
+
+def _pictures(source: Source) -> dict[str, Any]:
+    """What is done to pictures, and the classes' names. LoadError: those cannot be read."""
+    settings = source.config.images
+    labels = read_labels(settings.labels, source.modules or Path()) if settings.labels else ()
+    return {"preprocess": settings.preprocess, "labels": labels}

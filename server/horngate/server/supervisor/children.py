@@ -24,8 +24,19 @@ MALLOC = {
 ONE_HEAP = {"MALLOC_ARENA_MAX": "1"}
 
 
+# Decoders: what one large picture took is not theirs to keep.
+GIVES_BACK = {
+    "MALLOC_MMAP_THRESHOLD_": str(1 << 20),
+    "MALLOC_TRIM_THRESHOLD_": str(1 << 24),
+    "MALLOC_TOP_PAD_": str(1 << 20),
+}
+
+
 class Child:
-    """One gateway or worker. The supervisor's event loop owns it; it ends when its control connection does."""
+    """One gateway, worker or decoder; it ends when its control connection does.
+
+    The supervisor's event loop owns it.
+    """
 
     def __init__(
         self, name: str, module: str, arguments: Sequence[str], variables: Mapping[str, str] | None = None

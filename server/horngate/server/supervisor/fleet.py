@@ -1,10 +1,10 @@
-"""The gateways and workers: started, restarted when they end by themselves, told what to route where."""
+"""The gateways, workers and decoders: started, restarted when they end by themselves, told what to route where."""
 
 import asyncio
 import itertools
 import json
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from typing import Any, Protocol
 
@@ -13,8 +13,8 @@ from horngate.server import memory
 from horngate.server.frames.channel import Frame
 from horngate.server.logs import logger
 from horngate.server.metrics import SupervisorMetrics, collect_totals, forget_process
-from horngate.server.settings import GatewaySettings
-from horngate.server.supervisor.children import ONE_HEAP, Child
+from horngate.server.settings import GatewaySettings, available_cores
+from horngate.server.supervisor.children import GIVES_BACK, ONE_HEAP, Child
 from horngate.server.supervisor.seats import Seat
 from horngate.server.worker.notes import NOTE_SUFFIX, is_hunger, read_note
 
@@ -23,6 +23,10 @@ LEAVE_S = 5.0
 QUICK_DEATH_S = 10.0
 LONGEST_PAUSE_S = 5.0
 HTTP = "http gateway"
+DECODER_PAUSE_S = 0.1
+"""A decoder ends by what strangers send it; others are not to wait for the next because of that."""
+
+MOST_DECODERS = 16
 
 
 class Owner(Protocol):
@@ -45,7 +49,7 @@ class Owner(Protocol):
 
 
 class Fleet:
-    """The workers, by name, and the gateways. The supervisor's event loop owns it."""
+    """The workers, the decoders and the gateways, by name. The supervisor's event loop owns it."""
 
     def __init__(
         self, settings: GatewaySettings, directory: Path, owner: Owner, metrics: SupervisorMetrics
@@ -62,15 +66,11 @@ class Fleet:
         self._seats: dict[str, Seat] = {}
         self._workers: dict[str, Child] = {}
         self._listening: dict[str, int] = {}
+        self._decoders: dict[str, Child] = {}
+        self._decoding: dict[str, int] = {}
         self._gateways: dict[str, Child] = {}
         self._routed: dict[str, int] = {}
-        self._table: dict[str, Any] = {
-            "generation": 0,
-            "draining": False,
-            "entries": [],
-            "leaving": [],
-            "workers": [],
-        }
+        self._table: dict[str, Any] = {"generation": 0, "draining": False, "entries": [], "leaving": []}
         self._tasks: list[asyncio.Task[None]] = []
         self._answers: set[asyncio.Task[None]] = set()
         self._ending = False
@@ -88,6 +88,13 @@ class Fleet:
         if seat.worker not in self._workers:
             self._seats[seat.worker] = seat
             self._keep(seat.worker, self._workers, self._worker, self._on_worker)
+
+    def need_decoders(self) -> None:
+        """Start the decoders, unless they are there."""
+        count = self._settings.decoders or min(MOST_DECODERS, available_cores())
+        for name in (f"decoder {number}" for number in range(1, count + 1)):
+            if name not in self._decoders:
+                self._keep(name, self._decoders, self._decoder, self._on_decoder)
 
     def tell_worker(self, worker: str, *frame: Any) -> None:
         """Send a worker an order; one that is being restarted learns everything when it is there."""
@@ -120,10 +127,11 @@ class Fleet:
         for child in self._gateways.values():
             child.send("stop")
         await self._gone(self._gateways, DRAIN_S)
-        for child in self._workers.values():
-            child.send("stop")
-        await self._gone(self._workers, LEAVE_S)
-        for child in [*self._gateways.values(), *self._workers.values()]:
+        for children in (self._workers, self._decoders):
+            for child in children.values():
+                child.send("stop")
+            await self._gone(children, LEAVE_S)
+        for child in [*self._gateways.values(), *self._workers.values(), *self._decoders.values()]:
             child.kill()
         await asyncio.gather(*self._tasks, return_exceptions=True)
 
@@ -155,6 +163,10 @@ class Fleet:
             "shared_memory": self._settings.shared_memory,
         }
         return Child(name, "horngate.server.gateway.main", [name, json.dumps(options)])
+
+    def _decoder(self, name: str) -> Child:
+        options = {"path": str(self._socket(name))}
+        return Child(name, "horngate.server.decoder.main", [name, json.dumps(options)], GIVES_BACK)
 
     def _socket(self, worker: str) -> Path:
         return self._directory / f"{worker.replace(' ', '-').replace(':', '-')}.sock"
@@ -190,20 +202,24 @@ class Fleet:
             forget_process(child.pid)
             if self._ending:
                 break
-            self._ended(child, status, is_worker=children is self._workers)
+            self._ended(child, status)
             quick = time.monotonic() - child.started_s < QUICK_DEATH_S
-            pause_s = min(LONGEST_PAUSE_S, pause_s * 2 or 0.1) if quick else 0.0
+            longest_s = DECODER_PAUSE_S if children is self._decoders else LONGEST_PAUSE_S
+            pause_s = min(longest_s, pause_s * 2 or 0.1) if quick else 0.0
             await asyncio.sleep(pause_s)
             children[name] = make(name)
         children.pop(name, None)
 
-    def _ended(self, child: Child, status: int, *, is_worker: bool) -> None:
+    def _ended(self, child: Child, status: int) -> None:
         logger().error("process ended by itself; another takes its place", name=child.name, status=status)
         self._routed.pop(child.name, None)
-        if is_worker:
+        if child.name in self._workers:
             self._metrics.worker_restarts.labels(child.name).inc()
             self._listening.pop(child.name, None)
             self._owner.worker_ended(child.name, self._starved(child, status))
+        elif child.name in self._decoders:
+            self._metrics.decoder_restarts.labels(child.name).inc()
+            self._decoding.pop(child.name, None)
         else:
             self._metrics.gateway_restarts.labels(child.name).inc()
 
@@ -231,6 +247,12 @@ class Fleet:
         self._listening[child.name] = next(self._numbers)
         # Orders first: a worker that knows what it will hold lets requests for it wait.
         self._owner.worker_started(child.name)
+        self._send_table()
+
+    def _on_decoder(self, child: Child, frame: Frame) -> None:
+        if not self._decoding:
+            logger().info("walls around decoders", **frame[1])
+        self._decoding[child.name] = next(self._numbers)
         self._send_table()
 
     def _on_gateway(self, child: Child, frame: Frame) -> None:
@@ -269,11 +291,17 @@ class Fleet:
 
     def _send_table(self) -> int:
         generation: int = self._table["generation"] + 1
-        workers = [
-            {"name": worker, "path": str(self._socket(worker)), "incarnation": incarnation}
-            for worker, incarnation in self._listening.items()
-        ]
-        self._table = self._table | {"generation": generation, "workers": workers}
+        addresses = {"workers": self._listening, "decoders": self._decoding}
+        self._table = self._table | {
+            "generation": generation,
+            **{kind: self._addresses(incarnations) for kind, incarnations in addresses.items()},
+        }
         for child in self._gateways.values():
             child.send("routes", self._table)
         return generation
+
+    def _addresses(self, incarnations: Mapping[str, int]) -> list[dict[str, Any]]:
+        return [
+            {"name": name, "path": str(self._socket(name)), "incarnation": incarnation}
+            for name, incarnation in incarnations.items()
+        ]

@@ -11,11 +11,12 @@ from pathlib import Path
 from typing import Any
 
 from horngate.contract.errors import LoadError
-from horngate.server.artifact import GRAPH, KERAS, REFERENCE, SPEC, WEIGHTS, Artifact
+from horngate.server.artifact import GRAPH, KERAS, LABELS, REFERENCE, SPEC, WEIGHTS, Artifact
+from horngate.zoo.images.recipe import LARGEST_SIDE
 
 _WORKSPACE = re.compile(r"\.[0-9a-f]{32}\.\w{8}")
 _ABANDONED_S = 24 * 3600
-_FILES = (GRAPH, KERAS, REFERENCE, SPEC, WEIGHTS)
+_FILES = (GRAPH, KERAS, LABELS, REFERENCE, SPEC, WEIGHTS)
 
 
 @dataclass(frozen=True)
@@ -66,6 +67,7 @@ def hand_over(made: Path, target: Path, allowed: Mapping[str, Any]) -> None:
         raise LoadError(
             "its builder left a manifest that allows other code than model.toml does; it is not used"
         )
+    _check_pictures(artifact)
     if target.exists() and not Artifact(target).is_whole:
         shutil.rmtree(target)
     try:
@@ -73,6 +75,19 @@ def hand_over(made: Path, target: Path, allowed: Mapping[str, Any]) -> None:
     except OSError:
         if not Artifact(target).is_whole:
             raise
+
+
+def _check_pictures(artifact: Artifact) -> None:
+    """LoadError: gateways could not read what is done to pictures, or what the classes are called."""
+    try:
+        readable = artifact.image is None or all(
+            isinstance(side, int) and 0 < side <= LARGEST_SIDE for side in artifact.image.shape
+        )
+        readable = readable and all(isinstance(label, str) for label in artifact.labels)
+    except (ValueError, TypeError, KeyError, AttributeError):
+        readable = False
+    if not readable:
+        raise LoadError("its builder left no readable word on pictures and labels; it is not used")
 
 
 def forget_abandoned(cache: Path, now_s: float) -> None:

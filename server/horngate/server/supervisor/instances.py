@@ -143,6 +143,11 @@ class Instance:
             trains=self.handle,
         )
 
+    @property
+    def takes_pictures(self) -> bool:
+        """Whether requests for it may hold pictures to decode; known once it is built."""
+        return self.folder is not None and Artifact(self.folder).image is not None
+
     def load_order(self, queue: QueueSettings, sequence: SequenceSettings) -> dict[str, Any]:
         """What a worker is told, in LoadOrder's fields; the settings are for models without any of their own."""
         config = self.source.config

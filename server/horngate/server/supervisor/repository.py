@@ -16,6 +16,7 @@ from horngate.contract.errors import LoadError
 from horngate.server.endings import part_text
 from horngate.server.settings import ARCHITECTURES, ModelConfig, read_model_config
 from horngate.server.zoo_settings import PUBLISHED, ZOO
+from horngate.zoo.labels import IMAGENET
 
 SUFFIXES = (".h5", ".hdf5", ".keras")
 WEIGHTS = ".weights.h5"
@@ -190,11 +191,14 @@ def _folder(folder: Path, name: str) -> dict[int, Source]:
 
 def _from_zoo(name: str, config: ModelConfig, folder: Path) -> Source:
     """A network of the zoo; a weights file, relative to the model's folder, is watched like a model's file."""
-    if config.weights in PUBLISHED:
-        return Source(name=name, version=1, path=None, config=config)
-    weights = folder / config.weights
-    config = replace(config, weights=str(weights.absolute()))
-    return Source(name=name, version=1, path=None, config=config, stamp=_stamp(weights), modules=folder)
+    watched = _beside_model(folder, config)
+    if config.weights not in PUBLISHED:
+        weights = folder / config.weights
+        config = replace(config, weights=str(weights.absolute()))
+        watched.append(weights)
+    stamp = _stamp(*watched) if watched else (0, 0, 0)
+    modules = folder if folder.name else None
+    return Source(name=name, version=1, path=None, config=config, stamp=stamp, modules=modules)
 
 
 def _file(
@@ -205,7 +209,7 @@ def _file(
     architecture: Path | None = None,
     modules: Path | None = None,
 ) -> Source:
-    watched = [path, *([architecture] if architecture else []), *code_files(modules, config)]
+    watched = [path, *([architecture] if architecture else []), *_beside_model(modules, config)]
     return Source(
         name=name,
         version=version,
@@ -215,6 +219,13 @@ def _file(
         architecture=architecture,
         modules=modules,
     )
+
+
+def _beside_model(folder: Path | None, config: ModelConfig) -> list[Path]:
+    """What else in a model's folder makes the model what it is."""
+    labels = config.images.labels
+    named = [folder / labels] if folder and isinstance(labels, str) and labels not in ("", IMAGENET) else []
+    return [*code_files(folder, config), *named]
 
 
 def code_files(folder: Path | None, config: ModelConfig) -> list[Path]:

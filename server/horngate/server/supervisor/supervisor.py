@@ -208,6 +208,8 @@ class Supervisor:
             logger().exception("building failed inside the supervisor", model=instance.source.name)
             self.fail(instance, f"{type(fault).__name__}: {fault}")
             return
+        if instance.takes_pictures:
+            self._fleet.need_decoders()
         refused = instance.stage if instance.family == KERAS else ""
         if refused:
             logger().warning("served by Keras itself", model=instance.source.name, reason=refused)

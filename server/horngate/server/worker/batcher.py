@@ -30,7 +30,7 @@ from horngate.server.worker.room import Room
 from horngate.server.worker.runner import Runner
 from horngate.server.worker.scheduler import Decision
 from horngate.server.worker.sequences import Sequences
-from horngate.server.worker.work import Batch, Share, Work
+from horngate.server.worker.work import Batch, Share, Wanted, Work
 
 if TYPE_CHECKING:
     from prometheus_client import Histogram
@@ -159,7 +159,7 @@ class Batcher:
             shapes=_kin(work, shapes),
             outputs=work.program_outputs,
             cost=self._cost(model, work.program_outputs),
-            limit=model.limit(work.program_outputs, shapes) if work.seed is None else work.rows,
+            limit=model.limit(work.wanted, shapes) if work.seed is None else work.rows,
             program=program if work.seed is None else cast(TrainingProgram, program).seeded(work.seed),
         )
 
@@ -233,14 +233,15 @@ class Batcher:
         self._under_way[first.handle] += 1
         self._running_s += ride.charged_s
         model, program = self._models[first.handle], cast(Program, ride.program)
+        wanted = Wanted(outputs=ride.names, pixels=first.pixels)
         batch = Batch(
             handle=first.handle,
             program=program,
             names=ride.names,
             charged_s=ride.charged_s,
             shares=shares,
-            input_names=model.input_names,
-            needed_bytes=partial(model.batch_bytes, program, ride.names, model.shapes(first.inputs)),
+            input_names=[spec.name for spec in model.inputs(pixels=first.pixels)],
+            needed_bytes=partial(model.batch_bytes, program, wanted, model.shapes(first.inputs)),
             states=model.after if first.turn is not None else (),
             read_states=self._sequences.read if first.turn is not None else None,
         )
@@ -323,7 +324,7 @@ def _kin(work: Work, shapes: Shapes) -> Hashable:
     """What the requests have in common that a work may meet in a batch."""
     if work.seed is not None:
         return work
-    return shapes if work.turn is None else ("steps", shapes)
+    return (work.pixels, shapes) if work.turn is None else ("steps", shapes)
 
 
 def _explained(fault: Exception, model: ServedModel) -> HorngateError:

@@ -7,6 +7,7 @@ from pathlib import Path
 from typing import Any
 
 from horngate.contract.errors import ResourceExhausted
+from horngate.contract.tensors import TensorSpec
 from horngate.server import memory
 from horngate.server.artifact import KERAS, WEIGHTS, Artifact, forget_derived, learned_file, program_file
 from horngate.server.budget import size_text
@@ -21,9 +22,10 @@ from horngate.server.worker.holdings import Holdings
 from horngate.server.worker.liveness import estimated_row_bytes, live_row_bytes, tensor_bytes
 from horngate.server.worker.memory_model import MAX_ROWS, MemoryModel
 from horngate.server.worker.probe import Guard, warm
-from horngate.server.worker.programs import Outputs, Programs
+from horngate.server.worker.programs import Programs
 from horngate.server.worker.reference import Reference
 from horngate.server.worker.room import Room
+from horngate.server.worker.work import Outputs, Wanted
 
 Shapes = tuple[tuple[int, ...], ...]
 """The trailing shape of each input."""
@@ -87,10 +89,9 @@ class ServedModel:
         self.calibration = calibration
         self.labels = (order.name, order.title)
         self.title = "/".join(self.labels)
-        self.inputs = artifact.spec.inputs
-        self.input_names = [spec.name for spec in self.inputs]
+        self._native = replace(artifact, pixels=False)
         self.outputs = tuple(spec.name for spec in artifact.spec.outputs)
-        self.free_axes = any(None in spec.shape[1:] for spec in self.inputs)
+        self.free_axes = any(None in spec.shape[1:] for spec in self._native.spec.inputs)
         self.caps = Cap(
             order.max_rows or MAX_ROWS, learned_file(artifact, order.engine, memory.limit_bytes())
         )
@@ -105,7 +106,7 @@ class ServedModel:
         self.load_s = 0.0
         self._room_bytes = 0
         # Invariant: holds limits found since the room or the cap last changed.
-        self._limits: dict[tuple[Outputs, Shapes], int] = {}
+        self._limits: dict[tuple[Wanted, Shapes], int] = {}
         self.programs = Programs(self._given_up)
         self.gave_up: Callable[[], None] = lambda: None
 
@@ -119,7 +120,7 @@ class ServedModel:
         is derived from the artifact is made again, once, where it turns out to be unusable. `batches_run` counts:
         a measurement that others disturbed is used but not kept.
         """
-        artifact = Artifact(Path(order.folder))
+        artifact = Artifact(Path(order.folder)).as_served
         begin = time.monotonic()
         _admit(
             holdings,
@@ -161,17 +162,28 @@ class ServedModel:
         )
         model = cls(order, artifact, calibration)
         own = [model.outputs, *([model.step_outputs(model.outputs)] if model.carried else [])]
-        sizes = {outputs: model.size_bytes(outputs) for outputs in (*own, *order.layers)}
+        sizes = {wanted: model.size_bytes(wanted) for wanted in map(model.own, (*own, *order.layers))}
         _admit(holdings, order, sum(sizes.values()), calibration.memory.bytes(1))
         memory.trim()
         model.fit(max(0, holdings.left_bytes - sum(sizes.values())))
-        for outputs, size_bytes in sizes.items():
-            model.programs.add(outputs, model._warmed(outputs), size_bytes, for_good=True)
+        for wanted, size_bytes in sizes.items():
+            model.programs.add(wanted, model._warmed(wanted), size_bytes, for_good=True)
         return model
 
-    def _warmed(self, outputs: Outputs) -> Program:
+    def own(self, outputs: Outputs) -> Wanted:
+        """These outputs as most requests want them: of pixels, if the model takes pictures."""
+        return Wanted(outputs=outputs, pixels=self.artifact.pixels)
+
+    def inputs(self, *, pixels: bool) -> tuple[TensorSpec, ...]:
+        """What a program takes: the model's inputs, or pixels in their place."""
+        return self._seen(pixels).spec.inputs
+
+    def _seen(self, pixels: bool) -> Artifact:
+        return self.artifact if pixels else self._native
+
+    def _warmed(self, wanted: Wanted) -> Program:
         """A program that has run; the model's own two are held against Keras so. LoadError if one differs."""
-        program, reference = self.compile(outputs), Reference.read(self.artifact)
+        program, reference, outputs = self.compile(wanted), Reference.read(self.artifact), wanted.outputs
         if outputs == self.outputs:
             check(self.artifact, self.calibration.choice, program)
         elif self.carried and outputs == self.step_outputs(self.outputs):
@@ -185,25 +197,25 @@ class ServedModel:
         )
         return program
 
-    def compile(self, outputs: Outputs) -> Program:
+    def compile(self, wanted: Wanted) -> Program:
         """The program for a set of outputs, on the engine that calibration chose."""
-        return program_for(self.calibration.choice, self.artifact, outputs)
+        return program_for(self.calibration.choice, self._seen(wanted.pixels), wanted.outputs)
 
-    def _given_up(self, outputs: Outputs) -> None:
-        program_file(self.artifact, outputs).unlink(missing_ok=True)
+    def _given_up(self, wanted: Wanted) -> None:
+        program_file(self._seen(wanted.pixels), wanted.outputs).unlink(missing_ok=True)
         self.gave_up()
 
-    def size_bytes(self, outputs: Outputs) -> int:
+    def size_bytes(self, wanted: Wanted) -> int:
         """An upper bound of what the program for these outputs holds: none has more than the model's own.
 
         On Keras, programs share the weights. The others have a copy of those that they need.
         """
         own, weights = self.calibration.program_bytes, least_bytes(self.artifact, self.order.placement)
-        if outputs == self.outputs or self.order.placement:
+        if wanted.outputs == self.outputs or self.order.placement:
             return own
         if self.calibration.choice.engine == "keras":
             return max(own - weights, SESSION_BYTES)
-        share = part_bytes(program_path(self.artifact, outputs)) / max(1, weights)
+        share = part_bytes(program_path(self._seen(wanted.pixels), wanted.outputs)) / max(1, weights)
         return min(own, SESSION_BYTES + int(share * own))
 
     def step_outputs(self, outputs: Outputs) -> Outputs:
@@ -244,33 +256,33 @@ class ServedModel:
         most = self.calibration.memory.rows_within(room_bytes)
         self.caps.fit(max(1, min(most, self.order.max_rows or most)))
 
-    def limit(self, outputs: Outputs, shapes: Shapes) -> int:
+    def limit(self, wanted: Wanted, shapes: Shapes) -> int:
         """The most rows of a batch for these outputs whose inputs have these trailing shapes."""
-        return max(1, min(self.dispatch_rows, self._fits(outputs, shapes)))
+        return max(1, min(self.dispatch_rows, self._fits(wanted, shapes)))
 
-    def whole_limit(self, outputs: Outputs, shapes: Shapes) -> int:
+    def whole_limit(self, wanted: Wanted, shapes: Shapes) -> int:
         """The most rows of a request that is not to be split, however slow so many are."""
-        return max(1, min(self.cap, self._fits(outputs, shapes)))
+        return max(1, min(self.cap, self._fits(wanted, shapes)))
 
-    def _fits(self, outputs: Outputs, shapes: Shapes) -> int:
+    def _fits(self, wanted: Wanted, shapes: Shapes) -> int:
         """How many rows the memory for batches holds; 0 if not one."""
-        key = (outputs, shapes)
+        key = (wanted, shapes)
         fits = self._limits.get(key)
         if fits is None:
             if len(self._limits) >= MAX_LIMITS:
                 self._limits.clear()
-            fits = self._limits[key] = self._memory_of(outputs, shapes).rows_within(self._room_bytes, shapes)
+            fits = self._limits[key] = self._memory_of(wanted, shapes).rows_within(self._room_bytes, shapes)
         return fits
 
-    def batch_bytes(self, program: Program, outputs: Outputs, shapes: Shapes, rows: int) -> int:
+    def batch_bytes(self, program: Program, wanted: Wanted, shapes: Shapes, rows: int) -> int:
         """An upper bound of what a batch takes, padding included."""
-        return self._memory_of(outputs, shapes).bytes(program.padded(rows), shapes)
+        return self._memory_of(wanted, shapes).bytes(program.padded(rows), shapes)
 
-    def refusal(self, outputs: Outputs, shapes: Shapes) -> ResourceExhausted | None:
+    def refusal(self, wanted: Wanted, shapes: Shapes) -> ResourceExhausted | None:
         """Why a request of these shapes is not taken, if not one row of it fits."""
-        if self._fits(outputs, shapes):
+        if self._fits(wanted, shapes):
             return None
-        row_bytes = self._memory_of(outputs, shapes).bytes(1, shapes)
+        row_bytes = self._memory_of(wanted, shapes).bytes(1, shapes)
         return ResourceExhausted(
             f"model '{self.order.name}': one row of shape {', '.join(map(str, shapes)) or 'as declared'} needs up "
             f"to {size_text(row_bytes)}; {size_text(self._room_bytes)} are there for batches; send shorter inputs, "
@@ -278,24 +290,27 @@ class ServedModel:
             reason="memory",
         )
 
-    def _memory_of(self, outputs: Outputs, shapes: Shapes) -> MemoryModel:
+    def _memory_of(self, wanted: Wanted, shapes: Shapes) -> MemoryModel:
         """The memory model of the program for these outputs.
 
         It computes no more than the model's own program does, which was probed; but what it hands out stays while
-        it runs, is copied out, and is copied again on its way to the gateway.
+        it runs, is copied out, and is copied again on its way to the gateway. Inputs that are larger than the
+        pixels which were probed are there twice, for this batch and the next.
         """
         model = self.calibration.memory
-        if outputs == self.outputs:
+        if wanted == self.own(self.outputs):
             return model
         longest = max((size for shape in shapes for size in shape), default=1)
         specs = self.artifact.named
-        kept = OUTPUT_COPIES * sum(tensor_bytes(specs[name], longest) for name in outputs)
+        kept = OUTPUT_COPIES * sum(tensor_bytes(specs[name], longest) for name in wanted.outputs)
+        if wanted.pixels != self.artifact.pixels:
+            kept += 2 * sum(tensor_bytes(spec, longest) for spec in self._native.spec.inputs)
         points = tuple((rows, size + rows * kept) for rows, size in model.points)
         return replace(model, points=points, row_bytes=model.row_bytes + kept)
 
     def report(self) -> dict[str, Any]:
         """What the supervisor tells people about it."""
-        own = self.programs.get(self.outputs)
+        own = self.programs.get(self.own(self.outputs))
         return {
             "engine": str(self.calibration.choice),
             "cap": self.cap,

@@ -7,8 +7,7 @@ from collections.abc import Callable
 from dataclasses import dataclass
 
 from horngate.server.worker.engines import Program
-
-Outputs = tuple[str, ...]
+from horngate.server.worker.work import Wanted
 
 MAX_PROGRAMS = 32
 """How many a model has at the most, whatever memory allows."""
@@ -25,12 +24,12 @@ class Kept:
 
 
 class Programs:
-    """The worker's main thread owns it, once the model is loaded. `given_up` hears of the outputs of what goes."""
+    """The worker's main thread owns it, once the model is loaded. `given_up` hears what goes."""
 
-    def __init__(self, given_up: Callable[[Outputs], None]) -> None:
+    def __init__(self, given_up: Callable[[Wanted], None]) -> None:
         self._given_up = given_up
         # Invariant: the least recently used comes first; _size_bytes is the sum over all.
-        self._kept: OrderedDict[Outputs, Kept] = OrderedDict()
+        self._kept: OrderedDict[Wanted, Kept] = OrderedDict()
         self._size_bytes = 0
 
     @property
@@ -39,26 +38,26 @@ class Programs:
         return self._size_bytes
 
     @property
-    def outputs(self) -> list[Outputs]:
-        """The outputs of each, the least recently used first."""
+    def outputs(self) -> list[Wanted]:
+        """What each computes, the least recently used first."""
         return list(self._kept)
 
-    def add(self, outputs: Outputs, program: Program, size_bytes: int, *, for_good: bool = False) -> None:
+    def add(self, wanted: Wanted, program: Program, size_bytes: int, *, for_good: bool = False) -> None:
         """Keep a program; beyond MAX_PROGRAMS the least recently used goes."""
-        self._kept[outputs] = Kept(
+        self._kept[wanted] = Kept(
             program=program, size_bytes=size_bytes, for_good=for_good, used_s=time.monotonic()
         )
         self._size_bytes += size_bytes
         if len(self._kept) > MAX_PROGRAMS:
             self.give_up()
 
-    def get(self, outputs: Outputs) -> Program | None:
-        """The program for these outputs if there is one; it counts as used."""
-        kept = self._kept.get(outputs)
+    def get(self, wanted: Wanted) -> Program | None:
+        """The program for that if there is one; it counts as used."""
+        kept = self._kept.get(wanted)
         if kept is None:
             return None
         kept.used_s = time.monotonic()
-        self._kept.move_to_end(outputs)
+        self._kept.move_to_end(wanted)
         return kept.program
 
     @property
@@ -69,15 +68,15 @@ class Programs:
     @property
     def idle_since_s(self) -> float:
         """When the program that would go next was last asked for; infinity if none may go."""
-        outputs = self._next()
-        return math.inf if outputs is None else self._kept[outputs].used_s
+        wanted = self._next()
+        return math.inf if wanted is None else self._kept[wanted].used_s
 
     def give_up(self) -> None:
         """Let go of the least recently used program, if one may go. What waits for it still runs on it."""
-        outputs = self._next()
-        if outputs is not None:
-            self._size_bytes -= self._kept.pop(outputs).size_bytes
-            self._given_up(outputs)
+        wanted = self._next()
+        if wanted is not None:
+            self._size_bytes -= self._kept.pop(wanted).size_bytes
+            self._given_up(wanted)
 
-    def _next(self) -> Outputs | None:
-        return next((outputs for outputs, kept in self._kept.items() if not kept.for_good), None)
+    def _next(self) -> Wanted | None:
+        return next((wanted for wanted, kept in self._kept.items() if not kept.for_good), None)

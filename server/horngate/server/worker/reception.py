@@ -11,6 +11,7 @@ from horngate.contract.errors import (
     NotFound,
     ResourceExhausted,
 )
+from horngate.contract.tensors import TensorSpec
 from horngate.oip.codec import decode_tensor
 from horngate.server.frames.channel import Channel, Frame, Payload
 from horngate.server.step import Step
@@ -22,7 +23,7 @@ from horngate.server.worker.models import ServedModel
 from horngate.server.worker.scheduler import LOWEST, rank_s
 from horngate.server.worker.sequences import Sequence, Sequences
 from horngate.server.worker.shelf import Shelf
-from horngate.server.worker.work import Work
+from horngate.server.worker.work import Wanted, Work
 
 
 class Reception:
@@ -34,7 +35,7 @@ class Reception:
         self._batcher.proceed = self._proceed
         self._sequences = sequences
         # Invariant: a Work is here only while the program that it needs is made.
-        self._compiling: dict[tuple[str, tuple[str, ...]], list[Work]] = {}
+        self._compiling: dict[tuple[str, Wanted], list[Work]] = {}
 
     @property
     def handles(self) -> set[str]:
@@ -78,7 +79,7 @@ class Reception:
     def _proceed(self, work: Work) -> None:
         """Queue a work, once its program is made."""
         model = self._shelf.models[work.handle]
-        program = model.programs.get(work.program_outputs)
+        program = model.programs.get(work.wanted)
         if program is None:
             self._compile(model, work)
         else:
@@ -91,7 +92,7 @@ class Reception:
 
         A step that begins a sequence makes it, once nothing else can refuse the step.
         """
-        request, handle, names, rows, deadline_s, alone, priority, seed, tensors, _ = item
+        request, handle, names, rows, deadline_s, alone, priority, seed, pixels, tensors, _ = item
         priority, now_s = min(priority, LOWEST), time.monotonic()
         left_s = None if deadline_s is None else deadline_s - now_s
         size = sum(_size(payload) for _, payload in tensors)
@@ -100,13 +101,13 @@ class Reception:
         refused = None if alone else self._batcher.refusal(model, asked)
         if refused is not None:
             raise refused
-        inputs = _inputs(link.channel, model, tensors)
+        inputs = _inputs(link.channel, model.inputs(pixels=pixels), tensors)
         outputs = tuple(names) or model.outputs
         program_outputs = outputs if step is None else model.step_outputs(outputs)
-        shapes = model.shapes(inputs)
-        too_large = model.refusal(program_outputs, shapes)
+        wanted, shapes = Wanted(outputs=program_outputs, pixels=pixels), model.shapes(inputs)
+        too_large = model.refusal(wanted, shapes)
         if too_large is None and seed is not None:
-            too_large = _unsplit_refusal(model, rows, model.whole_limit(outputs, shapes))
+            too_large = _unsplit_refusal(model, rows, model.whole_limit(wanted, shapes))
         if too_large is not None:
             raise too_large
         if step is not None:
@@ -117,6 +118,7 @@ class Reception:
             handle=handle,
             outputs=outputs,
             program_outputs=program_outputs,
+            pixels=pixels,
             inputs=inputs,
             total_rows=rows,
             rows=rows,
@@ -133,34 +135,34 @@ class Reception:
 
     def _compile(self, model: ServedModel, work: Work) -> None:
         """Have a program made for outputs that are asked for the first time; the work waits for it."""
-        wanted = (work.handle, work.program_outputs)
-        if wanted in self._compiling:
-            self._compiling[wanted].append(work)
+        key = (work.handle, work.wanted)
+        if key in self._compiling:
+            self._compiling[key].append(work)
             return
-        self._compiling[wanted] = [work]
-        measure = partial(model.size_bytes, work.program_outputs)
-        self._shelf.maker.do(measure, partial(self._measured, model, work.program_outputs))
+        self._compiling[key] = [work]
+        measure = partial(model.size_bytes, work.wanted)
+        self._shelf.maker.do(measure, partial(self._measured, model, work.wanted))
 
-    def _measured(self, model: ServedModel, outputs: tuple[str, ...], result: int | Exception) -> None:
+    def _measured(self, model: ServedModel, wanted: Wanted, result: int | Exception) -> None:
         """Make room for the program, then the program."""
         if isinstance(result, Exception):
-            self._compiled(model, outputs, 0, result)
+            self._compiled(model, wanted, 0, result)
         elif (refusal := self._shelf.make_room(model, result)) is not None:
-            self._compiled(model, outputs, 0, refusal)
+            self._compiled(model, wanted, 0, refusal)
         else:
-            make = partial(model.compile, outputs)
-            self._shelf.maker.do(make, partial(self._compiled, model, outputs, result))
+            make = partial(model.compile, wanted)
+            self._shelf.maker.do(make, partial(self._compiled, model, wanted, result))
 
     def _compiled(
-        self, model: ServedModel, outputs: tuple[str, ...], size_bytes: int, result: Program | Exception
+        self, model: ServedModel, wanted: Wanted, size_bytes: int, result: Program | Exception
     ) -> None:
-        waiting = self._compiling.pop((model.order.handle, outputs))
-        self._shelf.take_in(model, outputs, size_bytes, None if isinstance(result, Exception) else result)
+        waiting = self._compiling.pop((model.order.handle, wanted))
+        self._shelf.take_in(model, wanted, size_bytes, None if isinstance(result, Exception) else result)
         for work in waiting:
             if work.request not in work.owner.works or work.error is not None:
                 continue  # It was cancelled meanwhile.
             if isinstance(result, Exception):
-                self._batcher.end(work, _unmade(outputs, result))
+                self._batcher.end(work, _unmade(wanted.outputs, result))
             else:
                 self._batcher.queue(model, work, result)
 
@@ -187,8 +189,8 @@ def _size(payload: Payload) -> int:
     return len(payload) if isinstance(payload, bytes) else payload[1]
 
 
-def _inputs(channel: Channel, model: ServedModel, tensors: list[Any]) -> list[Array]:
+def _inputs(channel: Channel, specs: tuple[TensorSpec, ...], tensors: list[Any]) -> list[Array]:
     return [
         decode_tensor(channel.get(payload), spec.datatype, shape, spec.name)
-        for spec, (shape, payload) in zip(model.inputs, tensors, strict=True)
+        for spec, (shape, payload) in zip(specs, tensors, strict=True)
     ]

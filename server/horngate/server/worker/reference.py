@@ -25,11 +25,12 @@ class Reference:
 
     @classmethod
     def read(cls, artifact: Artifact) -> "Reference":
-        """The artifact's reference."""
+        """The artifact's reference; pixels, where it is seen as taking those."""
+        x, y = "uv" if artifact.pixels else "xy"
         with np.load(artifact.folder / REFERENCE, allow_pickle=False) as data:
-            inputs = {spec.name: _restored(data[f"x{i}"]) for i, spec in enumerate(artifact.spec.inputs)}
+            inputs = {spec.name: _restored(data[f"{x}{i}"]) for i, spec in enumerate(artifact.spec.inputs)}
             count = len(artifact.spec.outputs)
-            outputs = [_restored(data[f"y{i}"]) for i in range(count)]
+            outputs = [_restored(data[f"{y}{i}"]) for i in range(count)]
             states = tuple(state.input for state in artifact.carried)
             following = Following.from_arrays(data, states=len(states), outputs=count) if states else None
         return cls(inputs, outputs, states, following)

@@ -17,8 +17,8 @@ from horngate.server.worker.engines import Program
 from horngate.server.worker.holdings import Holdings
 from horngate.server.worker.link import GatewayLink
 from horngate.server.worker.models import LoadOrder, ServedModel, import_engines, least_bytes
-from horngate.server.worker.programs import Outputs
 from horngate.server.worker.room import Room
+from horngate.server.worker.work import Wanted
 
 LOAD_FACTOR = 3
 """A model is taken to need so many times its weights, until it is measured: engines pack them a second time."""
@@ -89,11 +89,11 @@ class Shelf:
         self._promised[model.title] += 0 if refusal else size_bytes
         return refusal
 
-    def take_in(self, model: ServedModel, outputs: Outputs, size_bytes: int, program: Program | None) -> None:
+    def take_in(self, model: ServedModel, wanted: Wanted, size_bytes: int, program: Program | None) -> None:
         """Keep a program for which room was taken; None if it could not be made."""
         self._promised[model.title] -= size_bytes
         if program is not None:
-            model.programs.add(outputs, program, size_bytes)
+            model.programs.add(wanted, program, size_bytes)
             self.refit()
 
     def _shed(self, wanted_bytes: int) -> None:

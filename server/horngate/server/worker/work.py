@@ -15,14 +15,26 @@ if TYPE_CHECKING:
     from horngate.server.worker.sequences import Sequence as Turn
 
 
+Outputs = tuple[str, ...]
+"""Names of outputs and layers, each once."""
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Wanted:
+    """What a program computes: outputs by name, of the model's own inputs or of pixels."""
+
+    outputs: tuple[str, ...]
+    pixels: bool = False
+
+
 @dataclass(slots=True, eq=False, kw_only=True)
 class Work:
     """One request. `rows` counts what has no batch yet; `parts` gathers the outputs of what has run.
 
-    Its program makes `program_outputs`, the `outputs` asked for among them. `seed` is that of a request in the
-    training phase: it runs by itself, and whole. That of a `step` of a sequence, which is its `turn`, gathers in
-    `states` what follows each part. `owner` is the connection that asked; `inputs` are views of its memory, valid
-    until it is answered, so an `error` is told only once no batch reads them any more.
+    Its program makes `program_outputs`, the `outputs` asked for among them, and scales inputs that are `pixels`.
+    `seed` is that of a request in the training phase: it runs by itself, and whole. That of a `step` of a sequence,
+    which is its `turn`, gathers in `states` what follows each part. `owner` is the connection that asked; `inputs`
+    are views of its memory, valid until it is answered: an `error` is told once no batch reads them any more.
     """
 
     owner: "GatewayLink"
@@ -50,6 +62,12 @@ class Work:
     parts: list[list[Array]] = field(default_factory=list)
     states: list[list[Array]] = field(default_factory=list)
     error: HorngateError | None = None
+    pixels: bool = False
+
+    @property
+    def wanted(self) -> Wanted:
+        """The program that it needs, or one that computes more."""
+        return Wanted(outputs=self.program_outputs, pixels=self.pixels)
 
     @property
     def is_done(self) -> bool:

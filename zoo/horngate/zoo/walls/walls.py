@@ -47,19 +47,20 @@ class Walls:
         return {name: reason or "stands" for name, reason in asdict(self).items()}
 
 
-def limit(*, memory_bytes: int, cpu_s: int, file_bytes: int = 0) -> None:
+def limit(*, memory_bytes: int, cpu_s: int | None, file_bytes: int = 0) -> None:
     """Bound this process's memory, processor time and files; it goes before any other when memory ends.
 
     RLIMIT_DATA bounds what is written; RLIMIT_AS would also count the address space that TensorFlow and its
-    threads reserve and never use, tens of gigabytes on a machine of many cores. 0 leaves memory free. A file that
-    is written may have `file_bytes`, or as many as the memory.
+    threads reserve and never use, tens of gigabytes on a machine of many cores. 0 leaves memory free, and None
+    processor time. A file that is written may have `file_bytes`, or as many as the memory.
     """
     with suppress(OSError):
         Path("/proc/self/oom_score_adj").write_text("1000")
     with suppress(*_NOT_OFFERED):
         die_with_parent(signal.SIGKILL)
     resource.setrlimit(resource.RLIMIT_CORE, (0, 0))
-    resource.setrlimit(resource.RLIMIT_CPU, (cpu_s, cpu_s + _FOR_LEAVING_S))
+    if cpu_s is not None:
+        resource.setrlimit(resource.RLIMIT_CPU, (cpu_s, cpu_s + _FOR_LEAVING_S))
     if memory_bytes:
         resource.setrlimit(resource.RLIMIT_DATA, (memory_bytes, memory_bytes))
         resource.setrlimit(resource.RLIMIT_FSIZE, (file_bytes or memory_bytes,) * 2)

@@ -29,11 +29,17 @@ class Compiled:
     stages: tuple[str, ...] = ()
 
 
-def compiled(model: Any, spec: ModelSpec, *, xla: bool | None = None) -> Compiled:
-    """The model's call, compiled; `xla` on TensorFlow: only on a GPU, unless told."""
+def compiled(
+    model: Any, spec: ModelSpec, *, prepare: Forward | None = None, xla: bool | None = None
+) -> Compiled:
+    """The model's call, compiled; `xla` on TensorFlow: only on a GPU, unless told.
+
+    `prepare` makes the model's inputs of those that the spec declares, and is compiled with it.
+    """
     import keras
 
     def forward(arrays: list[Any]) -> list[Any]:
+        arrays = prepare(arrays) if prepare is not None else arrays
         outputs = model(arrays if len(arrays) > 1 else arrays[0], training=False)
         return list(keras.tree.flatten(outputs))
 

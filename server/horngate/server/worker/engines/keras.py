@@ -5,17 +5,25 @@ model is ready.
 """
 
 from collections.abc import Callable, Mapping, Sequence
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 from weakref import WeakValueDictionary
 
 import numpy as np
 
+from horngate.contract.tensors import numpy_dtype
 from horngate.server.artifact import KERAS, Artifact
 from horngate.server.placement import Placement
 from horngate.server.worker.buckets import ladder
 from horngate.server.worker.engines import Array
-from horngate.server.worker.engines.compiled import Compiled, compiled, compiled_call, input_signature
+from horngate.server.worker.engines.compiled import (
+    Compiled,
+    Forward,
+    compiled,
+    compiled_call,
+    input_signature,
+)
 from horngate.server.worker.engines.out_of_memory import out_of_memory_told
 from horngate.server.worker.engines.training import TrainingProgram, as_numpy, in_training
 
@@ -53,18 +61,20 @@ class Keras:
         carried = [state for state in artifact.carried if state.output in outputs]
         if carried:
             return KerasProgram(_stepping(artifact, outputs), [*names, *(state.input for state in carried)])
+        prepare = _preparation(artifact)
         if not self._placement:
             whole = self._opened(artifact)
             part = submodel(whole, outputs)
             if self._training:
-                return in_training(whole, part, artifact.spec)
-            return KerasProgram(compiled(part, artifact.spec), names, whole)
+                return in_training(whole, part, artifact.spec, prepare=prepare)
+            return KerasProgram(compiled(part, artifact.spec, prepare=prepare), names, whole)
         from horngate.server.worker.engines.stages import placed
 
         with keras.device("cpu:0"):
             whole = self._opened(artifact)
             part = submodel(whole, outputs)
-        return KerasProgram(placed(whole, part, self._placement), names, whole)
+        stages = placed(whole, part, self._placement)
+        return KerasProgram(_prepared(stages, prepare, artifact) if prepare else stages, names, whole)
 
     def _opened(self, artifact: Artifact) -> Any:
         key = (artifact.folder, self._training)
@@ -72,6 +82,25 @@ class Keras:
         if model is None:
             model = _OPEN[key] = _opened(artifact)
         return model
+
+
+def _preparation(artifact: Artifact) -> Forward | None:
+    """How pixels become the model's input, where the artifact is seen as taking those."""
+    image = artifact.image
+    if not artifact.pixels or image is None:
+        return None
+    from horngate.zoo.images.tensors import scaled
+
+    native = replace(artifact, pixels=False).spec.inputs[0]
+    return lambda arrays: [scaled(arrays[0], image, str(numpy_dtype(native.datatype)))]
+
+
+def _prepared(stages: Compiled, prepare: Forward, artifact: Artifact) -> Compiled:
+    """Stages whose input is prepared on the backend's first device."""
+    first = compiled_call(prepare, input_signature(artifact.spec))
+    return replace(
+        stages, call=lambda arrays: stages.call(first.call(arrays)), fixed=stages.fixed or first.fixed
+    )
 
 
 def _stepping(artifact: Artifact, outputs: Sequence[str]) -> Compiled:

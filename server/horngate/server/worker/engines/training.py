@@ -13,7 +13,7 @@ import numpy as np
 
 from horngate.contract.models import ModelSpec
 from horngate.server.worker.engines import Array
-from horngate.server.worker.engines.compiled import Compiled, compiled_call, input_signature
+from horngate.server.worker.engines.compiled import Compiled, Forward, compiled_call, input_signature
 from horngate.server.worker.engines.out_of_memory import out_of_memory_told
 
 SEED_BITS = 63
@@ -34,8 +34,10 @@ def first_states(seed: int, count: int) -> Array:
     return np.array([[number, 0] for number in numbers], np.uint32)
 
 
-def in_training(whole: Any, part: Any, spec: ModelSpec) -> "TrainingProgram":
-    """The program of `part`, a sub-model of `whole`, in the training phase."""
+def in_training(
+    whole: Any, part: Any, spec: ModelSpec, *, prepare: Forward | None = None
+) -> "TrainingProgram":
+    """The program of `part`, a sub-model of `whole`, in the training phase; see `compiled` for `prepare`."""
     import keras
 
     generators = generators_of(whole)
@@ -45,7 +47,7 @@ def in_training(whole: Any, part: Any, spec: ModelSpec) -> "TrainingProgram":
         *inputs, begins = arrays
         mapping = [(state, keras.ops.cast(begins[place], state.dtype)) for place, state in enumerate(states)]
         with keras.StatelessScope(state_mapping=mapping):
-            outputs = part(inputs, training=True)
+            outputs = part(prepare(inputs) if prepare is not None else inputs, training=True)
         return list(keras.tree.flatten(outputs))
 
     signature = [*input_signature(spec), ((len(states), 2), np.dtype(np.uint32))]

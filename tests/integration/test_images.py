@@ -1,0 +1,188 @@
+"""Pictures in, labels out, through a server."""
+
+import json
+import os
+import signal
+from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+from urllib.request import urlopen
+
+import numpy as np
+import pytest
+import tritonclient.grpc as triton
+from PIL import Image
+from tritonclient.utils import InferenceServerException
+
+from horngate.cli.serving import Serving, serving
+from horngate.client import Client
+from tests.integration.pictures import CONFIGS, NAMES, REFUSED, SIDE, save_all, truth, wanted_by
+from tests.integration.processes import cpu_ticks, is_alive, pid_of, until
+from tests.zoo.images.pictures import Array, encoded, photograph, png_claiming
+
+FILES = [
+    encoded(photograph()),
+    encoded(photograph("china.jpg"), "PNG"),
+    encoded(photograph().convert("L"), "WEBP"),
+    encoded(photograph("china.jpg").resize((33, 90)), "GIF"),
+    encoded(photograph().resize((SIDE, SIDE)), "PNG"),
+]
+
+
+@dataclass(frozen=True)
+class Fixture:
+    server: Serving
+    models: dict[str, Any]
+    ask: triton.InferenceServerClient
+    log: Path
+
+
+@pytest.fixture(scope="module")
+def served(tmp_path_factory: pytest.TempPathFactory, cache: Path) -> Iterator[Fixture]:
+    workspace = tmp_path_factory.mktemp("images")
+    models = save_all(workspace / "models")
+    with serving(workspace / "models", workspace=workspace, arguments=("--cache", str(cache))) as server:
+        yield Fixture(server, models, triton.InferenceServerClient(server.grpc), workspace / "serve.log")
+    assert server.exit_code == 0
+
+
+def of_files(files: list[bytes], shape: tuple[int, ...] | None = None) -> triton.InferInput:
+    """Encoded pictures as an input."""
+    array = np.empty(len(files), np.object_)
+    array[:] = files
+    sent = triton.InferInput("image", shape or [len(files)], "BYTES")
+    sent.set_data_from_numpy(array.reshape(shape or -1))
+    return sent
+
+
+def of_array(array: Array, datatype: str) -> triton.InferInput:
+    sent = triton.InferInput("image", array.shape, datatype)
+    sent.set_data_from_numpy(array)
+    return sent
+
+
+@pytest.mark.parametrize("name", CONFIGS)
+def test_pictures_of_every_kind_are_answered_as_keras_answers_them_prepared(
+    served: Fixture, name: str
+) -> None:
+    expected = truth(served.models, name, FILES)
+    answer = served.ask.infer(name, [of_files(FILES)]).as_numpy("flower")
+    np.testing.assert_allclose(answer, expected, atol=2e-5, rtol=0)
+
+
+@pytest.mark.parametrize("name", CONFIGS)
+def test_pixels_and_floats_are_answered_as_pictures_are(served: Fixture, name: str) -> None:
+    wanted = wanted_by(name)
+    picture = photograph().convert("L" if wanted.channels == 1 else "RGB")
+    expected = truth(served.models, name, [encoded(picture, "PNG")])
+    large = np.asarray(picture).reshape(1, 427, 640, wanted.channels)
+    height, width, _ = wanted.shape
+    whole = wanted.recipe.crop is None
+    exact = picture.resize((width, height), Image.Resampling[wanted.recipe.resize.upper()]) if whole else None
+    sent = [of_array(large, "UINT8")]
+    if exact is not None:
+        pixels = np.asarray(exact).reshape(1, height, width, wanted.channels)
+        sent.append(of_array(pixels, "UINT8"))
+        if name != "as_it_is":
+            sent.append(of_array(wanted.recipe.scaling.apply(pixels), "FP32"))
+    for one in sent:
+        np.testing.assert_allclose(
+            served.ask.infer(name, [one]).as_numpy("flower"), expected, atol=2e-5, rtol=0
+        )
+
+
+def test_layers_of_pictures_and_a_batch_with_an_axis_more(served: Fixture) -> None:
+    wanted = [triton.InferRequestedOutput(name) for name in ("pool", "image")]
+    answer = served.ask.infer("own", [of_files(FILES, (len(FILES), 1))], outputs=wanted)
+    assert answer.as_numpy("pool").shape == (len(FILES), 6)
+    prepared = wanted_by("own").recipe.scaling
+    assert (
+        np.abs(answer.as_numpy("image")).max() <= np.abs(prepared.apply(np.array([[0] * 3, [255] * 3]))).max()
+    )
+
+
+def test_classes_by_name_value_and_index(served: Fixture) -> None:
+    values = served.ask.infer("caffe", [of_files(FILES)]).as_numpy("flower")
+    asked = triton.InferRequestedOutput("flower", class_count=3)
+    texts = served.ask.infer("caffe", [of_files(FILES)], outputs=[asked]).as_numpy("flower")
+    assert texts.shape == (len(FILES), 3)
+    for row, numbers in zip(texts, values, strict=True):
+        best = np.argsort(-numbers)[:3]
+        for text, index in zip(row, best, strict=True):
+            value, place, name = text.decode().split(":", 2)
+            assert (int(place), name) == (index, NAMES[index])
+            assert float(value) == pytest.approx(numbers[index], abs=1e-5)
+
+
+def test_classes_without_names_are_numbers_and_never_too_many(served: Fixture) -> None:
+    asked = triton.InferRequestedOutput("flower", class_count=99)
+    texts = served.ask.infer("own", [of_files(FILES[:1])], outputs=[asked]).as_numpy("flower")
+    assert texts.shape == (1, 5)
+    assert [text.count(b":") for text in texts[0]] == [1] * 5
+
+
+HOSTILE = {
+    "nothing": (b"", "is empty"),
+    "no picture": (b"%!PS-Adobe-3.0", "begins with b'%!PS-Adobe-3'; expected JPEG, PNG, WebP or GIF"),
+    "half of one": (FILES[0][:9000], "cannot be decoded: image file is truncated"),
+    "a bomb": (png_claiming(50_000, 50_000), "has more than 67108864 pixels"),
+}
+
+
+@pytest.mark.parametrize("name", HOSTILE)
+def test_a_hostile_picture_is_named_and_costs_nobody_else_anything(served: Fixture, name: str) -> None:
+    hostile, reason = HOSTILE[name]
+    expected = truth(served.models, "caffe", FILES)
+
+    def ask(files: list[bytes]) -> Array:
+        return (
+            triton.InferenceServerClient(served.server.grpc)
+            .infer("caffe", [of_files(files)])
+            .as_numpy("flower")
+        )
+
+    with ThreadPoolExecutor(6) as pool:
+        bad = [pool.submit(ask, [*FILES[:3], hostile, FILES[4]]) for _ in range(3)]
+        good = [pool.submit(ask, FILES) for _ in range(3)]
+        for answer in good:
+            np.testing.assert_allclose(answer.result(), expected, atol=2e-5, rtol=0)
+        for answer in bad:
+            with pytest.raises(InferenceServerException, match="INVALID_ARGUMENT") as refused:
+                answer.result()
+            assert f"model 'caffe': image 3: {reason}" in str(refused.value)
+
+
+def test_a_decoder_that_ends_loses_no_request(served: Fixture) -> None:
+    noise = np.random.default_rng(0).integers(0, 256, (6000, 6000), np.uint8)
+    slow = encoded(Image.fromarray(noise), "PNG", compress_level=0)
+    expected = truth(served.models, "caffe", [slow])
+    decoder = pid_of(served.server.pid, "decoder 1")
+    idle = cpu_ticks(decoder)
+    count = 2 * len(os.sched_getaffinity(0))
+    with ThreadPoolExecutor(count) as pool:
+        answers = [pool.submit(served.ask.infer, "caffe", [of_files([slow])]) for _ in range(count)]
+        until(lambda: cpu_ticks(decoder) > idle + 5)
+        os.kill(decoder, signal.SIGSEGV)
+        for answer in answers:
+            np.testing.assert_allclose(answer.result(60).as_numpy("flower"), expected, atol=2e-5, rtol=0)
+    assert not is_alive(decoder)
+    lost = [
+        json.loads(line) for line in served.log.read_text().splitlines() if "decoder connection lost" in line
+    ]
+    assert sum(one["pictures"] for one in lost) >= 1
+
+
+def test_settings_that_do_not_fit_are_explained(served: Fixture) -> None:
+    with Client(served.server.grpc) as client:
+        reasons = {one.name: one.reason for one in client.models() if one.state == "UNAVAILABLE"}
+    assert reasons.keys() == REFUSED.keys()
+    for name, (_, reason) in REFUSED.items():
+        assert reason in reasons[name]
+
+
+def test_pictures_are_counted(served: Fixture) -> None:
+    metrics = urlopen(f"http://{served.server.metrics}/metrics").read().decode()
+    assert 'horngate_pictures_total{model="caffe",outcome="decoded",version="1"}' in metrics
+    assert "horngate_decoding_duration_seconds_count" in metrics
