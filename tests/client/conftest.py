@@ -14,7 +14,7 @@ from horngate.contract.models import LayerSpec, ModelSpec
 from horngate.contract.tensors import TensorSpec, datatype_of
 from horngate.oip import messages as oip
 from horngate.oip.codec import decode_tensor, encode_tensor
-from horngate.oip.status import code_of
+from horngate.oip.status import code_of, trailers_of
 from horngate.v1 import horngate_pb2 as v1
 from horngate.v1.describe import write_spec
 
@@ -89,6 +89,7 @@ class FakeServer(grpc.GenericRpcHandler):
                 return scripted(data) if callable(scripted) else scripted
             return getattr(self, method)(data).SerializeToString()
         except HorngateError as error:
+            context.set_trailing_metadata(trailers_of(error))
             context.abort(code_of(error), str(error))
 
     def ServerLive(self, data):

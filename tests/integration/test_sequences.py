@@ -1,7 +1,13 @@
 """Stateful models served as sequences, through two gateways, on both families of engines."""
 
+import asyncio
+import os
 import queue
+import shutil
+import signal
+import threading
 from collections.abc import Iterator
+from contextlib import ExitStack
 from pathlib import Path
 from typing import Any
 
@@ -12,7 +18,8 @@ import tritonclient.grpc as triton
 from keras import layers
 
 from horngate.cli.serving import Serving, serving
-from tests.integration.processes import until
+from horngate.client import AsyncClient, Client, Sequence, SequenceExpired, SequenceLost
+from tests.integration.processes import pid_of, titles, until
 from tests.integration.test_metrics import sample
 from tests.integration.test_tritonclient import tensor
 
@@ -36,14 +43,6 @@ def both_ways() -> Any:
     x = keras.Input(batch_shape=(4, None, FEATURES), name="x")
     y = layers.GRU(8, stateful=True, return_sequences=True, name="gru")(x)
     return keras.Model(x, layers.Bidirectional(layers.LSTM(4, stateful=True), name="both")(y))
-
-
-def constant(value: float) -> Any:
-    """A model that adds `value` at every step."""
-    ones = {"kernel_initializer": "zeros", "recurrent_initializer": "identity"}
-    bias = keras.initializers.Constant(value)
-    layer = layers.SimpleRNN(1, stateful=True, activation="linear", bias_initializer=bias, **ones)
-    return keras.Sequential([keras.Input(batch_shape=(1, 1, 1), name="x"), layer])
 
 
 class World:
@@ -80,13 +79,13 @@ def world(tmp_path_factory: pytest.TempPathFactory, cache: Path) -> Iterator[Wor
     workspace = tmp_path_factory.mktemp("sequences")
     folder = workspace / "models"
     keras.utils.set_random_seed(5)
-    models = {"faq": faq_model(), "both": both_ways()}
-    for name in ("faq", "both", "sum"):
+    models = {"faq": faq_model(), "both": both_ways(), "later": faq_model()}
+    for name in models:
         (folder / name / "1").mkdir(parents=True)
-    constant(1.0).save(folder / "sum" / "1" / "model.keras")
     models["faq"].save(folder / "faq" / "1" / "model.h5")
     (folder / "faq" / "model.toml").write_text("instances = 2\n")
     models["both"].save(folder / "both" / "1" / "model.keras")
+    models["later"].save(folder / "later" / "1" / "model.keras")
     (folder / "both" / "model.toml").write_text('engine = "keras"\n[sequence]\nidle = "1s"\nmost = 10\n')
     arguments = ("--cache", str(cache), "--gateways", "2")
     with serving(folder, workspace=workspace, arguments=arguments) as server:
@@ -100,9 +99,8 @@ def windows_of(seed: int, rows: int, count: int = 3, steps: int = WINDOW) -> lis
 
 
 def ask(client: Any, model: str, x: Any, id_: int | str, **said: Any) -> Any:
-    output = {"faq": "next", "both": "both"}.get(model)
     answer = client.infer(model, [tensor("x", x)], sequence_id=id_, **said)
-    return answer.as_numpy(output) if output else answer.as_numpy(answer.get_response().outputs[0].name)
+    return answer.as_numpy({"faq": "next", "both": "both"}[model])
 
 
 def triton_client(world: World) -> Any:
@@ -224,30 +222,124 @@ def test_idle_sequences_expire_are_counted_and_told(world: World) -> None:
     client.close()
 
 
+CALLERS, EACH, LONGEST = 16, 4, 14
+"""64 sequences, four to a caller."""
+
+
+def test_faq_14_64_sequences_of_16_clients_answer_as_keras_through_a_killed_worker(world: World) -> None:
+    """Uneven lengths and rows, resets, steps in any order between sequences; the SDK sends again what was lost."""
+    random = np.random.default_rng(9)
+    plans = [Plan(world, number, random) for number in range(CALLERS * EACH)]
+    done, faults = [0] * CALLERS, list[Exception]()
+
+    def call(caller: int) -> None:
+        own = plans[caller * EACH : (caller + 1) * EACH]
+        order = np.random.default_rng(caller)
+        with Client(world.server.grpc) as client, ExitStack() as stack:
+            running = {n: stack.enter_context(client.sequence("faq", replay=True)) for n in range(EACH)}
+            while any(plan.is_left for plan in own):
+                number = int(order.choice([n for n, plan in enumerate(own) if plan.is_left]))
+                try:
+                    own[number].step(running[number])
+                except Exception as fault:
+                    faults.append(fault)
+                    return
+                done[caller] += 1
+
+    callers = [threading.Thread(target=call, args=(caller,)) for caller in range(CALLERS)]
+    for caller in callers:
+        caller.start()
+    until(lambda: sum(done) > 150 or faults)
+    os.kill(pid_of(world.server.pid, "worker onnx"), signal.SIGKILL)
+    for caller in callers:
+        caller.join()
+    assert faults == []
+    assert sum(done) == sum(len(plan.windows) for plan in plans)
+    assert sample(world.server, "horngate_sequences_ended_total", model="faq", how="lost") > 0
+    for plan in plans:
+        for got, right in zip(plan.got, plan.truth(), strict=True):
+            np.testing.assert_allclose(got, right, atol=1e-5)
+
+
+class Plan:
+    """A sequence of its own length and rows, where its states are reset, and what was answered."""
+
+    def __init__(self, world: World, seed: int, random: Any) -> None:
+        self._world = world
+        rows, length = int(random.integers(1, 6)), int(random.integers(2, LONGEST))
+        self.windows = windows_of(1000 + seed, rows, length)
+        self.resets = {n: None for n in range(1, length) if random.random() < 0.15}
+        self.got: list[Any] = []
+
+    @property
+    def is_left(self) -> bool:
+        return len(self.got) < len(self.windows)
+
+    def step(self, sequence: Sequence) -> None:
+        number = len(self.got)
+        if number in self.resets:
+            sequence.reset()
+        self.got.append(sequence.predict(self.windows[number], timeout=60))
+
+    def truth(self) -> list[Any]:
+        return self._world.truth("faq", self.windows, self.resets)
+
+
+def test_the_awaited_sdk_steps_resets_one_layer_and_says_what_was_lost(world: World) -> None:
+    asyncio.run(_awaited_steps(world))
+
+
+async def _awaited_steps(world: World) -> None:
+    windows = windows_of(8, 4, 4, steps=2)
+    truth = world.truth("both", windows, {2: "gru"})
+    async with AsyncClient(world.server.grpc) as client:
+        async with client.sequence("both") as seq:
+            for number, window in enumerate(windows):
+                if number == 2:
+                    seq.reset("gru")
+                np.testing.assert_allclose(await seq.predict(window), truth[number], atol=1e-5)
+            layers = await seq.predict(windows[0], layers=["gru", "both"])
+            assert {name: array.shape for name, array in layers.items()} == {"gru": (4, 2, 8), "both": (4, 8)}
+        lost = client.sequence("faq")
+        await lost.predict(windows_of(1, 2)[0])
+        for pid in [pid for pid, title in titles(world.server.pid).items() if "worker onnx" in title]:
+            os.kill(pid, signal.SIGKILL)
+        with pytest.raises(
+            SequenceLost, match="lost when its worker ended; begin it anew with sequence_start"
+        ):
+            await lost.predict(windows_of(1, 2)[0])
+        expiring = client.sequence("both")
+        await expiring.predict(windows[0])
+        until(lambda: sample(world.server, "horngate_sequences", model="both") == 0)
+        with pytest.raises(SequenceExpired, match="too long and has expired"):
+            await expiring.predict(windows[0])
+
+
 def test_running_sequences_finish_on_the_version_that_they_began_with(world: World) -> None:
     clients = [triton_client(world) for _ in range(4)]
-    x = np.zeros((2, 1, 1), np.float32)
+    windows = windows_of(7, 2, 8)
+    old = world.truth("faq", windows)
+    new = world.truth("later", windows)
 
-    def step(id_: int, number: int, **said: Any) -> float:
-        return float(ask(clients[number % 4], "sum", x, id_, **said)[1, 0])
+    def step(id_: int, number: int, **said: Any) -> Any:
+        return ask(clients[number % 4], "faq", windows[number], id_, **said)
 
-    assert [step(1, number, sequence_start=number == 0) for number in range(3)] == [1, 2, 3]
-    (world.folder / "sum" / "2").mkdir()
-    constant(10.0).save(world.folder / "sum" / "unfinished.keras")
-    (world.folder / "sum" / "unfinished.keras").rename(world.folder / "sum" / "2" / "model.keras")
-    until(lambda: step(2, 0, sequence_start=True, sequence_end=True) == 10)
-    states = {
-        one.version: one.state for one in clients[0].get_model_repository_index().models if one.name == "sum"
-    }
-    assert states == {"1": "UNLOADING", "2": "READY"}
-    assert [step(3, number, sequence_start=number == 0) for number in range(3)] == [10, 20, 30]
-    assert [step(1, number) for number in range(4)] == [4, 5, 6, 7]
-    assert step(1, 0, sequence_end=True) == 8
+    def versions() -> dict[str, str]:
+        index = clients[0].get_model_repository_index().models
+        return {one.version: one.state for one in index if one.name == "faq"}
 
-    def versions() -> list[str]:
-        return [one.version for one in clients[1].get_model_repository_index().models if one.name == "sum"]
-
-    until(lambda: versions() == ["2"])
-    assert step(3, 1) == 40
+    for number in range(3):
+        np.testing.assert_allclose(step(1, number, sequence_start=number == 0), old[number], atol=1e-5)
+    # The same file as "later": what was built of that is there.
+    shutil.copytree(world.folder / "later" / "1", world.folder / "faq" / "2")
+    until(lambda: versions() == {"1": "UNLOADING", "2": "READY"})
+    for number in range(3):
+        np.testing.assert_allclose(step(3, number, sequence_start=number == 0), new[number], atol=1e-5)
+        np.testing.assert_allclose(step(1, number + 3), old[number + 3], atol=1e-5)
+    with pytest.raises(triton.InferenceServerException, match="sequence 4 is not there"):
+        step(4, 0)
+    np.testing.assert_allclose(step(1, 6, sequence_end=True), old[6], atol=1e-5)
+    until(lambda: versions() == {"2": "READY"})
+    np.testing.assert_allclose(step(3, 3), new[3], atol=1e-5)
     for client in clients:
         client.close()

@@ -5,13 +5,17 @@
     with Client("localhost:8001") as client:
         probabilities = client.predict("digits", images)
         features = client.predict("digits", images, layers="dense_1")
+        with client.sequence("lstm") as seq:
+            first, second = seq.predict(window_1), seq.predict(window_2)
 
 `AsyncClient` has the same methods, awaited. Errors are the contract's: catch `HorngateError`, or one of its
 kinds.
 """
 
 from horngate.client.awaiting import AsyncClient
+from horngate.client.awaiting_sequence import AsyncSequence
 from horngate.client.blocking import Client
+from horngate.client.blocking_sequence import Sequence
 from horngate.client.descriptions import ModelDescription, ModelStatus
 from horngate.client.sampling import Sampled
 from horngate.client.session import Retry
@@ -25,6 +29,9 @@ from horngate.contract.errors import (
     LoadError,
     NotFound,
     ResourceExhausted,
+    SequenceExpired,
+    SequenceLost,
+    SequenceUnknown,
     Unavailable,
     Unsupported,
 )
@@ -34,6 +41,7 @@ from horngate.contract.tensors import TensorSpec
 __all__ = [
     "Array",
     "AsyncClient",
+    "AsyncSequence",
     "Client",
     "DeadlineExceeded",
     "HorngateError",
@@ -48,6 +56,10 @@ __all__ = [
     "ResourceExhausted",
     "Retry",
     "Sampled",
+    "Sequence",
+    "SequenceExpired",
+    "SequenceLost",
+    "SequenceUnknown",
     "TensorSpec",
     "TimedPrediction",
     "Timings",

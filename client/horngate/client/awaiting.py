@@ -11,7 +11,9 @@ import grpc
 import grpc.aio
 
 from horngate.client import operations
+from horngate.client.awaiting_sequence import AsyncSequence
 from horngate.client.channel import open_async
+from horngate.client.sequences import REPLAY_BYTES, course_of
 from horngate.client.session import DEFAULT_RETRY, Retry, Session
 from horngate.client.steps import Call, Operation, Pause, method_signature
 from horngate.contract.errors import HorngateError
@@ -79,6 +81,25 @@ class AsyncClient:
     def _channel(self) -> grpc.aio.Channel:
         # Opened by the first call: gRPC binds a channel to the loop that is current when it is made.
         return open_async(self._session.target, self._credentials)
+
+    def sequence(
+        self,
+        model: str,
+        *,
+        version: str | int | None = None,
+        id: int | str | None = None,
+        replay: bool = False,
+        replay_bytes: int = REPLAY_BYTES,
+    ) -> AsyncSequence:
+        """A sequence of a stateful model, which begins with its first `predict`.
+
+        The server keeps the states from step to step. With `replay`, up to `replay_bytes` of inputs are kept here:
+        if the server loses the sequence, with a worker that ended for one, they are sent again from the start, and
+        nobody notices but by the time it takes. `id` is a new one unless given; to give one that is in use begins
+        that sequence anew.
+        """
+        course = course_of(self._session, model, version, id, replay_bytes if replay else 0)
+        return AsyncSequence(course, self._run)
 
     async def _run(self, operation: Operation[T]) -> T:
         resume: Callable[[], Call | Pause] = partial(next, operation)

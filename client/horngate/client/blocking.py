@@ -9,7 +9,9 @@ from typing import Concatenate, ParamSpec, Self, TypeVar
 import grpc
 
 from horngate.client import operations
+from horngate.client.blocking_sequence import Sequence
 from horngate.client.channel import open_blocking
+from horngate.client.sequences import REPLAY_BYTES, course_of
 from horngate.client.session import DEFAULT_RETRY, Retry, Session
 from horngate.client.steps import Call, Operation, Pause, method_signature
 from horngate.contract.errors import HorngateError
@@ -74,6 +76,25 @@ class Client:
     describe = _blocking(operations.describe)
     is_live = _blocking(operations.is_live)
     is_ready = _blocking(operations.is_ready)
+
+    def sequence(
+        self,
+        model: str,
+        *,
+        version: str | int | None = None,
+        id: int | str | None = None,
+        replay: bool = False,
+        replay_bytes: int = REPLAY_BYTES,
+    ) -> Sequence:
+        """A sequence of a stateful model, which begins with its first `predict`.
+
+        The server keeps the states from step to step. With `replay`, up to `replay_bytes` of inputs are kept here:
+        if the server loses the sequence, with a worker that ended for one, they are sent again from the start, and
+        nobody notices but by the time it takes. `id` is a new one unless given; to give one that is in use begins
+        that sequence anew.
+        """
+        course = course_of(self._session, model, version, id, replay_bytes if replay else 0)
+        return Sequence(course, self._run)
 
     def _run(self, operation: Operation[T]) -> T:
         resume: Callable[[], Call | Pause] = partial(next, operation)

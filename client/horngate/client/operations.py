@@ -136,9 +136,9 @@ def predict(
     deadline = session.deadline(timeout)
     if samples is None:
         answer = yield from run(session, wanted, deadline)
-        return _as_asked(answer.outputs, layers)
+        return as_asked(answer.outputs, layers)
     found = yield from sample(session, wanted, samples, deadline)
-    return replace(found, mean=_as_asked(found.mean, layers), spread=_as_asked(found.spread, layers))
+    return replace(found, mean=as_asked(found.mean, layers), spread=as_asked(found.spread, layers))
 
 
 def predict_timed(
@@ -168,7 +168,7 @@ def predict_timed(
         seed=seed,
     )
     answer = yield from run(session, wanted, session.deadline(timeout))
-    return TimedPrediction(_as_asked(answer.outputs, layers), read_timings(answer.message))
+    return TimedPrediction(as_asked(answer.outputs, layers), read_timings(answer.message))
 
 
 def models(session: Session, *, timeout: float | None = None) -> Operation[list[ModelStatus]]:
@@ -250,7 +250,8 @@ def _names(layers: str | Sequence[str] | None) -> tuple[str, ...]:
     return (layers,) if isinstance(layers, str) else tuple(layers or ())
 
 
-def _as_asked(outputs: dict[str, Array], layers: str | Sequence[str] | None) -> Array | dict[str, Array]:
+def as_asked(outputs: dict[str, Array], layers: str | Sequence[str] | None) -> Array | dict[str, Array]:
+    """Outputs by name as `layers` was given: one by itself for one name, or for a model with one output."""
     if isinstance(layers, str) or (layers is None and len(outputs) == 1):
         return next(iter(outputs.values()))
     return outputs

@@ -22,11 +22,25 @@ Specs = tuple[TensorSpec, ...]
 
 
 @dataclass(frozen=True, kw_only=True)
+class Place:
+    """A prediction's place in a sequence. `number` counts from 1; 0 says nothing of it.
+
+    `reset` begins all states (True), or those of these layers, anew before the step.
+    """
+
+    id: int | str
+    start: bool = False
+    end: bool = False
+    number: int = 0
+    reset: bool | tuple[str, ...] = False
+
+
+@dataclass(frozen=True, kw_only=True)
 class Prediction:
     """An empty `version` is the server's choice; without `names`, the model's own outputs are wanted.
 
     `priority` is 1 for the highest, 0 for the server's default; `timed` asks for timings. In `training`, `seed`
-    makes what is random the same again.
+    makes what is random the same again. `place` makes it a step of a sequence.
     """
 
     model: str
@@ -37,6 +51,7 @@ class Prediction:
     timed: bool = False
     training: bool = False
     seed: int | None = None
+    place: Place | None = None
 
 
 class Answer(NamedTuple):
@@ -103,6 +118,8 @@ def _infer(session: Session, wanted: Prediction, specs: Specs, deadline: Deadlin
         request.parameters["training"].bool_param = True
     if wanted.seed is not None:
         request.parameters["seed"].uint64_param = wanted.seed
+    if wanted.place is not None:
+        write_place(request, wanted.place)
     data = assemble_infer_request(request, (encode_tensor(array) for _, array in arrays))
     answer = yield from exchange(session, oip_path("ModelInfer"), data, deadline)
     parsed = parse_infer_response(answer)
@@ -114,3 +131,20 @@ def _infer(session: Session, wanted: Prediction, specs: Specs, deadline: Deadlin
             f"asked for {', '.join(wanted.names) or 'the outputs of the model'}"
         )
     return Answer(outputs, parsed.message)
+
+
+def write_place(request: oip.ModelInferRequest, place: Place) -> None:
+    """Make a request a step of a sequence."""
+    parameters = request.parameters
+    if isinstance(place.id, str):
+        parameters["sequence_id"].string_param = place.id
+    else:
+        parameters["sequence_id"].uint64_param = place.id
+    parameters["sequence_start"].bool_param = place.start
+    parameters["sequence_end"].bool_param = place.end
+    if place.number:
+        parameters["sequence_step"].int64_param = place.number
+    if place.reset is True:
+        parameters["reset_states"].bool_param = True
+    elif place.reset:
+        parameters["reset_states"].string_param = ",".join(place.reset)
