@@ -28,10 +28,12 @@ from horngate.contract.errors import (
     InvalidRequest,
     LoadError,
     NotFound,
+    PermissionDenied,
     ResourceExhausted,
     SequenceExpired,
     SequenceLost,
     SequenceUnknown,
+    Unauthenticated,
     Unavailable,
     Unsupported,
 )
@@ -53,6 +55,7 @@ __all__ = [
     "ModelDescription",
     "ModelStatus",
     "NotFound",
+    "PermissionDenied",
     "ResourceExhausted",
     "Retry",
     "Sampled",
@@ -63,6 +66,7 @@ __all__ = [
     "TensorSpec",
     "TimedPrediction",
     "Timings",
+    "Unauthenticated",
     "Unavailable",
     "Unsupported",
 ]

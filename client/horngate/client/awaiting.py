@@ -12,7 +12,7 @@ import grpc.aio
 
 from horngate.client import operations
 from horngate.client.awaiting_sequence import AsyncSequence
-from horngate.client.channel import open_async
+from horngate.client.channel import bearer, open_async
 from horngate.client.sequences import REPLAY_BYTES, course_of
 from horngate.client.session import DEFAULT_RETRY, Retry, Session
 from horngate.client.steps import Call, Operation, Pause, method_signature
@@ -52,11 +52,19 @@ class AsyncClient:
         timeout: float = 60.0,
         retry: Retry = DEFAULT_RETRY,
         credentials: grpc.ChannelCredentials | None = None,
+        token: str | None = None,
         clock: Callable[[], float] = time.monotonic,
         sleep: Callable[[float], Awaitable[None]] = asyncio.sleep,
         chance: Callable[[], float] = random.random,
     ) -> None:
-        self._session = Session(target=target, timeout_s=timeout, retry=retry, clock=clock, chance=chance)
+        self._session = Session(
+            target=target,
+            timeout_s=timeout,
+            retry=retry,
+            metadata=bearer(token),
+            clock=clock,
+            chance=chance,
+        )
         self._sleep = sleep
         self._credentials = credentials
 
@@ -120,7 +128,9 @@ class AsyncClient:
             return b""
         try:
             method = self._channel.unary_unary(step.path)
-            answer: bytes = await method(step.request, timeout=step.timeout_s)
+            answer: bytes = await method(
+                step.request, timeout=step.timeout_s, metadata=self._session.metadata
+            )
             return answer
         except grpc.aio.AioRpcError as error:
             raise error_from(error.code(), error.details() or "", error.trailing_metadata()) from error

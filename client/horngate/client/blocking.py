@@ -10,7 +10,7 @@ import grpc
 
 from horngate.client import operations
 from horngate.client.blocking_sequence import Sequence
-from horngate.client.channel import open_blocking
+from horngate.client.channel import bearer, open_blocking
 from horngate.client.sequences import REPLAY_BYTES, course_of
 from horngate.client.session import DEFAULT_RETRY, Retry, Session
 from horngate.client.steps import Call, Operation, Pause, method_signature
@@ -41,8 +41,8 @@ class Client:
             probabilities = client.predict("digits", images)
 
     Threads may share one. `timeout`, in seconds, is for calls that name none. With `credentials` the
-    connection is TLS. `clock` (monotonic, seconds), `sleep` and `chance` (a number in [0, 1)) time the
-    retries; tests replace them.
+    connection is TLS; `token` is shown with every call. `clock` (monotonic, seconds), `sleep` and `chance`
+    (a number in [0, 1)) time the retries; tests replace them.
     """
 
     def __init__(
@@ -52,11 +52,19 @@ class Client:
         timeout: float = 60.0,
         retry: Retry = DEFAULT_RETRY,
         credentials: grpc.ChannelCredentials | None = None,
+        token: str | None = None,
         clock: Callable[[], float] = time.monotonic,
         sleep: Callable[[float], None] = time.sleep,
         chance: Callable[[], float] = random.random,
     ) -> None:
-        self._session = Session(target=target, timeout_s=timeout, retry=retry, clock=clock, chance=chance)
+        self._session = Session(
+            target=target,
+            timeout_s=timeout,
+            retry=retry,
+            metadata=bearer(token),
+            clock=clock,
+            chance=chance,
+        )
         self._sleep = sleep
         self._channel = open_blocking(target, credentials)
 
@@ -115,7 +123,7 @@ class Client:
             return b""
         try:
             method = self._channel.unary_unary(step.path)
-            answer: bytes = method(step.request, timeout=step.timeout_s)
+            answer: bytes = method(step.request, timeout=step.timeout_s, metadata=self._session.metadata)
             return answer
         except grpc.RpcError as error:
             raise error_from(error.code(), error.details(), error.trailing_metadata()) from error

@@ -17,6 +17,11 @@ OPTIONS: list[tuple[str, Any]] = [
 ]
 
 
+def bearer(token: str | None) -> tuple[tuple[str, str], ...]:
+    """The metadata that shows a token to the server."""
+    return () if token is None else (("authorization", f"Bearer {token}"),)
+
+
 def open_blocking(target: str, credentials: grpc.ChannelCredentials | None) -> grpc.Channel:
     """A channel to `target`, in plain text unless there are credentials; it connects with the first call."""
     if credentials is None:

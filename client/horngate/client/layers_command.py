@@ -13,6 +13,7 @@ from horngate.client.descriptions import ModelDescription
 from horngate.client.drawing.feature_maps import Seen, draw_maps
 from horngate.client.drawing.layer_chart import draw_layers
 from horngate.client.drawing.pictures import VALUES, read_picture, takes_channels_first
+from horngate.client.reaching import add_server_arguments, connect
 from horngate.client.tensors import Array
 from horngate.contract.errors import InvalidRequest
 from horngate.contract.tensors import TensorSpec
@@ -44,15 +45,14 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     option("--layer", metavar="NAME", action="append", dest="layers", help="may be repeated")
     option("--channels", metavar="N", type=int, default=64, help="most maps of a layer; default: %(default)d")
     option("--values", choices=tuple(VALUES), default="0..1", help="black and white; default: %(default)s")
-    option("--server", metavar="HOST:PORT", default="localhost:8001", help="default: %(default)s")
     option("--version", metavar="N", help="the model's version; default: the server's choice")
-    option("--timeout", metavar="S", type=float, default=60.0, help="seconds; default: %(default)g")
+    add_server_arguments(option, timeout_s=60.0)
 
 
 def run(args: argparse.Namespace) -> int:
     """Do it; the exit status."""
     _check(args)
-    with Client(args.server, timeout=args.timeout) as client:
+    with connect(args) as client:
         model = client.describe(args.model, version=args.version)
         draw = _chart(model) if args.image is None else _maps(client, model, args)
     _write(args.out, draw)

@@ -11,6 +11,7 @@ import numpy as np
 
 from horngate.client.blocking import Client
 from horngate.client.input_files import read_inputs
+from horngate.client.reaching import add_server_arguments, connect
 from horngate.client.tensors import Array, Inputs
 from horngate.contract.errors import InvalidRequest
 from horngate.contract.models import LayerSpec
@@ -37,16 +38,15 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     option = parser.add_argument
     option("model", metavar="MODEL", help="the model's name")
     option("file", metavar="FILE", nargs="?", help="the rows; - for standard input")
-    option("--server", metavar="HOST:PORT", default="localhost:8001", help="default: %(default)s")
     option("--layer", metavar="NAME", action="append", dest="layers", help=LAYER_HELP)
     option("--version", metavar="N", help="the model's version; default: the server's choice")
     option("--out", metavar="OUT.npz", type=Path, help="save the outputs here, by name")
-    option("--timeout", metavar="S", type=float, default=10.0, help="seconds; default: %(default)g")
+    add_server_arguments(option, timeout_s=10.0)
 
 
 def run(args: argparse.Namespace) -> int:
     """Do it; the exit status."""
-    with Client(args.server, timeout=args.timeout) as client:
+    with connect(args) as client:
         if args.file is None:
             _list(client, args)
             return 0

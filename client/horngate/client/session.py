@@ -47,6 +47,7 @@ class Session:
     target: str
     timeout_s: float
     retry: Retry
+    metadata: tuple[tuple[str, str], ...] = ()
     clock: Callable[[], float] = time.monotonic
     chance: Callable[[], float] = random.random
     inputs: dict[ModelKey, tuple[TensorSpec, ...]] = field(default_factory=dict)

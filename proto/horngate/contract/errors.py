@@ -3,6 +3,8 @@
     HorngateError
     ├── InvalidRequest        the request contradicts the model's inputs or outputs
     │   └── RecipeError       a training run is described wrongly
+    ├── Unauthenticated       no token, or one that the server does not know
+    ├── PermissionDenied      the caller may not do that
     ├── NotFound              no such model or version
     │   └── SequenceUnknown   no such sequence: never begun, or ended
     ├── SequenceExpired       the sequence had no step for too long
@@ -36,6 +38,14 @@ class RecipeError(InvalidRequest):
     def __init__(self, message: str, keys: tuple[str | int, ...] = ()) -> None:
         super().__init__(message)
         self.keys = keys
+
+
+class Unauthenticated(HorngateError):
+    """The call carries no token, or none that the server knows."""
+
+
+class PermissionDenied(HorngateError):
+    """The caller is known, but may not do that."""
 
 
 class NotFound(HorngateError):

@@ -11,10 +11,12 @@ from horngate.contract.errors import (
     InvalidRequest,
     LoadError,
     NotFound,
+    PermissionDenied,
     ResourceExhausted,
     SequenceExpired,
     SequenceLost,
     SequenceUnknown,
+    Unauthenticated,
     Unavailable,
     Unsupported,
 )
@@ -30,6 +32,8 @@ _KINDS: dict[str, type[HorngateError]] = {
 }
 _CODES: dict[type[HorngateError], grpc.StatusCode] = {
     InvalidRequest: grpc.StatusCode.INVALID_ARGUMENT,
+    Unauthenticated: grpc.StatusCode.UNAUTHENTICATED,
+    PermissionDenied: grpc.StatusCode.PERMISSION_DENIED,
     NotFound: grpc.StatusCode.NOT_FOUND,
     Unavailable: grpc.StatusCode.UNAVAILABLE,
     ResourceExhausted: grpc.StatusCode.RESOURCE_EXHAUSTED,

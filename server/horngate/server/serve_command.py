@@ -10,6 +10,7 @@ from pathlib import Path
 from horngate.contract.errors import LoadError
 from horngate.server.budget import MemorySetting
 from horngate.server.devices import read_devices, server_cores
+from horngate.server.gateway.door import read_tokens
 from horngate.server.settings import (
     TRANSPORTS,
     BuildSettings,
@@ -19,6 +20,7 @@ from horngate.server.settings import (
     ServerSettings,
     seconds,
 )
+from horngate.server.tls import Tls
 from horngate.server.zoo_settings import ZooSettings, read_networks
 from horngate.zoo.weights import Supply
 
@@ -37,6 +39,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     )
     _add_zoo_arguments(parser)
     _add_network_arguments(parser)
+    _add_door_arguments(parser)
     parser.add_argument(
         "--cache",
         type=Path,
@@ -159,8 +162,8 @@ def _add_network_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument(
         "--transport",
         choices=TRANSPORTS,
-        default=default.transport,
-        help="native: unary calls at a tenth of the CPU; grpcio: all of gRPC's own stack (default: %(default)s)",
+        help="native: unary calls at a tenth of the CPU; grpcio: all of gRPC's own stack (default: native; with "
+        "TLS grpcio)",
     )
     parser.add_argument(
         "--gateways",
@@ -190,6 +193,22 @@ def _add_network_arguments(parser: argparse.ArgumentParser) -> None:
     )
 
 
+def _add_door_arguments(parser: argparse.ArgumentParser) -> None:
+    for name, help_text in (
+        ("certificate", "PEM file with the server's certificate and its chain: gRPC and HTTP over TLS"),
+        ("key", "PEM file with its key"),
+        ("client-ca", "PEM file with an authority: callers need a certificate that it signed"),
+    ):
+        parser.add_argument(f"--tls-{name}", type=Path, metavar="FILE", help=help_text)
+    parser.add_argument(
+        "--tokens",
+        type=Path,
+        metavar="FILE",
+        help='callers need a bearer token of this TOML file: [NAME] with token or sha256, and scopes = ["infer", '
+        '"read", "admin"]',
+    )
+
+
 def _add_build_arguments(parser: argparse.ArgumentParser) -> None:
     default = BuildSettings()
     parser.add_argument(
@@ -210,6 +229,9 @@ def _add_build_arguments(parser: argparse.ArgumentParser) -> None:
 
 def run(args: argparse.Namespace) -> int:
     """Serve until SIGTERM or SIGINT; 0 once everything accepted is answered."""
+    tls = _tls(args)
+    if args.tokens is not None:
+        read_tokens(args.tokens)
     settings = ServerSettings(
         models=args.models,
         zoo=_zoo(args),
@@ -220,7 +242,9 @@ def run(args: argparse.Namespace) -> int:
         gateway=GatewaySettings(
             host=args.host,
             port=args.grpc_port,
-            transport=args.transport,
+            transport=args.transport or ("native" if tls is None else "grpcio"),
+            tls=tls,
+            tokens=args.tokens,
             gateways=args.gateways,
             decoders=args.decoders,
             max_message_bytes=args.max_message_bytes,
@@ -241,6 +265,17 @@ def run(args: argparse.Namespace) -> int:
     # The folder of sockets and counters goes with the server; only this user may enter it.
     with tempfile.TemporaryDirectory(prefix="horngate-") as directory:
         return asyncio.run(_serve(settings, Path(directory), args.ready_file))
+
+
+def _tls(args: argparse.Namespace) -> Tls | None:
+    """The certificate's files, found to be right. LoadError if they are not, or only one of two is named."""
+    if args.tls_certificate is None and args.tls_key is None and args.tls_client_ca is None:
+        return None
+    if args.tls_certificate is None or args.tls_key is None:
+        raise LoadError("TLS takes both --tls-certificate and --tls-key")
+    tls = Tls(certificate=args.tls_certificate, key=args.tls_key, client_ca=args.tls_client_ca)
+    tls.check()
+    return tls
 
 
 async def _serve(settings: ServerSettings, directory: Path, ready_file: Path | None) -> int:

@@ -1,5 +1,6 @@
 """What an operator sets for a server, and for each model; checked once, here."""
 
+import ipaddress
 import os
 import re
 import tomllib
@@ -15,6 +16,7 @@ from horngate.server.endings import Pop, read_output, read_pop
 from horngate.server.image_settings import KEYS as IMAGE_KEYS
 from horngate.server.image_settings import ImageSettings
 from horngate.server.placement import Placement, read_placement
+from horngate.server.tls import Tls
 from horngate.server.zoo_settings import ZOO, ZooSettings, with_options
 from horngate.zoo.registry import OPTION_TYPES
 
@@ -34,7 +36,8 @@ class GatewaySettings:
     `native` carries plaintext unary calls at a tenth of the CPU; `grpcio` carries everything. `http_port` is for
     HTTP and JSON, None for none; pages of `http_origins` may call it from a browser. `shared_memory` lets
     callers name shared memory of this machine's for the server to read and write. `decoders` are processes that
-    decode pictures, started with the first model that takes some; 0: one for each core.
+    decode pictures, started with the first model that takes some; 0: one for each core. `tokens`
+    is the file of the tokens that callers need.
     """
 
     host: str = "127.0.0.1"
@@ -46,14 +49,26 @@ class GatewaySettings:
     http_port: int | None = 8000
     http_origins: tuple[str, ...] = ()
     shared_memory: bool = False
+    tls: Tls | None = None
+    tokens: Path | None = None
 
     def __post_init__(self) -> None:
         if self.transport not in TRANSPORTS:
             raise LoadError(f"transport is {self.transport!r}; expected one of {', '.join(TRANSPORTS)}")
+        if self.tls is not None and self.transport == "native":
+            raise LoadError("transport is 'native', which has no TLS; expected grpcio")
         if self.gateways < 1:
             raise LoadError(f"gateways is {self.gateways}; expected 1 or more")
         if self.decoders < 0:
             raise LoadError(f"decoders is {self.decoders}; expected 0, which is one for each core, or more")
+
+    @property
+    def listens_at_home(self) -> bool:
+        """Whether only this machine can call."""
+        try:
+            return ipaddress.ip_address(self.host.strip("[]")).is_loopback
+        except ValueError:
+            return self.host == "localhost"
 
 
 @dataclass(frozen=True, kw_only=True)

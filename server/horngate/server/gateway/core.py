@@ -21,6 +21,7 @@ from horngate.oip.wire import parse_infer_request
 from horngate.server.frames.channel import Channel, ChannelClosed
 from horngate.server.gateway import service
 from horngate.server.gateway.decoders import Decoders
+from horngate.server.gateway.door import Door
 from horngate.server.gateway.infer import Call, Respond, read_call, read_continuing
 from horngate.server.gateway.links import SWEEP_S, Links
 from horngate.server.gateway.regions import Regions, register_region, show_regions, unregister_region
@@ -68,8 +69,10 @@ class Gateway:
         *,
         max_message_bytes: int = MAX_MESSAGE_BYTES,
         regions: Regions | None = None,
+        door: Door | None = None,
     ) -> None:
-        """`regions` None: shared memory is off."""
+        """`regions` None: shared memory is off. Transports ask `door` before they hand a call over."""
+        self.door = door or Door()
         self.routes = Routes()
         self.stopping = asyncio.Event()
         self.max_message_bytes = max_message_bytes
@@ -133,6 +136,7 @@ class Gateway:
             await asyncio.sleep(SWEEP_S)
             self._links.sweep()
             self._decoders.sweep()
+            self.door.refresh()
             self._metrics.waiting.set(self.pending)
             now_s = time.monotonic()
             for token in [token for token, (_, _, until_s) in self._asked.items() if until_s < now_s]:

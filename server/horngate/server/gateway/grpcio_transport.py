@@ -15,9 +15,11 @@ from horngate.oip import messages as oip
 from horngate.oip.pool import POOL, add_file
 from horngate.oip.status import code_of, trailers_of
 from horngate.server.gateway.core import METHODS, Gateway
+from horngate.server.gateway.door import HEADER
 from horngate.server.gateway.routes import Routes
 from horngate.server.gateway.streams import METHOD as STREAM
 from horngate.server.gateway.streams import Stream
+from horngate.server.tls import Tls
 from horngate.v1 import horngate_pb2
 from horngate.v1.describe import SERVICE as DESCRIBE_SERVICE
 
@@ -28,7 +30,7 @@ _NOT_SERVING = health_pb2.HealthCheckResponse.NOT_SERVING
 class GrpcioTransport:
     """A grpcio asyncio server. `start` says the port; `stop` answers what was accepted first."""
 
-    def __init__(self, gateway: Gateway, *, share_port: bool = False) -> None:
+    def __init__(self, gateway: Gateway, *, share_port: bool = False, tls: Tls | None = None) -> None:
         limit = gateway.max_message_bytes
         self._server = grpc.aio.server(
             options=[
@@ -37,6 +39,7 @@ class GrpcioTransport:
                 ("grpc.so_reuseport", int(share_port)),
             ]
         )
+        self._tls = tls
         self._health = HealthOfModels()
         gateway.on_routes(self._health.update)
         for name in (oip.SERVICE, DESCRIBE_SERVICE):
@@ -54,7 +57,7 @@ class GrpcioTransport:
     async def start(self, address: str) -> int:
         """Listen and serve; the port that was bound. OSError if the address is taken."""
         try:
-            port: int = self._server.add_insecure_port(address)
+            port = self._add_port(address)
         except RuntimeError as error:
             raise OSError(f"cannot listen on {address}: {error}") from error
         await self._server.start()
@@ -63,6 +66,11 @@ class GrpcioTransport:
     async def stop(self, grace_s: float) -> None:
         """Take no more calls; give those that were taken `grace_s` to be answered."""
         await self._server.stop(grace_s)
+
+    def _add_port(self, address: str) -> int:
+        if self._tls is None:
+            return int(self._server.add_insecure_port(address))
+        return int(self._server.add_secure_port(address, self._tls.credentials()))
 
 
 class HealthOfModels:
@@ -101,6 +109,7 @@ def _handler(gateway: Gateway, method: str) -> Callable[[bytes, Any], Awaitable[
             if not answer.done():
                 answer.set_result(result)
 
+        await _admit(gateway, method, context)
         call = gateway.handle(method, data, _deadline_s(context), respond)
         try:
             result = await answer
@@ -117,12 +126,21 @@ def _handler(gateway: Gateway, method: str) -> Callable[[bytes, Any], Awaitable[
 
 def _stream_handler(gateway: Gateway) -> Callable[[AsyncIterator[bytes], Any], Awaitable[None]]:
     async def handle(requests: AsyncIterator[bytes], context: Any) -> None:
+        await _admit(gateway, STREAM, context)
         try:
             await Stream(gateway, context.write, _deadline_s(context)).serve(requests)
         except HorngateError as error:
             await context.abort(code_of(error), str(error), trailers_of(error))
 
     return handle
+
+
+async def _admit(gateway: Gateway, method: str, context: Any) -> None:
+    metadata = dict(context.invocation_metadata() or ())
+    try:
+        gateway.door.admit(method, metadata.get(HEADER, ""))
+    except HorngateError as error:
+        await context.abort(code_of(error), str(error))
 
 
 def _deadline_s(context: Any) -> float | None:

@@ -14,8 +14,10 @@ import setproctitle
 
 from horngate.server.frames.channel import Channel
 from horngate.server.gateway.core import Gateway
+from horngate.server.gateway.door import Door
 from horngate.server.gateway.regions import Regions
 from horngate.server.logs import configure_logs, logger
+from horngate.server.tls import Tls
 
 GRACE_S = 30.0
 
@@ -32,10 +34,11 @@ class Transport(Protocol):
 
 def transport_named(options: Mapping[str, Any], gateway: Gateway) -> Transport:
     """The transport that the options name: `native`, `grpcio` or `http`; only its library is imported."""
+    tls = read_tls(options["tls"])
     if options["transport"] == "http":
         from horngate.server.gateway.http.transport import HttpTransport
 
-        return HttpTransport(gateway, tuple(options["origins"]))
+        return HttpTransport(gateway, tuple(options["origins"]), tls)
     share_port = options["share_port"]
     if options["transport"] == "native":
         from horngate.server.gateway.native_transport import NativeTransport
@@ -43,13 +46,24 @@ def transport_named(options: Mapping[str, Any], gateway: Gateway) -> Transport:
         return NativeTransport(gateway, Path(options["directory"]), share_port=share_port)
     from horngate.server.gateway.grpcio_transport import GrpcioTransport
 
-    return GrpcioTransport(gateway, share_port=share_port)
+    return GrpcioTransport(gateway, share_port=share_port, tls=tls)
+
+
+def read_tls(files: Mapping[str, str] | None) -> Tls | None:
+    """The certificate's files that the options name."""
+    return None if files is None else Tls(**{name: Path(file) for name, file in files.items()})
 
 
 async def serve(options: Mapping[str, Any], control: Channel) -> None:
     """Serve until the supervisor says stop, or is gone; then answer what was accepted."""
     regions = Regions(Path(options["directory"]) / "regions") if options["shared_memory"] else None
-    gateway = Gateway(control, max_message_bytes=options["max_message_bytes"], regions=regions)
+    tokens = Path(options["tokens"]) if options["tokens"] else None
+    gateway = Gateway(
+        control,
+        max_message_bytes=options["max_message_bytes"],
+        regions=regions,
+        door=Door(tokens, admin_is_open=options["admin_is_open"]),
+    )
     sweeper = asyncio.get_running_loop().create_task(gateway.sweep())
     transport = transport_named(options, gateway)
     try:

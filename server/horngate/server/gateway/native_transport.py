@@ -8,6 +8,7 @@ import asyncio
 import os
 import threading
 import time
+from collections.abc import Iterable
 from functools import partial
 from pathlib import Path
 from typing import Any
@@ -18,6 +19,7 @@ from pygrpc_native import EVENT_CALL, NativeGrpcFront
 from horngate.contract.errors import HorngateError
 from horngate.oip.status import code_of, trailers_of
 from horngate.server.gateway.core import METHODS, Gateway
+from horngate.server.gateway.door import HEADER
 from horngate.server.gateway.grpcio_transport import GrpcioTransport
 from horngate.server.gateway.infer import Call
 
@@ -79,12 +81,16 @@ class NativeTransport:
             if not self._accepting:
                 self._front.fail(number, grpc.StatusCode.UNAVAILABLE.value[0], "the server is shutting down")
                 continue
-            left_s = details[2] if details else None
+            metadata, _, left_s = details or ((), "", None)
             deadline_s = None if left_s is None else now_s + left_s
             self._unanswered += 1
-            pending = self._gateway.handle(
-                METHODS[method], payload, deadline_s, partial(self._respond, number)
-            )
+            respond = partial(self._respond, number)
+            try:
+                self._gateway.door.admit(METHODS[method], _authorization(metadata))
+            except HorngateError as error:
+                respond(error)
+                continue
+            pending = self._gateway.handle(METHODS[method], payload, deadline_s, respond)
             if pending is not None and not pending.answered:
                 self._calls[number] = pending
 
@@ -95,3 +101,7 @@ class NativeTransport:
             self._front.fail(number, code_of(result).value[0], str(result), trailers_of(result))
         else:
             self._front.respond(number, result)
+
+
+def _authorization(metadata: Iterable[tuple[str, str | bytes]]) -> str:
+    return next((str(value) for key, value in metadata if key == HEADER), "")

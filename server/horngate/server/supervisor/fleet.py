@@ -5,6 +5,7 @@ import itertools
 import json
 import time
 from collections.abc import Callable, Mapping, Sequence
+from dataclasses import asdict
 from pathlib import Path
 from typing import Any, Protocol
 
@@ -161,6 +162,7 @@ class Fleet:
             "max_message_bytes": self._settings.max_message_bytes,
             "directory": str(self._directory),
             "shared_memory": self._settings.shared_memory,
+            **_door_options(self._settings),
         }
         return Child(name, "horngate.server.gateway.main", [name, json.dumps(options)])
 
@@ -305,3 +307,13 @@ class Fleet:
             {"name": name, "path": str(self._socket(name)), "incarnation": incarnation}
             for name, incarnation in incarnations.items()
         ]
+
+
+def _door_options(settings: GatewaySettings) -> dict[str, Any]:
+    tls = settings.tls
+    files = None if tls is None else {name: str(file) for name, file in asdict(tls).items() if file}
+    return {
+        "tls": files,
+        "tokens": str(settings.tokens or ""),
+        "admin_is_open": settings.tokens is not None or settings.listens_at_home,
+    }

@@ -5,7 +5,7 @@ from typing import Any
 import numpy as np
 import orjson
 import pytest
-from hypothesis import given
+from hypothesis import example, given
 from hypothesis import strategies as st
 from hypothesis.extra import numpy as arrays
 
@@ -39,6 +39,7 @@ def tensors(draw: Any) -> tuple[str, np.ndarray[Any, Any]]:
     return datatype, draw(arrays.arrays(DTYPES[datatype], shape, elements=elements))
 
 
+@example(("UINT64", np.array([0, 1 << 63], np.uint64)), True)
 @given(tensors(), st.booleans())
 def test_every_value_arrives_nested_or_flat(tensor: tuple[str, np.ndarray[Any, Any]], flat: bool) -> None:
     datatype, array = tensor
@@ -106,6 +107,8 @@ def test_binary_tensors_follow_in_the_inputs_order() -> None:
         (one_input([1, 300], "UINT8"), "beyond what UINT8 holds"),
         (one_input([1, 1.5], "INT32"), "holds more than INT32"),
         (one_input([0, 1], "BOOL"), "holds more than BOOL"),
+        (one_input([-1, (1 << 64) - 1], "UINT64"), "UINT64"),
+        (one_input([0.5, (1 << 64) - 1], "UINT64"), "holds more than UINT64"),
         (one_input(["a", 1], "BYTES"), "more than strings"),
         (one_input([1, 2], "FP33"), "expected one of"),
         (one_input([1, 2], shape=[-2]), "expected whole numbers"),

@@ -17,6 +17,7 @@ from starlette.routing import Route
 from horngate.contract.errors import HorngateError, InvalidRequest
 from horngate.oip import messages as oip
 from horngate.server.gateway.core import INFER, Gateway
+from horngate.server.gateway.door import HEADER
 from horngate.server.gateway.http.bodies import packed, read_body
 from horngate.server.gateway.http.messages import plain, read_object
 from horngate.server.gateway.http.status import headers_of, status_of
@@ -39,10 +40,8 @@ def application(gateway: Gateway, origins: tuple[str, ...] = ()) -> Starlette:
     routes = [
         Route("/openapi.json", _openapi),
         Route("/v2", api.server),
-        Route("/v2/health/live", api.yes_or_no("ServerLive", oip.ServerLiveRequest, oip.ServerLiveResponse)),
-        Route(
-            "/v2/health/ready", api.yes_or_no("ServerReady", oip.ServerReadyRequest, oip.ServerReadyResponse)
-        ),
+        Route("/v2/health/live", api.yes_or_no(oip.ServerLiveRequest, oip.ServerLiveResponse)),
+        Route("/v2/health/ready", api.yes_or_no(oip.ServerReadyRequest, oip.ServerReadyResponse)),
         Route("/v2/models/stats", api.statistics),
         Route("/v2/repository/index", api.index, methods=["POST"]),
         *_regions(_Regions(api)),
@@ -50,9 +49,7 @@ def application(gateway: Gateway, origins: tuple[str, ...] = ()) -> Starlette:
     for path in (models, models + "/versions/{version}"):
         routes += [
             Route(path, api.metadata),
-            Route(
-                path + "/ready", api.yes_or_no("ModelReady", oip.ModelReadyRequest, oip.ModelReadyResponse)
-            ),
+            Route(path + "/ready", api.yes_or_no(oip.ModelReadyRequest, oip.ModelReadyResponse)),
             Route(path + "/config", api.config),
             Route(path + "/stats", api.statistics),
             Route(path + "/layers", api.layers),
@@ -75,54 +72,53 @@ class _Api:
     def __init__(self, gateway: Gateway) -> None:
         self._gateway = gateway
 
-    def yes_or_no(self, method: str, asked: Any, answer: Any) -> Endpoint:
+    def yes_or_no(self, asked: Any, answer: Any) -> Endpoint:
         """An endpoint that says by its status, 200 or 400, what a method says by true or false."""
 
         async def endpoint(request: Request) -> Response:
-            reply = await self.ask(oip.SERVICE, method, asked(**request.path_params), answer)
+            reply = await self.ask(request, asked(**request.path_params), answer)
             return Response(status_code=200 if next(iter(plain(reply).values())) else 400)
 
         return endpoint
 
     async def server(self, request: Request) -> Response:
         """ServerMetadata."""
-        return _json(plain(await self._metadata_of_server()))
+        asked = oip.ServerMetadataRequest()
+        return _json(plain(await self.ask(request, asked, oip.ServerMetadataResponse)))
 
     async def metadata(self, request: Request) -> Response:
         """ModelMetadata."""
         asked = oip.ModelMetadataRequest(**request.path_params)
-        return _json(plain(await self.ask(oip.SERVICE, "ModelMetadata", asked, oip.ModelMetadataResponse)))
+        return _json(plain(await self.ask(request, asked, oip.ModelMetadataResponse)))
 
     async def config(self, request: Request) -> Response:
         """ModelConfig."""
         asked = oip.ModelConfigRequest(**request.path_params)
-        reply = await self.ask(oip.SERVICE, "ModelConfig", asked, oip.ModelConfigResponse)
+        reply = await self.ask(request, asked, oip.ModelConfigResponse)
         return _json(plain(reply.config))
 
     async def statistics(self, request: Request) -> Response:
         """ModelStatistics, of one model or of all."""
         asked = oip.ModelStatisticsRequest(**request.path_params)
-        return _json(
-            plain(await self.ask(oip.SERVICE, "ModelStatistics", asked, oip.ModelStatisticsResponse))
-        )
+        return _json(plain(await self.ask(request, asked, oip.ModelStatisticsResponse)))
 
     async def layers(self, request: Request) -> Response:
         """horngate.v1 DescribeModel: every layer."""
         asked = v1.DescribeModelRequest(**request.path_params)
-        return _json(
-            plain(await self.ask(DESCRIBE_SERVICE, "DescribeModel", asked, v1.DescribeModelResponse))
-        )
+        return _json(plain(await self.ask(request, asked, v1.DescribeModelResponse, DESCRIBE_SERVICE)))
 
     async def index(self, request: Request) -> Response:
         """RepositoryIndex, as a list; `{"ready": true}` leaves out what is not."""
+        self.admit(request, "RepositoryIndex")
         body = await self.body(request, MAX_JSON_BYTES)
         wanted = read_object(_loads(body) if body else {}, "the request")
         asked = oip.RepositoryIndexRequest(ready=wanted.get("ready") is True)
-        reply = await self.ask(oip.SERVICE, "RepositoryIndex", asked, oip.RepositoryIndexResponse)
+        reply = await self.ask(request, asked, oip.RepositoryIndexResponse)
         return _json(plain(reply)["models"])
 
     async def infer(self, request: Request) -> Response:
         """ModelInfer, in JSON, or with the binary tensor extension."""
+        self.admit(request, INFER)
         body = await self.body(request, self._gateway.max_message_bytes)
         path = request.path_params
         asked = HttpRequest(body, _json_bytes(request, len(body)), path["name"], path.get("version", ""))
@@ -138,16 +134,18 @@ class _Api:
             headers["content-encoding"] = encoding
         return Response(content, headers=headers, media_type=_JSON if json_bytes is None else _BINARY)
 
-    async def _metadata_of_server(self) -> Any:
-        asked = oip.ServerMetadataRequest()
-        return await self.ask(oip.SERVICE, "ServerMetadata", asked, oip.ServerMetadataResponse)
-
     async def body(self, request: Request, limit: int) -> bytes:
         """The request's body."""
         return await read_body(request.stream(), request.headers.get("content-encoding", ""), limit)
 
-    async def ask(self, service: str, method: str, asked: Any, answer: Any) -> Any:
-        """What the gateway's method answers."""
+    def admit(self, request: Request, method: str) -> None:
+        """Refuse callers who may not do that, before their bodies are read."""
+        self._gateway.door.admit(method, request.headers.get(HEADER, ""))
+
+    async def ask(self, request: Request, asked: Any, answer: Any, service: str = oip.SERVICE) -> Any:
+        """What the gateway's method answers that `asked` is the request of."""
+        method = asked.DESCRIPTOR.name.removesuffix("Request")
+        self.admit(request, method)
         return answer.FromString(await self._answer(f"/{service}/{method}", asked.SerializeToString()))
 
     async def _answer(self, method: str, data: bytes, request: Request | None = None) -> bytes:
@@ -183,11 +181,12 @@ class _Regions:
         """SystemSharedMemoryStatus, as a list."""
         asked = oip.SystemSharedMemoryStatusRequest(**request.path_params)
         answer = oip.SystemSharedMemoryStatusResponse
-        reply = await self._api.ask(oip.SERVICE, "SystemSharedMemoryStatus", asked, answer)
+        reply = await self._api.ask(request, asked, answer)
         return _json(list(plain(reply)["regions"].values()))
 
     async def register(self, request: Request) -> Response:
         """SystemSharedMemoryRegister."""
+        self._api.admit(request, "SystemSharedMemoryRegister")
         body = await self._api.body(request, MAX_JSON_BYTES)
         told = read_object(_loads(body), "the request")
         try:
@@ -199,16 +198,14 @@ class _Regions:
             )
         except (TypeError, ValueError) as error:
             raise InvalidRequest(f"key, offset or byte_size: {error}") from None
-        await self._api.ask(
-            oip.SERVICE, "SystemSharedMemoryRegister", asked, oip.SystemSharedMemoryRegisterResponse
-        )
+        await self._api.ask(request, asked, oip.SystemSharedMemoryRegisterResponse)
         return Response()
 
     async def unregister(self, request: Request) -> Response:
         """SystemSharedMemoryUnregister."""
         asked = oip.SystemSharedMemoryUnregisterRequest(**request.path_params)
         answer = oip.SystemSharedMemoryUnregisterResponse
-        await self._api.ask(oip.SERVICE, "SystemSharedMemoryUnregister", asked, answer)
+        await self._api.ask(request, asked, answer)
         return Response()
 
 

@@ -162,11 +162,19 @@ def _received(data: Any, datatype: str, where: str) -> np.ndarray[Any, Any]:
         raise InvalidRequest(f"{where}: data is {type(data).__name__}; expected a list")
     try:
         received = np.array(data, dtype=object if datatype == "BYTES" else None)
+        if datatype == "UINT64" and received.dtype.kind == "f":
+            received = _whole(np.array(data, dtype=object))
     except (ValueError, OverflowError):
         raise InvalidRequest(f"{where}: data's lists differ in length or hold too many levels") from None
     if datatype == "BYTES" and not all(isinstance(each, str) for each in received.flat):
         raise InvalidRequest(f"{where}: data holds more than strings; BYTES takes strings, or binary data")
     return received
+
+
+def _whole(received: np.ndarray[Any, Any]) -> np.ndarray[Any, Any]:
+    """Numbers that numpy took for floats because some are above the largest of int64, if they are uint64's."""
+    whole = all(type(each) is int and each >= 0 for each in received.flat)
+    return received.astype(np.uint64) if whole else received.astype(np.float64)
 
 
 def _cast(received: np.ndarray[Any, Any], datatype: str, where: str) -> np.ndarray[Any, Any]:

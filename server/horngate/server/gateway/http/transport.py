@@ -2,24 +2,29 @@
 
 import asyncio
 import socket
+import ssl
 from collections.abc import Iterator
 from contextlib import contextmanager
 
 import uvicorn
 
+from horngate.contract.errors import LoadError
 from horngate.server.gateway.core import Gateway
 from horngate.server.gateway.http.app import application
+from horngate.server.logs import logger
+from horngate.server.tls import Tls
 
 CONNECTIONS = 4096
 """The most connections and requests at once; more get 503."""
 
 KEEP_ALIVE_S = 75
+FOLLOW_S = 1.0
 
 
 class HttpTransport:
     """Serves the application. `start` says the port; `stop` answers what was accepted first."""
 
-    def __init__(self, gateway: Gateway, origins: tuple[str, ...] = ()) -> None:
+    def __init__(self, gateway: Gateway, origins: tuple[str, ...] = (), tls: Tls | None = None) -> None:
         config = uvicorn.Config(
             application(gateway, origins),
             http="httptools",
@@ -31,13 +36,20 @@ class HttpTransport:
             limit_concurrency=CONNECTIONS,
             timeout_keep_alive=KEEP_ALIVE_S,
         )
+        self._tls = tls
         self._server = _Server(config)
         self._serving: asyncio.Task[None] | None = None
+        self._following: asyncio.Task[None] | None = None
 
     async def start(self, address: str) -> int:
         """Listen and serve; the port that was bound. OSError if the address is taken."""
         host, _, port = address.rpartition(":")
         listener = _listen(host.strip("[]"), int(port))
+        if self._tls is not None:
+            config = self._server.config
+            config.load()
+            config.ssl = self._tls.context()
+            self._following = asyncio.get_running_loop().create_task(_follow(self._tls, config.ssl))
         bound: int = listener.getsockname()[1]
         self._serving = asyncio.get_running_loop().create_task(self._server.serve([listener]))
         return bound
@@ -55,6 +67,20 @@ class _Server(uvicorn.Server):
     def capture_signals(self) -> Iterator[None]:
         """Leave signals alone: the supervisor says when to stop."""
         yield
+
+
+async def _follow(tls: Tls, context: ssl.SSLContext) -> None:
+    """Have the context use what the certificates' files hold, whenever they change."""
+    known = tls.changed()
+    while True:
+        await asyncio.sleep(FOLLOW_S)
+        now = tls.changed()
+        if now != known:
+            try:
+                tls.load(context)
+                known = now
+            except LoadError as error:
+                logger().error("the certificate stays as it was", error=str(error))
 
 
 def _listen(host: str, port: int) -> socket.socket:

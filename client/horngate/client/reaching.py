@@ -1,0 +1,41 @@
+"""Where a command's server is and how it is spoken to: the flags that all of them share."""
+
+import argparse
+import os
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import grpc
+
+from horngate.client.blocking import Client
+from horngate.contract.errors import InvalidRequest
+
+TOKEN_VARIABLE = "HORNGATE_TOKEN"  # noqa: S105 - its name, not its value.
+
+
+def add_server_arguments(option: Callable[..., Any], *, timeout_s: float) -> None:
+    """The flags, through a parser's `add_argument`."""
+    option("--server", metavar="HOST:PORT", default="localhost:8001", help="default: %(default)s")
+    option("--timeout", metavar="S", type=float, default=timeout_s, help="seconds; default: %(default)g")
+    option("--token", metavar="TEXT", help=f"a token that the server knows; default: ${TOKEN_VARIABLE}")
+    option("--tls", action="store_true", help="speak TLS, with a certificate of a known authority's")
+    option("--tls-ca", metavar="FILE", type=Path, help="speak TLS; PEM file with the server's authority")
+    option("--tls-certificate", metavar="FILE", type=Path, help="PEM file with a certificate of one's own")
+    option("--tls-key", metavar="FILE", type=Path, help="PEM file with its key")
+
+
+def connect(args: argparse.Namespace) -> Client:
+    """The client that the flags ask for. InvalidRequest: a file that cannot be read."""
+    token = args.token or os.environ.get(TOKEN_VARIABLE)
+    return Client(args.server, timeout=args.timeout, token=token, credentials=_credentials(args))
+
+
+def _credentials(args: argparse.Namespace) -> grpc.ChannelCredentials | None:
+    files = (args.tls_ca, args.tls_key, args.tls_certificate)
+    if not args.tls and not any(files):
+        return None
+    try:
+        return grpc.ssl_channel_credentials(*(file.read_bytes() if file else None for file in files))
+    except OSError as error:
+        raise InvalidRequest(f"TLS: {error}") from error
