@@ -32,6 +32,7 @@ def test_the_shortest_line(asked: str, told: str) -> None:
         ("resnet50:classes=5:include_top=false", "only with include_top = true"),
         ("resnet50:input_shape=224", "expected three whole numbers, as in"),
         ("resnet50:input_shape=0x0x3", "expected numbers above 0"),
+        ("xception:input_shape=70x99x3", r"is \(70, 99, 3\); xception takes images of 71 x 71 at least"),
         ("resnet50:alpha=0.5", "resnet50 has one width; alpha = 0.5 is for the MobileNets"),
         ("mobilenet_v2:minimalistic=true", "minimalistic = true is for MobileNetV3"),
         ("resnet50:classifier_activation=relu", "expected softmax, or none for logits"),
@@ -55,10 +56,11 @@ def test_options_as_model_toml_has_them() -> None:
         ("resnet50", "resnet50_weights_tf_dim_ordering_tf_kernels.h5"),
         ("resnet50:include_top=false", "resnet50_weights_tf_dim_ordering_tf_kernels_notop.h5"),
         ("mobilenet:alpha=0.25:input_shape=128x128x3", "mobilenet_2_5_128_tf.h5"),
+        ("mobilenet_v3_large:input_shape=99x50x3", "weights_mobilenet_v3_large_224_1.0_float.h5"),
         ("mobilenet:input_shape=100x200x3:include_top=false", "mobilenet_1_0_224_tf_no_top.h5"),
         (
-            "mobilenet_v2:alpha=1.4:input_shape=96x96x3",
-            "mobilenet_v2_weights_tf_dim_ordering_tf_kernels_1.4_224.h5",
+            "mobilenet_v2:alpha=1.4:input_shape=96x96x3:include_top=false",
+            "mobilenet_v2_weights_tf_dim_ordering_tf_kernels_1.4_224_no_top.h5",
         ),
         (
             "mobilenet_v3_small:minimalistic=true",
@@ -73,6 +75,11 @@ def test_published_weights(asked: str, name: str) -> None:
 @pytest.mark.parametrize(
     ("asked", "why"),
     [
+        (
+            "resnet50:input_shape=64x64x3",
+            "with its head are for images of 224 x 224; set include_top = false",
+        ),
+        ("vgg16:include_top=false:input_shape=64x64x1", "published weights are for 3 channels"),
         ("resnet50:classes=10", "for 1000 classes and 10 are asked for; set include_top = false"),
         (
             "mobilenet:alpha=0.3",

@@ -14,6 +14,9 @@ from horngate.server.supervisor.telling import run_telling
 from horngate.zoo.registry import Choice
 from horngate.zoo.weights import Supply
 
+AT_ONCE = 4
+"""So many files are fetched at the same time; the others wait."""
+
 OnStage = Callable[[str], None]
 
 
@@ -23,6 +26,7 @@ class PublishedWeights:
     def __init__(self, supply: Supply, hashes: SourceHashes) -> None:
         self._supply = supply
         self._hashes = hashes
+        self._turns = asyncio.Semaphore(AT_ONCE)
 
     async def identity(self, choice: Choice, on_stage: OnStage) -> str:
         """What the weights are: their checksum, known before they are here, or what the file here is."""
@@ -35,7 +39,8 @@ class PublishedWeights:
         """The file with the weights, fetched if it is not here. LoadError says why there is none."""
         order = json.dumps({"network": str(choice), **asdict(self._supply)})
         on_stage("looking for its published weights")
-        ended = await run_telling("horngate.zoo.weights.main", order, lambda word: _tell(word, on_stage))
+        async with self._turns:
+            ended = await run_telling("horngate.zoo.weights.main", order, lambda word: _tell(word, on_stage))
         if "path" in ended.outcome:
             return Path(ended.outcome["path"])
         died = f"fetching them ended with status {ended.status}: {ended.last_words}"

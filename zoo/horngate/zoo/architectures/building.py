@@ -48,21 +48,25 @@ def build_choice(choice: Choice, file: Path | None, *, published: bool = False) 
     """
     keras.utils.clear_session(free_memory=False)
     keras.utils.set_random_seed(SEED)
-    if file is None:
-        return _called(choice, None)
-    if not file.is_file():
+    if file is not None and not file.is_file():
         raise LoadError(
             f"weights '{file}' for {choice}: no such file; expected a weights file, 'imagenet' or 'none'"
         )
     try:
+        if file is None:
+            return _called(choice, None)
         if published or _is_published(choice, file):
             return _with_published(choice, file)
-        model = _called(choice, None)
-        load_weights(model, file)
-        return model
+        return _loaded(choice, file)
     except Exception as error:  # h5py and Keras each have their own
-        reason = " ".join(str(error).split())[:400]
-        raise LoadError(f"the weights in '{file.name}' do not fit {choice}: {reason}") from error
+        raise LoadError(_why(choice, file, error)) from error
+
+
+def _why(choice: Choice, file: Path | None, error: Exception) -> str:
+    reason = " ".join(str(error).split())[:400]
+    if file is None:
+        return f"{choice} cannot be built: {reason}"
+    return f"the weights in '{file.name}' do not fit {choice}: {reason}"
 
 
 def _is_published(choice: Choice, file: Path) -> bool:
@@ -76,11 +80,15 @@ def _is_published(choice: Choice, file: Path) -> bool:
 def _with_published(choice: Choice, file: Path) -> Any:
     """Keras builds some networks otherwise for their published weights: EfficientNet scales once more."""
     if choice.network.keras_name in _FORMER:
-        model = _called(choice, None)
-        load_weights(model, file)
-        return model
+        return _loaded(choice, file)
     with _handed_out(file):
         return _called(choice, "imagenet")
+
+
+def _loaded(choice: Choice, file: Path) -> Any:
+    model = _called(choice, None)
+    load_weights(model, file)
+    return model
 
 
 @contextmanager
@@ -100,11 +108,7 @@ def _called(choice: Choice, weights: str | None) -> Any:
     with warnings.catch_warnings():
         # Of MobileNets: weights for another size of images are taken, as documented.
         warnings.filterwarnings("ignore", message="`input_shape` is undefined")
-        try:
-            return _function(choice)(weights=weights, **_arguments(choice))
-        except ValueError as error:
-            reason = " ".join(str(error).split())
-            raise LoadError(f"{choice}: Keras does not build it: {reason}") from error
+        return _function(choice)(weights=weights, **_arguments(choice))
 
 
 def _function(choice: Choice) -> Callable[..., Any]:

@@ -9,10 +9,7 @@ from typing import Any
 import keras
 from keras import layers
 
-from horngate.contract.errors import LoadError
-
 GROUPS = 32
-MINIMUM_SIZE = 32
 _EPSILON = 1.001e-5
 _FILTERS = (128, 256, 512, 1024)
 
@@ -43,13 +40,9 @@ def resnext(
 ) -> keras.Model:
     """Stacks of so many blocks with so many filters in their grouped convolutions, untrained.
 
-    The other arguments are those of `keras.applications`. LoadError for images that are too small.
+    The other arguments are those of `keras.applications`.
     """
     shape = input_shape or ((224, 224, 3) if include_top else (None, None, 3))
-    if any(size is not None and size < MINIMUM_SIZE for size in shape[:2]):
-        raise LoadError(
-            f"{name}: input_shape is {shape}; expected {MINIMUM_SIZE} rows and columns, or more of each"
-        )
     image = layers.Input(shape)
     x = _stem(image)
     for stage, (count, width) in enumerate(zip(blocks, filters, strict=True), start=2):

@@ -22,6 +22,9 @@ class Choice:
             raise LoadError(f"{name} has one width; alpha = {options.alpha:g} is for the MobileNets")
         if options.minimalistic and not name.startswith("mobilenet_v3"):
             raise LoadError(f"{name} has one form; minimalistic = true is for MobileNetV3")
+        least, shape = self.network.minimum_size, options.input_shape
+        if shape is not None and min(shape[:2]) < least:
+            raise LoadError(f"input_shape is {shape}; {name} takes images of {least} x {least} at least")
 
     def __str__(self) -> str:
         options = (f"{key}={write_option(value)}" for key, value in self.options.set_ones())
@@ -35,6 +38,7 @@ class Choice:
                 f"{self.network.name} has published weights for {CLASSES} classes and {self.options.classes} are "
                 "asked for; set include_top = false to build on its features, or weights = none"
             )
+        self._refuse_other_images()
         for file in self.network.weights:
             if self._fits(file):
                 return file
@@ -44,6 +48,20 @@ class Choice:
             f"{self} has no published weights; there are some for alpha {widths}"
             + (", minimalistic for 1 alone" if self.options.minimalistic else "")
         )
+
+    def _refuse_other_images(self) -> None:
+        """As Keras does, but before anything is fetched."""
+        shape, name = self.options.input_shape, self.network.name
+        if shape is None:
+            return
+        if shape[2] != 3:
+            raise LoadError(f"input_shape is {shape}; {name}'s published weights are for 3 channels")
+        takes_any = name.startswith("mobilenet_v3") or not self.options.include_top
+        if not takes_any and shape[:2] != (self._rows, self._rows):
+            raise LoadError(
+                f"input_shape is {shape}; {name}'s published weights with its head are for images of "
+                f"{self._rows} x {self._rows}; set include_top = false for others"
+            )
 
     def _fits(self, file: WeightFile) -> bool:
         variant, options = file.variant, self.options
