@@ -14,6 +14,7 @@ the loaded program.
 import argparse
 import json
 import os
+import shutil
 import subprocess
 import sys
 from collections.abc import Iterator, Sequence
@@ -25,9 +26,10 @@ import numpy as np
 from table import table
 
 from horngate.server import memory
-from horngate.server.artifact import Artifact
+from horngate.server.artifact import FORMAT, Artifact
 from horngate.server.settings import available_cores
-from horngate.server.supervisor.children import MALLOC, ONE_HEAP
+from horngate.server.supervisor.children import environment, worker_environment
+from horngate.server.supervisor.seats import KERAS, ONNX
 from horngate.server.worker.calibration import probe_program
 from horngate.server.worker.engines import EngineChoice, engine_named
 from horngate.server.worker.liveness import estimated_row_bytes
@@ -59,11 +61,12 @@ class Comparison:
         return self.predicted / self.measured
 
 
-def compare(network: str, engine: str, rows: Sequence[int]) -> Iterator[Comparison]:
-    """Predict in one process, measure each size in another."""
+def compare(network: str, engine: str, rows: Sequence[int], repeats: int) -> Iterator[Comparison]:
+    """Predict in one process, measure each size in others: what the largest of them took."""
     predicted = _in_fresh_process("predict", network, engine, *map(str, rows))
     for count, (total, batch) in zip(rows, predicted, strict=True):
-        measured, measured_batch = _in_fresh_process("measure", network, engine, str(count))[0]
+        truths = [_in_fresh_process("measure", network, engine, str(count))[0] for _ in range(repeats)]
+        measured, measured_batch = max(truths)
         yield Comparison(
             network=network,
             engine=engine,
@@ -117,14 +120,16 @@ def _subject(network: str, engine: str) -> tuple[Artifact, Reference, EngineChoi
 
 def build(network: str) -> None:
     """The artifact of a network of the zoo with random weights, or of one of two small ones."""
-    if Artifact(OUT / "artifacts" / network).is_whole:
+    kept = Artifact(OUT / "artifacts" / network)
+    if kept.is_whole and kept.manifest["format"] == FORMAT:
         return
     import hashlib
 
     from horngate.server.builder.order import BuildOrder
 
     scratch = OUT / "scratch"
-    for folder in (scratch, OUT / "artifacts" / network):
+    shutil.rmtree(kept.folder, ignore_errors=True)
+    for folder in (scratch, kept.folder):
         folder.mkdir(parents=True, exist_ok=True)
     order = {"target": str(OUT / "artifacts" / network), "scratch": str(scratch), "name": network}
     if network in ("mlp", "lstm"):
@@ -160,14 +165,15 @@ def _small(network: str):  # type: ignore[no-untyped-def]
     return keras.Sequential(stack)
 
 
-def _in_fresh_process(what: str, *arguments: str) -> list[tuple[int, int]]:
+def _in_fresh_process(what: str, network: str, engine: str, *rows: str) -> list[tuple[int, int]]:
+    family = KERAS if engine == "keras" else ONNX
     done = subprocess.run(
-        [sys.executable, __file__, "--child", what, *arguments],
+        [sys.executable, __file__, "--child", what, network, engine, *rows],
         stdout=subprocess.PIPE,
         stderr=subprocess.DEVNULL,
         check=True,
         text=True,
-        env=os.environ | MALLOC | ONE_HEAP | {"TF_CPP_MIN_LOG_LEVEL": "3", "ORT_DISABLE_TELEMETRY": "1"},
+        env=environment() | worker_environment(family) | {"TF_CPP_MIN_LOG_LEVEL": "3"},
     )
     return [tuple(pair) for pair in json.loads(done.stdout.splitlines()[-1])]
 
@@ -189,6 +195,7 @@ def main() -> None:
     parser.add_argument("--networks", nargs="+", default=NETWORKS)
     parser.add_argument("--engines", nargs="+", choices=ENGINES, default=ENGINES)
     parser.add_argument("--rows", nargs="+", type=int, default=[1, 8, 32, 64])
+    parser.add_argument("--repeats", type=int, default=2, help="processes that measure each size")
     parser.add_argument("--json", action="store_true", help="one JSON object a line instead of the table")
     options = parser.parse_args()
     OUT.mkdir(parents=True, exist_ok=True)
@@ -196,7 +203,7 @@ def main() -> None:
     for network in options.networks:
         build(network)
         for engine in options.engines:
-            for each in compare(network, engine, options.rows):
+            for each in compare(network, engine, options.rows, options.repeats):
                 found.append(each)
                 if options.json:
                     print(json.dumps(asdict(each) | {"ratio": each.ratio}), flush=True)

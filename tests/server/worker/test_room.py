@@ -64,17 +64,6 @@ def test_what_a_program_has_kept_is_not_asked_for_twice() -> None:
     assert machine.kept == {"pool": 80 * MIB}, "nothing was given back for that"
 
 
-def test_a_pool_that_no_engine_gives_back_serves_every_program() -> None:
-    machine = Memory(100 * MIB)
-    room = Room(machine.left)
-    first, second = Program(machine, "keras"), Program(machine, "keras")
-    first.release = second.release = lambda: None  # type: ignore[method-assign]
-    assert room.make(first, 80 * MIB)
-    machine.run("keras", 80 * MIB)
-    assert room.make(second, 80 * MIB)
-    assert not room.make(second, 101 * MIB)
-
-
 def test_a_batch_that_cannot_fit_is_told_so() -> None:
     room = Room(lambda: 50 * MIB)
     assert not room.make(Program(Memory(0), "pool"), 51 * MIB)

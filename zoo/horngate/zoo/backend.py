@@ -1,8 +1,12 @@
 """Which backend Keras runs on in this process, and Keras imported on it."""
 
 import importlib.util
+import json
 import os
 import sys
+from collections.abc import Iterator
+from contextlib import contextmanager, suppress
+from pathlib import Path
 from types import ModuleType
 
 BACKENDS = ("tensorflow", "jax", "torch")
@@ -28,7 +32,8 @@ def import_keras() -> ModuleType:
     errors, nothing = os.dup(2), os.open(os.devnull, os.O_WRONLY)
     os.dup2(nothing, 2)
     try:
-        import keras
+        with _hidden("jax", unless=_wanted_backend() == "jax"):
+            import keras
     finally:
         os.dup2(errors, 2)
         os.close(errors)
@@ -37,6 +42,28 @@ def import_keras() -> ModuleType:
         _divide_tensorflow(virtual)
     imported: ModuleType = keras
     return imported
+
+
+def _wanted_backend() -> str:
+    """What Keras is going to run on."""
+    home = Path(os.environ.get("KERAS_HOME", Path.home() / ".keras"))
+    chosen = ""
+    with suppress(OSError, ValueError, AttributeError):
+        chosen = json.loads((home / "keras.json").read_text()).get("backend", "")
+    return os.environ.get("KERAS_BACKEND") or chosen or BACKENDS[0]
+
+
+@contextmanager
+def _hidden(module: str, *, unless: bool) -> Iterator[None]:
+    """A module that is not found meanwhile. TensorFlow imports JAX for TFLite, which takes 120 MB."""
+    hide = not unless and module not in sys.modules
+    if hide:
+        sys.modules[module] = None  # type: ignore[assignment]
+    try:
+        yield
+    finally:
+        if hide:
+            del sys.modules[module]
 
 
 def _divide_tensorflow(devices: int) -> None:

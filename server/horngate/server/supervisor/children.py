@@ -11,6 +11,7 @@ from typing import Any
 
 from horngate.contract.errors import InternalError
 from horngate.server.frames.channel import Channel, ChannelClosed, Frame
+from horngate.server.supervisor.seats import KERAS
 
 # Large messages otherwise cost a system call and fresh pages each; bench/transports.py has the figures.
 MALLOC = {
@@ -22,6 +23,16 @@ MALLOC = {
 # Workers: one heap for all threads, so that what one thread freed another gets; each one's own would keep its
 # largest.
 ONE_HEAP = {"MALLOC_ARENA_MAX": "1"}
+
+# Keras: each tensor in pages of its own, huge ones where the kernel has them, given back when it is freed.
+# TensorFlow would keep a pool that breaks up as sizes vary, needs a third more, and is never given back.
+OWN_PAGES = {
+    "TF_ONEDNN_USE_SYSTEM_ALLOCATOR": "1",
+    "MALLOC_MMAP_THRESHOLD_": str(64 << 10),
+    "MALLOC_TRIM_THRESHOLD_": str(4 << 20),
+    "MALLOC_TOP_PAD_": str(1 << 20),
+    "GLIBC_TUNABLES": "glibc.malloc.hugetlb=1",
+}
 
 
 # Decoders: what one large picture took is not theirs to keep.
@@ -118,6 +129,12 @@ class Child:
             loop.remove_writer(self._channel.fileno())
             self._channel.close()
             self._channel = None
+
+
+def worker_environment(family: str) -> dict[str, str]:
+    """What a worker of this family runs with besides; the operator's own variables win."""
+    chosen = ONE_HEAP | OWN_PAGES if family == KERAS else ONE_HEAP
+    return {name: os.environ.get(name, value) for name, value in chosen.items()}
 
 
 def environment() -> dict[str, str]:

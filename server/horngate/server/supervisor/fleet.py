@@ -15,7 +15,7 @@ from horngate.server.frames.channel import Frame
 from horngate.server.logs import logger
 from horngate.server.metrics import SupervisorMetrics, collect_totals, forget_process
 from horngate.server.settings import GatewaySettings, available_cores
-from horngate.server.supervisor.children import GIVES_BACK, ONE_HEAP, Child
+from horngate.server.supervisor.children import GIVES_BACK, Child, worker_environment
 from horngate.server.supervisor.seats import Seat
 from horngate.server.worker.notes import NOTE_SUFFIX, is_hunger, read_note
 
@@ -139,10 +139,11 @@ class Fleet:
     # Processes
 
     def _worker(self, name: str) -> Child:
-        device = self._seats[name].device
+        seat = self._seats[name]
+        device = seat.device
         options = {"path": str(self._socket(name)), "device": device.name, "cores": device.cores}
         arguments = [name, json.dumps(options)]
-        variables = {**ONE_HEAP, **device.environment}
+        variables = {**worker_environment(seat.family), **device.environment}
         return Child(name, "horngate.server.worker.main", arguments, variables)
 
     def _gateway(self, name: str) -> Child:

@@ -15,9 +15,7 @@ from horngate.server.placement import written
 from horngate.server.settings import QueueSettings, SequenceSettings
 from horngate.server.supervisor.reconcile import TRANSITIONS, Seen, State
 from horngate.server.supervisor.repository import Source
-
-ONNX, KERAS = "onnx", "keras"
-"""The families of engines; each has its own worker, so that TensorFlow never meets the ONNX engines."""
+from horngate.server.supervisor.seats import KERAS, ONNX
 
 
 @dataclass(slots=True, eq=False, kw_only=True)

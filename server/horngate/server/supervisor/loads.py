@@ -9,10 +9,10 @@ from horngate.server.logs import logger
 from horngate.server.metrics import SupervisorMetrics
 from horngate.server.settings import ServerSettings
 from horngate.server.supervisor.fleet import Fleet
-from horngate.server.supervisor.instances import KERAS, Instance
+from horngate.server.supervisor.instances import Instance
 from horngate.server.supervisor.rations import Rations
 from horngate.server.supervisor.reconcile import State
-from horngate.server.supervisor.seats import Seat, placed_seats, seats
+from horngate.server.supervisor.seats import KERAS, Seat, placed_seats, seats
 
 LOAD_DEATHS = 2
 RETRY_S = 60.0

@@ -6,20 +6,23 @@ from dataclasses import dataclass
 from horngate.server.devices import Device
 
 ONLY_DEVICE = "cpu"
+ONNX, KERAS = "onnx", "keras"
+"""The families of engines; each has its own worker, so that TensorFlow never meets the ONNX engines."""
 
 
 @dataclass(frozen=True, kw_only=True)
 class Seat:
-    """A worker's name, and the device that it computes on."""
+    """A worker's name, the family of its engines, and the device that it computes on."""
 
     worker: str
+    family: str
     device: Device
 
 
 def seats(family: str, devices: Sequence[Device], copies: int) -> tuple[Seat, ...]:
     """The workers that hold a model of this family: `copies` on each device."""
     return tuple(
-        Seat(worker=_name(family, device, copy), device=device)
+        Seat(worker=_name(family, device, copy), family=family, device=device)
         for copy in range(1, copies + 1)
         for device in devices
     )

@@ -18,10 +18,11 @@ from horngate.server.metrics import SupervisorMetrics
 from horngate.server.settings import ModelConfig, ServerSettings
 from horngate.server.supervisor.artifacts import Artifacts
 from horngate.server.supervisor.fleet import Fleet
-from horngate.server.supervisor.instances import KERAS, Instance, entries, leaving
+from horngate.server.supervisor.instances import Instance, entries, leaving
 from horngate.server.supervisor.loads import Loads
 from horngate.server.supervisor.reconcile import Build, Forget, Load, Retire, State, plan
 from horngate.server.supervisor.repository import Scan, Source, scan, settle, wanted
+from horngate.server.supervisor.seats import KERAS
 from horngate.server.zoo_settings import ZOO
 
 POLL_S = 0.5

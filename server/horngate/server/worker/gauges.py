@@ -1,16 +1,21 @@
 """Where the memory of batches is read: the process's own on a CPU, the backend's statistics on an accelerator.
 
 Nothing outside this module knows which. The accelerators' functions are as small as they are because they can only
-run where there is one: JAX's `memory_stats` and PyTorch's `torch.cuda` tell all three figures; TensorFlow tells no
-limit, so on its GPUs the host's figures are taken and out-of-memory teaches the rest.
+run where there is one: JAX's `memory_stats` and PyTorch's `torch.cuda` tell all that is asked; TensorFlow tells
+what is in use and the peak, and its list of devices the limit.
 """
 
 import sys
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
+from functools import cache
 from typing import Any, Protocol
 
 from horngate.server import memory
+from horngate.server.budget import reserve_bytes
+
+POOL_RESERVE = 0.05
+"""The part of an accelerator that is left to what its driver and its libraries take as they please."""
 
 
 class Gauge(Protocol):
@@ -28,6 +33,12 @@ class Gauge(Protocol):
     def left_bytes(self) -> int:
         """What could still be taken."""
 
+    def limit_bytes(self) -> int:
+        """All that there is."""
+
+    def reserve_bytes(self) -> int:
+        """What is not for batches, of that."""
+
 
 class Host:
     """The machine's memory, and this process's resident part of it."""
@@ -36,6 +47,14 @@ class Host:
     reset_peak = staticmethod(memory.reset_peak)
     peak_bytes = staticmethod(memory.peak_bytes)
     left_bytes = staticmethod(memory.available_bytes)
+    limit_bytes = staticmethod(memory.limit_bytes)
+
+    def __init__(self) -> None:
+        self._reserve_bytes = reserve_bytes(memory.limit_bytes())
+
+    def reserve_bytes(self) -> int:
+        """See Gauge. It is the other processes'."""
+        return self._reserve_bytes
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -65,24 +84,79 @@ class Accelerator:
         found = self.statistics()
         return max(0, found["bytes_limit"] - found["bytes_in_use"])
 
+    def limit_bytes(self) -> int:
+        """See Gauge."""
+        return self.statistics()["bytes_limit"]
 
-def gauge(modules: Mapping[str, Any] = sys.modules) -> Gauge:
-    """The memory that programs run in: an accelerator's if the backend that is imported computes on one."""
-    if "jax" in modules:
-        device = modules["jax"].local_devices()[0]
-        if device.platform != "cpu" and device.memory_stats():
-            return Accelerator(statistics=device.memory_stats)
-    if "torch" in modules and modules["torch"].cuda.is_available():
-        cuda = modules["torch"].cuda
-        return Accelerator(statistics=lambda: _cuda(cuda), reset=cuda.reset_peak_memory_stats)
-    return Host()
+    def reserve_bytes(self) -> int:
+        """See Gauge."""
+        return int(POOL_RESERVE * self.limit_bytes())
 
 
-def _cuda(cuda: Any) -> dict[str, int]:
-    free, _ = cuda.mem_get_info()
-    used = cuda.memory_allocated()
-    return {
-        "bytes_in_use": used,
-        "peak_bytes_in_use": cuda.max_memory_allocated(),
-        "bytes_limit": used + free,
-    }
+def gauge() -> Gauge:
+    """The memory that programs run in: an accelerator's, if Keras is here and its backend computes on one."""
+    keras = sys.modules.get("keras")
+    # Other backends may be imported all the same: Keras itself does that.
+    backend = keras.backend.backend() if keras is not None and hasattr(keras, "backend") else ""
+    return gauge_of(backend)
+
+
+@cache
+def gauge_of(backend: str) -> Gauge:
+    """The gauge of the first device of a Keras backend, which is imported; of the machine for any other name."""
+    found = _ACCELERATORS[backend](sys.modules[backend]) if backend in _ACCELERATORS else None
+    return found or Host()
+
+
+def of_jax(jax: Any) -> Gauge | None:
+    """JAX's first device, unless that is the CPU."""
+    device = jax.local_devices()[0]
+    if device.platform == "cpu" or not device.memory_stats():
+        return None
+    return Accelerator(statistics=device.memory_stats)
+
+
+def of_torch(torch: Any) -> Gauge | None:
+    """PyTorch's first GPU. Its pool counts as free: it is what the next batch takes."""
+    cuda = torch.cuda
+    if not cuda.is_available():
+        return None
+
+    def statistics() -> dict[str, int]:
+        free, _ = cuda.mem_get_info()
+        return {
+            "bytes_in_use": cuda.memory_allocated(),
+            "peak_bytes_in_use": cuda.max_memory_allocated(),
+            "bytes_limit": cuda.memory_reserved() + free,
+        }
+
+    return Accelerator(statistics=statistics, reset=cuda.reset_peak_memory_stats)
+
+
+def of_tensorflow(tensorflow: Any) -> Gauge | None:
+    """TensorFlow's first GPU."""
+    config = tensorflow.config
+    if not config.list_physical_devices("GPU"):
+        return None
+    from tensorflow.python.client import device_lib
+
+    limits = [
+        device.memory_limit for device in device_lib.list_local_devices() if device.device_type == "GPU"
+    ]
+
+    def statistics() -> dict[str, int]:
+        found = config.experimental.get_memory_info("GPU:0")
+        return {
+            "bytes_in_use": found["current"],
+            "peak_bytes_in_use": found["peak"],
+            "bytes_limit": limits[0],
+        }
+
+    return Accelerator(statistics=statistics, reset=lambda: config.experimental.reset_memory_stats("GPU:0"))
+
+
+_ACCELERATORS: Mapping[str, Callable[[Any], Gauge | None]] = {
+    "jax": of_jax,
+    "torch": of_torch,
+    "tensorflow": of_tensorflow,
+}

@@ -3,9 +3,9 @@
 import time
 from collections.abc import Mapping
 
-from horngate.server import memory
 from horngate.server.metrics import WorkerMetrics
 from horngate.server.worker.batcher import Batcher
+from horngate.server.worker.gauges import gauge
 from horngate.server.worker.models import ServedModel
 
 TICK_S = 0.05
@@ -54,6 +54,6 @@ class Meter:
             self._rated_rows[handle] = done
             self._metrics.device_rows.labels(*model.labels, self._device).inc(new)
             ran = ran or new > 0
-        self._metrics.device_used.labels(self._device).set(memory.resident_bytes())
+        self._metrics.device_used.labels(self._device).set(gauge().used_bytes())
         self._rated_s = now_s
         return ran

@@ -13,11 +13,7 @@ from typing import Protocol
 from weakref import WeakKeyDictionary, WeakSet
 
 from horngate.server import memory
-from horngate.server.budget import reserve_bytes
 from horngate.server.worker.gauges import gauge
-
-KEPT_FOR_GOOD = frozenset({"keras"})
-"""Pools that no engine gives back: what is in them serves every program's next batch."""
 
 BROKEN_SHARE = 0.3
 """What a batch no larger than the largest before takes all the same: kept memory breaks up as sizes vary.
@@ -52,12 +48,10 @@ class Room:
         self.budget_bytes: int | None = None
         self.alone = threading.Lock()
         self._left = left_bytes or self._measured_left
-        # Invariant: what the largest batch needed since all was given back, by program, or by pool.
+        # Invariant: what the largest batch needed since all was given back, by program.
         self._kept: WeakKeyDictionary[Kept, int] = WeakKeyDictionary()
-        self._kept_for_good: dict[Hashable, int] = {}
         self._programs: WeakSet[Kept] = WeakSet()
         self._looked_s = -math.inf
-        self._floor_bytes = int(FLOOR_SHARE * reserve_bytes(memory.limit_bytes()))
 
     def left_bytes(self) -> int:
         """What the worker may still take, now."""
@@ -66,43 +60,26 @@ class Room:
     def make(self, program: Kept, needed_bytes: int) -> bool:
         """Whether a batch of so many bytes may run now; what earlier ones left is given back if it must be."""
         self._programs.add(program)
-        kept_bytes = self._kept_for(program)
+        kept_bytes = self._kept.get(program, 0)
         if self._is_known_to_fit(needed_bytes, kept_bytes) or self._fits(program, needed_bytes):
-            self._keep(program, max(kept_bytes, needed_bytes))
+            self._kept[program] = max(kept_bytes, needed_bytes)
             return True
         self.give_back()
         if not self._fits(program, needed_bytes):
             return False
-        self._keep(program, max(self._kept_for(program), needed_bytes))
+        self._kept[program] = needed_bytes
         return True
 
     def give_back(self) -> None:
-        """Return to the system what batches left reserved. A pool that its engine keeps stays counted."""
+        """Return to the system what batches left reserved."""
         for program in {each.pool: each for each in list(self._programs)}.values():
             program.release()
         memory.trim()
         self._kept.clear()
 
     def _fits(self, program: Kept, needed_bytes: int) -> bool:
-        kept_bytes = self._kept_for(program)
-        if program.pool in KEPT_FOR_GOOD:
-            more_bytes = max(0, needed_bytes - kept_bytes)
-        elif needed_bytes > kept_bytes:
-            more_bytes = needed_bytes
-        else:
-            more_bytes = int(BROKEN_SHARE * needed_bytes)
-        return self._left() >= more_bytes
-
-    def _kept_for(self, program: Kept) -> int:
-        if program.pool in KEPT_FOR_GOOD:
-            return self._kept_for_good.get(program.pool, 0)
-        return self._kept.get(program, 0)
-
-    def _keep(self, program: Kept, size_bytes: int) -> None:
-        if program.pool in KEPT_FOR_GOOD:
-            self._kept_for_good[program.pool] = size_bytes
-        else:
-            self._kept[program] = size_bytes
+        is_larger = needed_bytes > self._kept.get(program, 0)
+        return self._left() >= (needed_bytes if is_larger else int(BROKEN_SHARE * needed_bytes))
 
     def _is_known_to_fit(self, needed_bytes: int, kept_bytes: int) -> bool:
         """Looking costs as much as a tiny batch: those are looked after now and then."""
@@ -114,7 +91,7 @@ class Room:
 
     def _measured_left(self) -> int:
         device = gauge()
-        left = device.left_bytes() - self._floor_bytes
+        left = device.left_bytes() - int(FLOOR_SHARE * device.reserve_bytes())
         if self.budget_bytes is not None:
             left = min(left, self.budget_bytes - device.used_bytes())
         return left

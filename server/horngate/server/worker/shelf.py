@@ -14,6 +14,7 @@ from horngate.server.metrics import WorkerMetrics
 from horngate.server.worker.background import Background
 from horngate.server.worker.batcher import Batcher
 from horngate.server.worker.engines import Program
+from horngate.server.worker.gauges import gauge
 from horngate.server.worker.holdings import Holdings
 from horngate.server.worker.link import GatewayLink
 from horngate.server.worker.models import LoadOrder, ServedModel, import_engines, least_bytes
@@ -125,13 +126,13 @@ class Shelf:
         if not self.models:
             import_engines(order)
             memory.trim()
-            self._process_bytes = memory.resident_bytes()
+            self._process_bytes = gauge().used_bytes()
         return self.holdings
 
     def refit(self) -> None:
         """Let every model's cap follow what is left for batches."""
         left_bytes = self.holdings.left_bytes
-        self._metrics.device_used.labels(self._device).set(memory.resident_bytes())
+        self._metrics.device_used.labels(self._device).set(gauge().used_bytes())
         for model in list(self.models.values()):
             model.fit(left_bytes)
             self._retell(model)
