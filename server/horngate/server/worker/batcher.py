@@ -21,9 +21,9 @@ from horngate.server.costs import Cost, Curve
 from horngate.server.frames.channel import ChannelClosed
 from horngate.server.metrics import WorkerMetrics
 from horngate.server.worker.bounds import Asked, Line, refusal
-from horngate.server.worker.engines import Array, Program
+from horngate.server.worker.engines import Array, Program, Shapes, most_rows
 from horngate.server.worker.engines.training import TrainingProgram
-from horngate.server.worker.models import ServedModel, Shapes
+from horngate.server.worker.models import ServedModel
 from horngate.server.worker.notes import Note
 from horngate.server.worker.queues import Queues
 from horngate.server.worker.room import Room
@@ -159,7 +159,7 @@ class Batcher:
             shapes=_kin(work, shapes),
             outputs=work.program_outputs,
             cost=self._cost(model, work.program_outputs),
-            limit=model.limit(work.wanted, shapes) if work.seed is None else work.rows,
+            limit=_limit(model, work, program, shapes),
             program=program if work.seed is None else cast(TrainingProgram, program).seeded(work.seed),
         )
 
@@ -301,7 +301,8 @@ class Batcher:
             model.caps.ran_out(batch.short_rows)
         elif batch.fault is None:
             model.caps.ran(batch.rows)
-            padding = batch.program.padded(batch.rows) - batch.rows
+            shapes = model.shapes(batch.shares[0].work.inputs)
+            padding = batch.program.padded(batch.rows, shapes) - batch.rows
             if padding:
                 self._metrics.padding.labels(*model.labels).inc(padding)
 
@@ -325,6 +326,14 @@ def _kin(work: Work, shapes: Shapes) -> Hashable:
     if work.seed is not None:
         return work
     return (work.pixels, shapes) if work.turn is None else ("steps", shapes)
+
+
+def _limit(model: ServedModel, work: Work, program: Program, shapes: Shapes) -> int:
+    """The most rows of a batch in a work's lane: no more than its program is compiled for, so that it never is."""
+    if work.seed is not None:
+        return work.rows
+    limit = model.limit(work.wanted, shapes)
+    return min(limit, most_rows(program, shapes) or limit)
 
 
 def _explained(fault: Exception, model: ServedModel) -> HorngateError:

@@ -16,7 +16,7 @@ from horngate.server.settings import QueueSettings, SequenceSettings
 from horngate.server.worker.buckets import buckets
 from horngate.server.worker.calibration import Calibration, calibrate, candidates, check, check_step
 from horngate.server.worker.caps import Cap
-from horngate.server.worker.engines import Array, Program, engine_named, program_for, stages_of
+from horngate.server.worker.engines import Array, Program, Shapes, engine_named, program_for, stages_of
 from horngate.server.worker.engines.graphs import part_bytes, program_path
 from horngate.server.worker.holdings import Holdings
 from horngate.server.worker.liveness import estimated_row_bytes, live_row_bytes, tensor_bytes
@@ -26,9 +26,6 @@ from horngate.server.worker.programs import Programs
 from horngate.server.worker.reference import Reference
 from horngate.server.worker.room import Room
 from horngate.server.worker.work import Outputs, Wanted
-
-Shapes = tuple[tuple[int, ...], ...]
-"""The trailing shape of each input."""
 
 MAX_LIMITS = 4096
 OUTPUT_COPIES = 3
@@ -190,11 +187,7 @@ class ServedModel:
             check_step(self.artifact, self.calibration.choice, program)
         else:
             warm(program, reference)
-        takes_states = self.after and outputs[-1] == self.after[-1]
-        program.prepare(
-            buckets(self.calibration.curve, self.dispatch_rows),
-            reference.steps if takes_states else reference.rows,
-        )
+        self.prepare(program, wanted, (), self.dispatch_rows)
         return program
 
     def compile(self, wanted: Wanted) -> Program:
@@ -221,6 +214,15 @@ class ServedModel:
     def step_outputs(self, outputs: Outputs) -> Outputs:
         """What a step's program makes where these outputs are asked for: they, and the states that follow."""
         return (*outputs, *self.after)
+
+    def prepare(self, program: Program, wanted: Wanted, shapes: Shapes, most_rows: int) -> None:
+        """Compile what the program's engine compiles by shape: these trailing ones, in batches of up to so many."""
+        reference = Reference.read(self._seen(wanted.pixels))
+        if shapes:
+            reference = reference.shaped(shapes)
+        takes_states = bool(self.after) and wanted.outputs[-1] == self.after[-1]
+        sizes = buckets(self.calibration.curve, most_rows)
+        program.prepare(sizes, reference.steps if takes_states else reference.rows)
 
     @property
     def memory_bytes(self) -> int:
@@ -276,7 +278,7 @@ class ServedModel:
 
     def batch_bytes(self, program: Program, wanted: Wanted, shapes: Shapes, rows: int) -> int:
         """An upper bound of what a batch takes, padding included."""
-        return self._memory_of(wanted, shapes).bytes(program.padded(rows), shapes)
+        return self._memory_of(wanted, shapes).bytes(program.padded(rows, shapes), shapes)
 
     def refusal(self, wanted: Wanted, shapes: Shapes) -> ResourceExhausted | None:
         """Why a request of these shapes is not taken, if not one row of it fits."""

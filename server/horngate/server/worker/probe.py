@@ -3,7 +3,8 @@
 What is measured is a batch as it is served: its inputs merged into arrays of their own, those of the next batch
 merged beside them, its outputs, and the copy of the outputs that goes to the gateway. The memory of a batch is
 the largest growth of the process's resident memory over the loaded program that has run once, with all that
-could be given back given back before.
+could be given back given back before; or what the engine's own analysis of the compiled program says, if that is
+more.
 """
 
 import time
@@ -15,7 +16,7 @@ import numpy as np
 
 from horngate.server import memory
 from horngate.server.budget import size_text
-from horngate.server.worker.engines import Array, Program
+from horngate.server.worker.engines import Array, Program, analysed_bytes
 from horngate.server.worker.engines.out_of_memory import OutOfMemory
 from horngate.server.worker.gauges import gauge
 from horngate.server.worker.reference import Reference
@@ -26,6 +27,10 @@ LEAST_RUNS = 3
 SLOW_RUNS = 2
 LEAST_ROWS = 16
 """Memory is probed up to this size at least, however slow the program: a line needs two sizes past one row."""
+
+STEADY = 0.1
+STEADY_RUN_S = 2.0
+"""Beyond LEAST_ROWS slow sizes are probed until the line's last two pieces are as steep but for the tenth."""
 
 COPIES = {"openvino": 2, "keras": 2}
 """OpenVINO packs the weights a second time when it first runs; Keras reads them before it assigns them."""
@@ -78,18 +83,30 @@ def sweep(program: Program, reference: Reference, sizes: Sequence[int], guard: G
     for rows in sizes:
         if not guard.allows(rows, found.points):
             break
+        inputs = reference.rows(rows)
         try:
+            # The compiler knows exactly what it lays out, and nothing of what its libraries take besides.
+            known_bytes = analysed_bytes(program, inputs) or 0
+            if known_bytes > guard.room_bytes:
+                break
             with guard.alone():
-                took_s, took_bytes = measure(program, reference.rows(rows), idle_bytes)
+                took_s, took_bytes = measure(program, inputs, idle_bytes)
         except OutOfMemory:
             if rows == 1:
                 raise
             break
         found.curve[rows] = rows / took_s
-        found.points.append((rows, took_bytes))
-        if took_s > LONGEST_RUN_S and rows >= LEAST_ROWS:
+        found.points.append((rows, max(took_bytes, known_bytes)))
+        if rows >= LEAST_ROWS and took_s > (LONGEST_RUN_S if is_steady(found.points) else STEADY_RUN_S):
             break
     return found
+
+
+def is_steady(points: Sequence[tuple[int, int]]) -> bool:
+    """Whether the last three points lie so straight that the line may be drawn on."""
+    (first, one), (second, two), (third, three) = points[-3:]
+    before, after = (two - one) / (second - first), (three - two) / (third - second)
+    return abs(after - before) <= STEADY * max(before, after)
 
 
 def warm(program: Program, reference: Reference) -> None:

@@ -1,6 +1,7 @@
 """What the gateways say: requests taken in, checked against their models, queued; or cancelled."""
 
 import time
+from collections.abc import Callable
 from functools import partial
 from typing import Any
 
@@ -17,13 +18,16 @@ from horngate.server.frames.channel import Channel, Frame, Payload
 from horngate.server.step import Step
 from horngate.server.worker.batcher import Batcher
 from horngate.server.worker.bounds import Asked
-from horngate.server.worker.engines import Array, Program
+from horngate.server.worker.engines import Array, Program, Shapes, most_rows
 from horngate.server.worker.link import GatewayLink
 from horngate.server.worker.models import ServedModel
 from horngate.server.worker.scheduler import LOWEST, rank_s
 from horngate.server.worker.sequences import Sequence, Sequences
 from horngate.server.worker.shelf import Shelf
 from horngate.server.worker.work import Wanted, Work
+
+Making = tuple[str, Wanted, Shapes | None]
+"""A model's handle, what a program computes, and the shapes that it is compiled for; None: it is not made yet."""
 
 
 class Reception:
@@ -35,12 +39,12 @@ class Reception:
         self._batcher.proceed = self._proceed
         self._sequences = sequences
         # Invariant: a Work is here only while the program that it needs is made.
-        self._compiling: dict[tuple[str, Wanted], list[Work]] = {}
+        self._compiling: dict[Making, list[Work]] = {}
 
     @property
     def handles(self) -> set[str]:
         """The models that programs are made of."""
-        return {handle for handle, _ in self._compiling}
+        return {handle for handle, _, _ in self._compiling}
 
     def cancel(self, link: GatewayLink, request: int) -> None:
         """The caller is gone: what has not begun to run never will."""
@@ -75,15 +79,6 @@ class Reception:
         if handle not in self._shelf.arriving:
             raise NotFound(f"this worker does not hold {handle}")
         self._shelf.arriving[handle].append((link, item))
-
-    def _proceed(self, work: Work) -> None:
-        """Queue a work, once its program is made."""
-        model = self._shelf.models[work.handle]
-        program = model.programs.get(work.wanted)
-        if program is None:
-            self._compile(model, work)
-        else:
-            self._batcher.queue(model, work, program)
 
     def _admitted(
         self, link: GatewayLink, model: ServedModel, item: Frame, step: Step | None, turn: Sequence | None
@@ -133,38 +128,57 @@ class Reception:
             step=step,
         )
 
-    def _compile(self, model: ServedModel, work: Work) -> None:
-        """Have a program made for outputs that are asked for the first time; the work waits for it."""
-        key = (work.handle, work.wanted)
-        if key in self._compiling:
-            self._compiling[key].append(work)
-            return
-        self._compiling[key] = [work]
-        measure = partial(model.size_bytes, work.wanted)
-        self._shelf.maker.do(measure, partial(self._measured, model, work.wanted))
+    def _proceed(self, work: Work) -> None:
+        """Queue a work: at once, or when what it needs is made on the maker's thread, while others run."""
+        model, wanted = self._shelf.models[work.handle], work.wanted
+        shapes = model.shapes(work.inputs)
+        program = model.programs.get(wanted)
+        if program is None:
+            making: Making = (work.handle, wanted, None)
+            self._make(
+                making, work, partial(model.size_bytes, wanted), partial(self._measured, model, making)
+            )
+        elif most_rows(program, shapes) == 0:
+            making = (work.handle, wanted, shapes)
+            prepare = partial(model.prepare, program, wanted, shapes, model.limit(wanted, shapes))
+            self._make(making, work, prepare, partial(self._made, making))
+        else:
+            self._batcher.queue(model, work, program)
 
-    def _measured(self, model: ServedModel, wanted: Wanted, result: int | Exception) -> None:
+    def _make(self, making: Making, work: Work, task: Callable[[], Any], then: Callable[[Any], None]) -> None:
+        """Have a program made, or compiled for new shapes, unless that is under way; the work waits for it."""
+        if making in self._compiling:
+            self._compiling[making].append(work)
+            return
+        self._compiling[making] = [work]
+        self._shelf.maker.do(task, then)
+
+    def _measured(self, model: ServedModel, making: Making, result: int | Exception) -> None:
         """Make room for the program, then the program."""
         if isinstance(result, Exception):
-            self._compiled(model, wanted, 0, result)
+            self._compiled(model, making, 0, result)
         elif (refusal := self._shelf.make_room(model, result)) is not None:
-            self._compiled(model, wanted, 0, refusal)
+            self._compiled(model, making, 0, refusal)
         else:
-            make = partial(model.compile, wanted)
-            self._shelf.maker.do(make, partial(self._compiled, model, wanted, result))
+            make = partial(model.compile, making[1])
+            self._shelf.maker.do(make, partial(self._compiled, model, making, result))
 
     def _compiled(
-        self, model: ServedModel, wanted: Wanted, size_bytes: int, result: Program | Exception
+        self, model: ServedModel, making: Making, size_bytes: int, result: Program | Exception
     ) -> None:
-        waiting = self._compiling.pop((model.order.handle, wanted))
-        self._shelf.take_in(model, wanted, size_bytes, None if isinstance(result, Exception) else result)
-        for work in waiting:
+        program = None if isinstance(result, Exception) else result
+        self._shelf.take_in(model, making[1], size_bytes, program)
+        self._made(making, result)
+
+    def _made(self, making: Making, result: Program | Exception | None) -> None:
+        """Those who waited go on, or are told why not."""
+        for work in self._compiling.pop(making):
             if work.request not in work.owner.works or work.error is not None:
                 continue  # It was cancelled meanwhile.
             if isinstance(result, Exception):
-                self._batcher.end(work, _unmade(wanted.outputs, result))
+                self._batcher.end(work, _unmade(making[1].outputs, result))
             else:
-                self._batcher.queue(model, work, result)
+                self._proceed(work)
 
 
 def _unsplit_refusal(model: ServedModel, rows: int, limit: int) -> ResourceExhausted | None:

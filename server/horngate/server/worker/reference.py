@@ -8,7 +8,7 @@ import numpy as np
 from horngate.server.agreement import worst_error
 from horngate.server.artifact import REFERENCE, Artifact
 from horngate.server.following import Following
-from horngate.server.worker.engines import Array, Program
+from horngate.server.worker.engines import Array, Program, Shapes
 
 
 @dataclass(frozen=True)
@@ -45,6 +45,14 @@ class Reference:
         for (name, array), shape in zip(self.inputs.items(), shapes, strict=True):
             inputs[name] = np.tile(array, [1, *(factor if size is None else 1 for size in shape[1:])])
         return Reference(inputs, [])
+
+    def shaped(self, shapes: Shapes) -> "Reference":
+        """The same with these trailing shapes, values repeated or left out."""
+        inputs = {}
+        for (name, array), shape in zip(self.inputs.items(), shapes, strict=True):
+            times = [-(-size // max(1, own)) for size, own in zip(shape, array.shape[1:], strict=True)]
+            inputs[name] = np.tile(array, [1, *times])[:, *(slice(size) for size in shape)]
+        return Reference(inputs, [], self.states, self.following)
 
     @property
     def shapes(self) -> tuple[tuple[int, ...], ...]:

@@ -12,6 +12,8 @@ from horngate.server.placement import Placement
 from horngate.server.settings import own_engines
 
 Array = np.ndarray[Any, np.dtype[Any]]
+Shapes = tuple[tuple[int, ...], ...]
+"""The trailing shape of each input."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -50,8 +52,11 @@ class Program(Protocol):
         OutOfMemory if memory does not suffice; a smaller batch may still run.
         """
 
-    def padded(self, rows: int) -> int:
-        """How many rows a batch of `rows` is computed as; more where the program is compiled for fixed sizes."""
+    def padded(self, rows: int, shapes: Shapes = ()) -> int:
+        """How many rows a batch of `rows` is computed as; more where the program is compiled for fixed sizes.
+
+        `shapes` are the inputs' trailing shapes; nothing where no request chooses them.
+        """
 
     def prepare(self, sizes: Sequence[int], rows_of: Callable[[int], Mapping[str, Array]]) -> None:
         """Compile for these batch sizes now, so that no batch up to the largest of them has to wait for that.
@@ -81,6 +86,28 @@ def program_for(choice: EngineChoice, artifact: Artifact, outputs: Sequence[str]
 def stages_of(program: Program) -> tuple[str, ...]:
     """What of a program runs where, in order; nothing unless it is placed on several devices."""
     return tuple(getattr(program, "stages", ()))
+
+
+class Compiling(Protocol):
+    """What a program besides may be: one that is compiled for fixed shapes."""
+
+    def most_rows(self, shapes: Shapes) -> int | None:
+        """The most rows that it is compiled for, 0 if none, inputs having these trailing shapes; None: any."""
+
+    def analysed_bytes(self, inputs: Mapping[str, Array]) -> int | None:
+        """What a batch takes by the compiler's own analysis, which is found without running it; None: unknown."""
+
+
+def most_rows(program: Program, shapes: Shapes) -> int | None:
+    """See Compiling."""
+    ask: Callable[[Shapes], int | None] | None = getattr(program, "most_rows", None)
+    return ask(shapes) if ask is not None else None
+
+
+def analysed_bytes(program: Program, inputs: Mapping[str, Array]) -> int | None:
+    """See Compiling."""
+    ask: Callable[[Mapping[str, Array]], int | None] | None = getattr(program, "analysed_bytes", None)
+    return ask(inputs) if ask is not None else None
 
 
 def engine_named(name: str, placement: Placement = (), *, training: bool = False) -> Engine:

@@ -11,6 +11,7 @@ from typing import Any
 from horngate.contract.models import ModelSpec
 from horngate.contract.tensors import numpy_dtype
 from horngate.server.worker.engines import Array
+from horngate.server.worker.engines.ahead import AheadOfTime, Weights
 
 Forward = Callable[[list[Any]], list[Any]]
 Signature = Sequence[tuple[tuple[int | None, ...], Any]]
@@ -21,11 +22,13 @@ Signature = Sequence[tuple[tuple[int | None, ...], Any]]
 class Compiled:
     """A model's call on a list of arrays; `fixed` says that each number of rows is compiled by itself.
 
-    `stages` says what runs where, in order, if the model is placed on several devices.
+    `stages` says what runs where, in order, if the model is placed on several devices. `ahead` is the call if it
+    can be compiled without being run.
     """
 
     call: Callable[[list[Array]], list[Any]]
     fixed: bool
+    ahead: AheadOfTime | None = None
     stages: tuple[str, ...] = ()
 
 
@@ -40,10 +43,18 @@ def compiled(
 
     def forward(arrays: list[Any]) -> list[Any]:
         arrays = prepare(arrays) if prepare is not None else arrays
-        outputs = model(arrays if len(arrays) > 1 else arrays[0], training=False)
+        return list(keras.tree.flatten(model(_fed(arrays), training=False)))
+
+    def weighted(weights: Weights, arrays: list[Any]) -> list[Any]:
+        arrays = prepare(arrays) if prepare is not None else arrays
+        outputs, _ = model.stateless_call(*weights, _fed(arrays), training=False)
         return list(keras.tree.flatten(outputs))
 
-    return compiled_call(forward, input_signature(spec), xla=xla)
+    if keras.backend.backend() != "jax":
+        return compiled_call(forward, input_signature(spec), xla=xla)
+    variables = (model.trainable_variables, model.non_trainable_variables)
+    ahead = AheadOfTime(weighted, [[each.value for each in kind] for kind in variables])
+    return Compiled(call=ahead, fixed=True, ahead=ahead)
 
 
 def input_signature(spec: ModelSpec) -> Signature:
@@ -64,6 +75,10 @@ def compiled_call(forward: Forward, signature: Signature, *, xla: bool | None = 
 
         return Compiled(call=jax.jit(forward), fixed=True)
     return Compiled(call=_uncompiled(forward), fixed=False)
+
+
+def _fed(arrays: list[Any]) -> Any:
+    return arrays if len(arrays) > 1 else arrays[0]
 
 
 def _tensorflow(forward: Forward, signature: Signature, xla: bool | None) -> Compiled:

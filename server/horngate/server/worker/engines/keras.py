@@ -4,6 +4,7 @@ Where each number of rows is compiled by itself, batches are padded to a few siz
 model is ready.
 """
 
+from collections import OrderedDict
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import replace
 from pathlib import Path
@@ -16,7 +17,7 @@ from horngate.contract.tensors import numpy_dtype
 from horngate.server.artifact import KERAS, Artifact
 from horngate.server.placement import Placement
 from horngate.server.worker.buckets import ladder
-from horngate.server.worker.engines import Array
+from horngate.server.worker.engines import Array, Shapes
 from horngate.server.worker.engines.compiled import (
     Compiled,
     Forward,
@@ -28,6 +29,8 @@ from horngate.server.worker.engines.out_of_memory import out_of_memory_told
 from horngate.server.worker.engines.training import TrainingProgram, as_numpy, in_training
 
 MAX_LADDER = 1 << 16
+MAX_SHAPES = 32
+"""So many trailing shapes are compiled for; the least recently used is compiled anew when it comes again."""
 
 
 _OPEN: WeakValueDictionary[tuple[Path, bool], Any] = WeakValueDictionary()
@@ -60,7 +63,8 @@ class Keras:
         names = [spec.name for spec in artifact.spec.inputs]
         carried = [state for state in artifact.carried if state.output in outputs]
         if carried:
-            return KerasProgram(_stepping(artifact, outputs), [*names, *(state.input for state in carried)])
+            taken = [*names, *(state.input for state in carried)]
+            return KerasProgram(_stepping(artifact, outputs), taken, states=len(carried))
         prepare = _preparation(artifact)
         if not self._placement:
             whole = self._opened(artifact)
@@ -136,42 +140,81 @@ def _opened(artifact: Artifact) -> Any:
 
 
 class KerasProgram:
-    """A compiled model. The backend's own pool of memory is the process's, and is kept until it ends."""
+    """A compiled model. Its batches run in the memory of the process, or in the backend's own pool on a GPU."""
 
     pool = "keras"
 
-    def __init__(self, compiled: Compiled, input_names: Sequence[str], whole: Any = None) -> None:
+    def __init__(
+        self, compiled: Compiled, input_names: Sequence[str], whole: Any = None, *, states: int = 0
+    ) -> None:
         self._compiled = compiled
         self._whole = whole  # Kept open for its other parts.
         self._inputs = tuple(input_names)
-        self._sizes: tuple[int, ...] = ()
+        self._states = states  # So many of the inputs, the last.
+        # Invariant: sizes ascend; the trailing shapes that were least recently prepared come first.
+        self._sizes: OrderedDict[Shapes, tuple[int, ...]] = OrderedDict()
         self.stages = compiled.stages
 
-    def padded(self, rows: int) -> int:
+    def padded(self, rows: int, shapes: Shapes = ()) -> int:
         """See Program. Beyond the prepared sizes the steps are those of `ladder`."""
         if not self._compiled.fixed:
             return rows
-        prepared = next((size for size in self._sizes if size >= rows), None)
+        prepared = next((size for size in self._prepared(shapes) if size >= rows), None)
         return prepared or next((size for size in ladder(MAX_LADDER) if size >= rows), rows)
 
     def prepare(self, sizes: Sequence[int], rows_of: Callable[[int], Mapping[str, Array]]) -> None:
-        """See Program."""
-        if self._compiled.fixed:
-            self._sizes = tuple(sorted(sizes))
-            for size in self._sizes:
-                self.run(rows_of(size))
+        """See Program. Any thread may ask where the backend compiles without running."""
+        if not self._compiled.fixed:
+            return
+        for size in sizes:
+            arrays = self._arrays(rows_of(size))
+            if self._compiled.ahead is not None:
+                self._compiled.ahead.compile(arrays)
+            else:
+                self._compiled.call(arrays)
+        # Only now: a batch that runs meanwhile is not to be padded to what is not there yet.
+        self._sizes[self._shapes(arrays)] = tuple(sorted(sizes))
+        self._sizes.move_to_end(self._shapes(arrays))
+        if len(self._sizes) > MAX_SHAPES:
+            self._sizes.popitem(last=False)
+
+    def most_rows(self, shapes: Shapes) -> int | None:
+        """See Compiling."""
+        return max(self._prepared(shapes), default=0) if self._compiled.fixed else None
+
+    def analysed_bytes(self, inputs: Mapping[str, Array]) -> int | None:
+        """See Compiling. Only JAX has such an analysis."""
+        if self._compiled.ahead is None:
+            return None
+        arrays = self._arrays(inputs)
+        size = self.padded(len(arrays[0]), self._shapes(arrays))
+        return self._compiled.ahead.bytes([_padded(array, size) for array in arrays])
 
     def run(self, inputs: Mapping[str, Array]) -> list[Array]:
         """See Program."""
-        arrays = [inputs[name] for name in self._inputs]
+        return self._call(self._arrays(inputs))
+
+    def _call(self, arrays: list[Array]) -> list[Array]:
         rows = arrays[0].shape[0]
-        size = self.padded(rows)
+        size = self.padded(rows, self._shapes(arrays))
         with out_of_memory_told():
             results = self._compiled.call([_padded(array, size) for array in arrays])
             return [as_numpy(result)[:rows] for result in results]
 
     def release(self) -> None:
-        """See Program. No backend gives its pool back."""
+        """See Program. On a CPU nothing is kept; no backend gives a GPU's pool back, of which little is in use."""
+
+    def _arrays(self, inputs: Mapping[str, Array]) -> list[Array]:
+        return [inputs[name] for name in self._inputs]
+
+    def _shapes(self, arrays: Sequence[Array]) -> Shapes:
+        """What a request may choose: the trailing shapes of all but states."""
+        return tuple(array.shape[1:] for array in arrays[: len(arrays) - self._states])
+
+    def _prepared(self, shapes: Shapes) -> tuple[int, ...]:
+        if shapes:
+            return self._sizes.get(shapes, ())
+        return next(iter(self._sizes.values()), ())
 
 
 def _padded(array: Array, rows: int) -> Array:

@@ -6,7 +6,7 @@ from contextlib import suppress
 import onnxruntime
 
 from horngate.server.artifact import Artifact
-from horngate.server.worker.engines import Array
+from horngate.server.worker.engines import Array, Shapes
 from horngate.server.worker.engines.graphs import program_path
 from horngate.server.worker.engines.out_of_memory import out_of_memory_told
 
@@ -50,7 +50,7 @@ class OnnxRuntimeProgram:
             results: list[Array] = self._session.run(self._outputs, feed)
         return results
 
-    def padded(self, rows: int) -> int:
+    def padded(self, rows: int, shapes: Shapes = ()) -> int:
         """See Program."""
         return rows
 

@@ -6,7 +6,7 @@ from typing import Any
 import openvino
 
 from horngate.server.artifact import Artifact
-from horngate.server.worker.engines import Array
+from horngate.server.worker.engines import Array, Shapes
 from horngate.server.worker.engines.graphs import program_path
 from horngate.server.worker.engines.out_of_memory import out_of_memory_told
 
@@ -45,7 +45,7 @@ class OpenVinoProgram:
             results = self._request.infer(feed, share_inputs=True)
             return [results[port] for port in self._ports]
 
-    def padded(self, rows: int) -> int:
+    def padded(self, rows: int, shapes: Shapes = ()) -> int:
         """See Program."""
         return rows
 

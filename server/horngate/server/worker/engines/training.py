@@ -12,7 +12,7 @@ from typing import Any
 import numpy as np
 
 from horngate.contract.models import ModelSpec
-from horngate.server.worker.engines import Array
+from horngate.server.worker.engines import Array, Shapes
 from horngate.server.worker.engines.compiled import Compiled, Forward, compiled_call, input_signature
 from horngate.server.worker.engines.out_of_memory import out_of_memory_told
 
@@ -81,7 +81,7 @@ class TrainingProgram:
         """See Program."""
         return self.run_from(secrets.randbits(SEED_BITS), inputs)
 
-    def padded(self, rows: int) -> int:
+    def padded(self, rows: int, shapes: Shapes = ()) -> int:
         """See Program."""
         return rows
 
