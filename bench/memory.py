@@ -3,9 +3,10 @@
     python bench/memory.py [--networks mlp lstm] [--engines onnxruntime openvino] [--rows 1 8 32 64] [--json]
 
 Predicted: what a server finds when it loads the model, in a process of its own: the program's bytes, and its
-memory model's bytes for a batch. Measured: a fresh process for each row of the table loads the program, runs one
-row, then three batches as a worker does (its inputs merged, the next batch's merged beside them, its outputs
-copied), and tells how far its resident memory rose at the most over what it was before the program was loaded.
+memory model's bytes for a batch. Measured: a fresh process for each row of the table (the largest of three for what
+takes less than 64 MiB) loads the program, runs one row, then three batches as a worker does (its inputs merged, the
+next batch's merged beside them, its outputs copied), and tells how far its resident memory rose at the most over
+what it was before the program was loaded.
 The truth is that growth: weights, engine and batch, everything that the server's budget has to cover; Python and
 the engines' libraries are not in it. The three columns after the network are the largest batch's own part, over
 the loaded program.
@@ -40,6 +41,8 @@ OUT = Path(__file__).parent / "out" / "memory"
 NETWORKS = ("mlp", "mobilenet_v2", "resnet50", "vgg16", "lstm")
 ENGINES = ("onnxruntime", "openvino", "keras")
 FREE_SIZE = 64
+SMALL_BYTES = 64 << 20
+SMALL_REPEATS = 3
 MIB = 1 << 20
 
 
@@ -61,12 +64,11 @@ class Comparison:
         return self.predicted / self.measured
 
 
-def compare(network: str, engine: str, rows: Sequence[int], repeats: int) -> Iterator[Comparison]:
-    """Predict in one process, measure each size in others: what the largest of them took."""
+def compare(network: str, engine: str, rows: Sequence[int]) -> Iterator[Comparison]:
+    """Predict in one process, measure each size in others."""
     predicted = _in_fresh_process("predict", network, engine, *map(str, rows))
     for count, (total, batch) in zip(rows, predicted, strict=True):
-        truths = [_in_fresh_process("measure", network, engine, str(count))[0] for _ in range(repeats)]
-        measured, measured_batch = max(truths)
+        measured, measured_batch = max(_truths(network, engine, count))
         yield Comparison(
             network=network,
             engine=engine,
@@ -76,6 +78,15 @@ def compare(network: str, engine: str, rows: Sequence[int], repeats: int) -> Ite
             predicted_batch=batch,
             measured_batch=measured_batch,
         )
+
+
+def _truths(network: str, engine: str, rows: int) -> Iterator[tuple[int, int]]:
+    """What fresh processes tell: several of a small network, where one huge page more or less is a tenth."""
+    for _ in range(SMALL_REPEATS):
+        truth = _in_fresh_process("measure", network, engine, str(rows))[0]
+        yield truth
+        if truth[0] > SMALL_BYTES:
+            return
 
 
 def predict(network: str, engine: str, rows: Sequence[int]) -> list[tuple[int, int]]:
@@ -195,7 +206,6 @@ def main() -> None:
     parser.add_argument("--networks", nargs="+", default=NETWORKS)
     parser.add_argument("--engines", nargs="+", choices=ENGINES, default=ENGINES)
     parser.add_argument("--rows", nargs="+", type=int, default=[1, 8, 32, 64])
-    parser.add_argument("--repeats", type=int, default=2, help="processes that measure each size")
     parser.add_argument("--json", action="store_true", help="one JSON object a line instead of the table")
     options = parser.parse_args()
     OUT.mkdir(parents=True, exist_ok=True)
@@ -203,7 +213,7 @@ def main() -> None:
     for network in options.networks:
         build(network)
         for engine in options.engines:
-            for each in compare(network, engine, options.rows, options.repeats):
+            for each in compare(network, engine, options.rows):
                 found.append(each)
                 if options.json:
                     print(json.dumps(asdict(each) | {"ratio": each.ratio}), flush=True)

@@ -2,9 +2,11 @@
 
 `Short` raises, on a share of its batches, what ONNX Runtime raises when an allocation fails. `Starving` ends its
 process, as TensorFlow does then, on batches of more rows than it has memory for. `Slow` makes no program for layers
-before the number is there.
+before the number is there. `Hungry` takes so much a row. `Poisoned` has its process killed over a certain value,
+wherever in a batch that is.
 """
 
+import mmap
 import os
 import random
 import signal
@@ -31,8 +33,8 @@ class Short:
         """ONNX Runtime's program, short of memory now and then."""
         chance = random.Random(1)
 
-        def fault(rows: int, number: float) -> None:
-            if rows > 1 and chance.random() < number:
+        def fault(array: Array, number: float) -> None:
+            if len(array) > 1 and chance.random() < number:
                 raise OutOfMemory("std::bad_alloc")
 
         return Faulty(OnnxRuntime().load(artifact, outputs, 1), fault)
@@ -62,9 +64,41 @@ class Starving:
     def load(self, artifact: Artifact, outputs: Sequence[str], threads: int) -> "Faulty":
         """ONNX Runtime's program, with memory for so many rows."""
 
-        def fault(rows: int, number: float) -> None:
-            if rows > number:
+        def fault(array: Array, number: float) -> None:
+            if len(array) > number:
                 signal.pthread_kill(threading.get_ident(), signal.SIGSEGV)
+
+        return Faulty(OnnxRuntime().load(artifact, outputs, 1), fault)
+
+
+class Hungry:
+    """See Engine. A batch takes the number of MiB for each of its rows, besides."""
+
+    name = "hungry"
+
+    def load(self, artifact: Artifact, outputs: Sequence[str], threads: int) -> "Faulty":
+        """ONNX Runtime's program, with an appetite."""
+
+        def fault(array: Array, number: float) -> None:
+            taken = mmap.mmap(-1, len(array) * int(number) << 20)
+            for page in range(0, len(taken), mmap.PAGESIZE):
+                taken[page] = 1
+            taken.close()
+
+        return Faulty(OnnxRuntime().load(artifact, outputs, 1), fault)
+
+
+class Poisoned:
+    """See Engine. A batch that holds the number ends its process, as whoever kills it would."""
+
+    name = "poisoned"
+
+    def load(self, artifact: Artifact, outputs: Sequence[str], threads: int) -> "Faulty":
+        """ONNX Runtime's program, but for one value."""
+
+        def fault(array: Array, number: float) -> None:
+            if (array == number).any():
+                os.kill(os.getpid(), signal.SIGKILL)
 
         return Faulty(OnnxRuntime().load(artifact, outputs, 1), fault)
 
@@ -72,7 +106,7 @@ class Starving:
 class Faulty:
     """See Program."""
 
-    def __init__(self, program: Program, fault: Callable[[int, float], None]) -> None:
+    def __init__(self, program: Program, fault: Callable[[Array, float], None]) -> None:
         self._program = program
         self._fault = fault
         self._number = Path(os.environ[FAULTS])
@@ -84,5 +118,5 @@ class Faulty:
     def run(self, inputs: Mapping[str, Array]) -> list[Array]:
         """The answers, or the fault."""
         if self._number.exists():
-            self._fault(next(iter(inputs.values())).shape[0], float(self._number.read_text()))
+            self._fault(next(iter(inputs.values())), float(self._number.read_text()))
         return self._program.run(inputs)

@@ -10,11 +10,12 @@ from typing import Any
 import numpy as np
 import pytest
 
+from bench.limits import Limit
 from horngate.client import Client
 from horngate.server.artifact import Artifact, program_file
 from tests.integration.conftest import Start
 from tests.integration.models import inputs_for
-from tests.integration.processes import until
+from tests.integration.processes import pid_of, until
 from tests.integration.test_metrics import sample
 
 REQUESTS = 400
@@ -26,8 +27,9 @@ def faulty(
     saved_models: tuple[Path, dict[str, Any]], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> Callable[[str], Path]:
     """A folder with `dense`, on an engine of `flaky_engine`, which has no faults yet."""
-    engines = "short=flaky_engine:Short,starving=flaky_engine:Starving,slow=flaky_engine:Slow"
-    monkeypatch.setenv("HORNGATE_ENGINES", engines)
+    engines = ("Short", "Starving", "Slow", "Hungry", "Poisoned")
+    known = ",".join(f"{name.lower()}=flaky_engine:{name}" for name in engines)
+    monkeypatch.setenv("HORNGATE_ENGINES", known)
     monkeypatch.setenv("HORNGATE_TEST_FAULTS", str(tmp_path / "faults"))
     monkeypatch.setenv("PYTHONPATH", str(Path(__file__).parent))
 
@@ -53,7 +55,7 @@ def test_out_of_memory_on_some_batches_costs_no_answer(
         model.predict(np.concatenate(inputs), verbose=0), np.cumsum([len(each) for each in inputs])[:-1]
     )
     server = start(faulty("short"))
-    (tmp_path / "faults").write_text("0.05")
+    (tmp_path / "faults").write_text("0.01")
     with Client(server.grpc) as client, ThreadPoolExecutor(CALLERS) as pool:
         answers = list(pool.map(lambda x: client.predict("dense", x, timeout=30), inputs))
         cap = client.describe("dense").cap
@@ -145,6 +147,56 @@ def test_settings_that_name_a_layer_that_is_not_there_are_told(
         "UNAVAILABLE",
         "layers names 'hiden'; expected one of 'hidden', …",
     )
+
+
+def test_a_worker_that_the_kernel_kills_comes_back_with_a_lower_cap_and_answers(
+    saved_models: tuple[Path, dict[str, Any]],
+    faulty: Callable[[str], Path],
+    start: Start,
+    tmp_path: Path,
+) -> None:
+    """Its control group has 900 MiB left; 64 rows take 1,280. Its successor has a quarter of the rows."""
+    limit = Limit(900 << 20)
+    if limit.group is None:
+        pytest.skip("this process may make no control group")
+    model = saved_models[1]["dense"]
+    rows = inputs_for(model, rows=64, seed=1)[0]
+    server = start(faulty("hungry"))
+    try:
+        limit.take(pid_of(server.pid, "worker onnx"))
+        (tmp_path / "faults").write_text("20")
+        with Client(server.grpc) as client:
+            answer = client.predict("dense", rows, timeout=60)
+            cap = client.describe("dense").cap
+        assert limit.kills() == 1, "it was the kernel"
+    finally:
+        limit.remove()
+    np.testing.assert_allclose(answer, model.predict(rows, verbose=0), atol=1e-5)
+    assert cap == 16
+    assert sample(server, "horngate_workers_starved_total") == 1
+
+
+def test_a_request_that_kills_its_worker_twice_is_refused_and_its_neighbours_are_answered(
+    saved_models: tuple[Path, dict[str, Any]],
+    faulty: Callable[[str], Path],
+    start: Start,
+    tmp_path: Path,
+) -> None:
+    model = saved_models[1]["dense"]
+    inputs = [inputs_for(model, rows=3, seed=seed)[0] for seed in range(64)]
+    inputs[7] = np.full_like(inputs[7], 13.0)
+    server = start(faulty("poisoned"))
+    (tmp_path / "faults").write_text("13")
+    with Client(server.grpc) as client, ThreadPoolExecutor(CALLERS) as pool:
+        answers = [pool.submit(client.predict, "dense", x, timeout=60) for x in inputs]
+        fault = answers.pop(7).exception()
+        for x, answer in zip([*inputs[:7], *inputs[8:]], answers, strict=True):
+            np.testing.assert_allclose(answer.result(), model.predict_on_batch(x), atol=1e-5)
+        cap = client.describe("dense").cap
+    assert fault is not None
+    assert "two workers ended over this request" in str(fault)
+    assert sample(server, "horngate_worker_restarts_total") == 2
+    assert cap == 1 << 16, "who was killed by somebody else has nothing to teach"
 
 
 def test_a_model_that_does_not_fit_is_refused_with_the_sums_and_the_others_serve(

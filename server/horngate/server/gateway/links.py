@@ -163,7 +163,7 @@ class Links:
                     self._on_reply(link, reply)
                 link.outlook.hear(rest[1], time.monotonic())
             elif kind == "running":
-                link.running.update(rest[0])
+                link.running = set(rest[0])
 
     def _on_reply(self, link: WorkerLink, reply: Sequence[Any]) -> None:
         number, error, outputs, timings = reply

@@ -56,6 +56,8 @@ class Batcher:
     ) -> None:
         # Called with a step of a sequence that waited for the one before it, when its turn has come.
         self.proceed: Callable[[Work], None] = lambda work: None
+        # Sends what is answered.
+        self.flush: Callable[[], None] = lambda: None
         self.batches_run = 0
         self.rows_run: Counter[str] = Counter()
         self._models = models
@@ -261,8 +263,10 @@ class Batcher:
         return cost
 
     def _announce(self, work: Work) -> None:
-        # Sent before the batch starts: should it end this process, the gateway knows what it was.
+        # Sent before the batch starts: should it end this process, the gateway knows what it was. What is answered
+        # goes first, or it would be taken for the same.
         self._alone_under_way = True
+        self.flush()
         work.owner.channel.send(["running", [work.request]])
         with suppress(ChannelClosed):
             work.owner.channel.flush()

@@ -261,13 +261,11 @@ def _rates(program: Program, reference: Reference, guard: Guard) -> Iterator[flo
 def _memory_model(
     program: Program, engine: str, reference: Reference, artifact: Artifact, found: Sweep, guard: Guard
 ) -> MemoryModel:
-    allowed = margins(engine)
     model = MemoryModel(
         points=tuple(found.points),
         row_bytes=reference.row_bytes,
         shapes=reference.shapes,
-        margin=allowed.batch,
-        slack_bytes=allowed.slack_bytes,
+        margin=margins(engine).batch,
     )
     shapes = [spec.shape for spec in artifact.spec.inputs]
     if all(None not in shape[1:] for shape in shapes):

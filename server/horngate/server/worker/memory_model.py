@@ -23,8 +23,6 @@ PROGRAM_MARGIN = 1.01
 SLACK_BYTES = 256 << 10
 """What allocators and thread stacks take whatever the batch."""
 
-HUGE_PAGE_BYTES = 2 << 20
-
 STRAIGHT = 0.05
 HIDDEN_SHARE = 0.15
 """Growth within STRAIGHT of a straight line may hide a square of less than this share, noise of probes included."""
@@ -39,16 +37,15 @@ Shapes = Sequence[tuple[int, ...]]
 
 @dataclass(frozen=True, kw_only=True)
 class Margins:
-    """How much more than probed a batch, and a program, may take; and what is added whatever the batch."""
+    """How much more than probed a batch, and a program, may take."""
 
     batch: float = MARGIN
     program: float = PROGRAM_MARGIN
-    slack_bytes: int = SLACK_BYTES
 
 
 def margins(engine: str) -> Margins:
     """An engine's margins. Keras's workers take memory by huge pages (supervisor/children.py): one more or less."""
-    return Margins(batch=1.05, program=1.03, slack_bytes=HUGE_PAGE_BYTES) if engine == "keras" else Margins()
+    return Margins(batch=1.05, program=1.03) if engine == "keras" else Margins()
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -57,8 +54,7 @@ class MemoryModel:
 
     `points` are probes: rows, and the peak growth in bytes, rows ascending, at least one. `row_bytes` is the
     least that one more row can take: its inputs and outputs. `shapes` are the reference's; a probe with each
-    free axis `stretch` times as long took `growth` times the bytes. `margin` and `slack_bytes` are for what varies
-    between runs.
+    free axis `stretch` times as long took `growth` times the bytes. `margin` is what varies between runs.
     """
 
     points: tuple[tuple[int, int], ...]
@@ -67,12 +63,11 @@ class MemoryModel:
     stretch: float = 1.0
     growth: float = 1.0
     margin: float = MARGIN
-    slack_bytes: int = SLACK_BYTES
 
     def bytes(self, rows: int, shapes: Shapes = ()) -> int:
         """An upper bound of what a batch of so many rows takes, its inputs having these trailing shapes."""
         stretched = rows * self.row * (self._growth(shapes) - 1.0)
-        return math.ceil(self.margin * (self.line(rows) + stretched)) + self.slack_bytes
+        return math.ceil(self.margin * (self.line(rows) + stretched)) + SLACK_BYTES
 
     def rows_within(self, budget_bytes: int, shapes: Shapes = ()) -> int:
         """The most rows whose batch fits the budget, at most MAX_ROWS; 0 if not even one does."""
@@ -150,7 +145,6 @@ class MemoryModel:
             "stretch": self.stretch,
             "growth": self.growth,
             "margin": self.margin,
-            "slack_bytes": self.slack_bytes,
         }
 
     @classmethod
@@ -163,5 +157,4 @@ class MemoryModel:
             stretch=float(data["stretch"]),
             growth=float(data["growth"]),
             margin=float(data["margin"]),
-            slack_bytes=int(data["slack_bytes"]),
         )

@@ -59,6 +59,7 @@ class Worker:
             changed=lambda: self._shelf.refit(),
         )
         self._batcher = Batcher(models, self._deliver, self._metrics, room, note, device, self._sequences)
+        self._batcher.flush = self._flush
         self._shelf = Shelf(
             models,
             self._batcher,

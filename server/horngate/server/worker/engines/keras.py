@@ -192,9 +192,7 @@ class KerasProgram:
 
     def run(self, inputs: Mapping[str, Array]) -> list[Array]:
         """See Program."""
-        return self._call(self._arrays(inputs))
-
-    def _call(self, arrays: list[Array]) -> list[Array]:
+        arrays = self._arrays(inputs)
         rows = arrays[0].shape[0]
         size = self.padded(rows, self._shapes(arrays))
         with out_of_memory_told():
