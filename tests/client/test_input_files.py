@@ -57,9 +57,9 @@ def test_a_dash_is_standard_input(monkeypatch):
         (saved(np.save, np.array([{}], object)), "is a .npy file that cannot be read: Object arrays"),
         (NPZ[:40], "is a .npz file that cannot be read"),
         (saved(np.savez, a=np.array([{}], object)), "is a .npz file that cannot be read: Object arrays"),
-        (b"1,2,3\n", "is neither .npy, .npz nor JSON"),
-        (b"\xff\xfe\x00", "is neither .npy, .npz nor JSON"),
-        (b"", "is neither .npy, .npz nor JSON"),
+        (b"1,2,3\n", "is neither a picture, .npy, .npz nor JSON"),
+        (b"\xff\xfe\x00", "is neither a picture, .npy, .npz nor JSON"),
+        (b"", "is neither a picture, .npy, .npz nor JSON"),
         (b'"rows"', 'holds "rows"; expected an array of rows, or an object'),
     ],
 )

@@ -1,5 +1,6 @@
 """Pictures in, labels out, through a server."""
 
+import asyncio
 import json
 import os
 import signal
@@ -16,8 +17,9 @@ import tritonclient.grpc as triton
 from PIL import Image
 from tritonclient.utils import InferenceServerException
 
+from horngate.cli.main import main
 from horngate.cli.serving import Serving, serving
-from horngate.client import Client
+from horngate.client import AsyncClient, Client, InvalidRequest, Label
 from tests.integration.pictures import CONFIGS, NAMES, REFUSED, SIDE, save_all, truth, wanted_by
 from tests.integration.processes import cpu_ticks, is_alive, pid_of, until
 from tests.zoo.images.pictures import Array, encoded, photograph, png_claiming
@@ -172,6 +174,68 @@ def test_a_decoder_that_ends_loses_no_request(served: Fixture) -> None:
         json.loads(line) for line in served.log.read_text().splitlines() if "decoder connection lost" in line
     ]
     assert sum(one["pictures"] for one in lost) >= 1
+
+
+def test_the_client_classifies_paths_bytes_and_arrays(served: Fixture, tmp_path: Path) -> None:
+    values = truth(served.models, "caffe", FILES)
+    paths = [tmp_path / f"{place}.picture" for place in range(len(FILES))]
+    for path, file in zip(paths, FILES, strict=True):
+        path.write_bytes(file)
+    expected = [[(int(index), NAMES[index]) for index in np.argsort(-row)[:3]] for row in values]
+    pixels = np.asarray(photograph())
+    with Client(served.server.grpc) as client:
+        rows = client.classify("caffe", [paths[0], str(paths[1]), *FILES[2:]], top=3)
+        assert [[(label.index, label.name) for label in row] for row in rows] == expected
+        np.testing.assert_allclose([row[0].score for row in rows], values.max(axis=1), atol=1e-4)
+        one = client.classify("caffe", paths[1], top=3)
+        assert [(label.index, label.name) for label in one] == expected[1]
+        alone, several = (
+            client.classify("caffe", pixels, top=2),
+            client.classify("caffe", pixels[None], top=2),
+        )
+        assert several == [alone]
+        assert alone == client.classify("caffe", encoded(photograph(), "PNG"), top=2)
+        with pytest.raises(InvalidRequest, match="cannot be read: No such file"):
+            client.classify("caffe", tmp_path / "absent.jpg")
+        with pytest.raises(InvalidRequest, match="image 1: begins with b'text'"):
+            client.classify("caffe", [FILES[0], b"text"])
+        with pytest.raises(InvalidRequest, match="received top=0"):
+            client.classify("caffe", FILES[0], top=0)
+
+
+def test_the_client_predicts_on_pictures_and_pixels_and_knows_what_is_done_to_them(served: Fixture) -> None:
+    pixels = np.asarray(photograph())[None]
+    with Client(served.server.grpc) as client:
+        expected = truth(served.models, "own", [encoded(photograph(), "PNG")])
+        for inputs in ([encoded(photograph(), "PNG")], pixels):
+            np.testing.assert_allclose(client.predict("own", inputs), expected, atol=2e-5, rtol=0)
+        assert client.predict("own", FILES, layers="pool").shape == (len(FILES), 6)
+        model = client.describe("caffe")
+        assert model.labels == NAMES
+        assert model.image is not None
+        assert (model.image.height, model.image.resize, model.image.crop) == (SIDE, "bicubic", 0.0)
+        assert (model.image.mean, model.image.channel_order) == ((103.939, 116.779, 123.68), "BGR")
+
+
+async def _classify(target: str) -> list[Label]:
+    async with AsyncClient(target) as client:
+        return await client.classify("caffe", FILES[0], top=1)
+
+
+def test_the_awaited_client_classifies_too(served: Fixture) -> None:
+    with Client(served.server.grpc) as client:
+        assert asyncio.run(_classify(served.server.grpc)) == client.classify("caffe", FILES[0], top=1)
+
+
+def test_the_command_names_the_classes_of_a_picture(
+    served: Fixture, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    (tmp_path / "flower.jpg").write_bytes(FILES[0])
+    best = NAMES[int(truth(served.models, "caffe", FILES[:1]).argmax())]
+    assert main(["predict", "caffe", str(tmp_path / "flower.jpg"), "--server", served.server.grpc]) == 0
+    lines = capsys.readouterr().out.splitlines()
+    assert len(lines) == 5
+    assert best in lines[0]
 
 
 def test_settings_that_do_not_fit_are_explained(served: Fixture) -> None:

@@ -16,7 +16,8 @@ from horngate.client.awaiting import AsyncClient
 from horngate.client.awaiting_sequence import AsyncSequence
 from horngate.client.blocking import Client
 from horngate.client.blocking_sequence import Sequence
-from horngate.client.descriptions import ModelDescription, ModelStatus
+from horngate.client.classifying import Label
+from horngate.client.descriptions import ImageInput, ModelDescription, ModelStatus
 from horngate.client.sampling import Sampled
 from horngate.client.session import Retry
 from horngate.client.tensors import Array, Inputs
@@ -47,9 +48,11 @@ __all__ = [
     "Client",
     "DeadlineExceeded",
     "HorngateError",
+    "ImageInput",
     "Inputs",
     "InternalError",
     "InvalidRequest",
+    "Label",
     "LayerSpec",
     "LoadError",
     "ModelDescription",

@@ -13,6 +13,7 @@ import grpc.aio
 from horngate.client import operations
 from horngate.client.awaiting_sequence import AsyncSequence
 from horngate.client.channel import bearer, open_async
+from horngate.client.classifying import classify
 from horngate.client.sequences import REPLAY_BYTES, course_of
 from horngate.client.session import DEFAULT_RETRY, Retry, Session
 from horngate.client.steps import Call, Operation, Pause, method_signature
@@ -80,6 +81,7 @@ class AsyncClient:
 
     predict = _awaiting(operations.predict)
     predict_timed = _awaiting(operations.predict_timed)
+    classify = _awaiting(classify)
     models = _awaiting(operations.models)
     describe = _awaiting(operations.describe)
     is_live = _awaiting(operations.is_live)

@@ -11,6 +11,7 @@ import grpc
 from horngate.client import operations
 from horngate.client.blocking_sequence import Sequence
 from horngate.client.channel import bearer, open_blocking
+from horngate.client.classifying import classify
 from horngate.client.sequences import REPLAY_BYTES, course_of
 from horngate.client.session import DEFAULT_RETRY, Retry, Session
 from horngate.client.steps import Call, Operation, Pause, method_signature
@@ -80,6 +81,7 @@ class Client:
 
     predict = _blocking(operations.predict)
     predict_timed = _blocking(operations.predict_timed)
+    classify = _blocking(classify)
     models = _blocking(operations.models)
     describe = _blocking(operations.describe)
     is_live = _blocking(operations.is_live)

@@ -1,4 +1,4 @@
-"""Rows from a file: .npy, .npz or JSON, told apart by what the file holds and not by its name."""
+"""Rows from a file: a picture, .npy, .npz or JSON, told apart by what the file holds and not by its name."""
 
 import io
 import json
@@ -14,17 +14,25 @@ from horngate.contract.errors import InvalidRequest
 
 _NPY_MAGIC = b"\x93NUMPY"
 _NPZ_MAGIC = b"PK"
+_PICTURE_MAGIC = (b"\xff\xd8\xff", b"\x89PNG\r\n\x1a\n", b"GIF8")
 
 
 def read_inputs(path: str) -> Inputs:
-    """What a file holds, or standard input for `-`. InvalidRequest: unreadable, or none of the three."""
+    """What a file holds, or standard input for `-`. InvalidRequest: unreadable, or none of these."""
     try:
         data = sys.stdin.buffer.read() if path == "-" else Path(path).read_bytes()
     except OSError as error:
         raise InvalidRequest(f"'{path}' cannot be read: {error.strerror}") from None
     if data.startswith(_NPY_MAGIC):
         return _npy(path, data)
+    if is_picture(data):
+        return [data]
     return _npz(path, data) if data.startswith(_NPZ_MAGIC) else _json(path, data)
+
+
+def is_picture(data: bytes) -> bool:
+    """Whether the bytes begin as a JPEG, PNG, GIF or WebP does; the server looks closer."""
+    return data.startswith(_PICTURE_MAGIC) or (data[:4] == b"RIFF" and data[8:12] == b"WEBP")
 
 
 def _npy(path: str, data: bytes) -> Array:
@@ -46,7 +54,7 @@ def _json(path: str, data: bytes) -> Inputs:
     try:
         value: Any = json.loads(data)
     except ValueError as error:
-        raise InvalidRequest(f"'{path}' is neither .npy, .npz nor JSON: {error}") from None
+        raise InvalidRequest(f"'{path}' is neither a picture, .npy, .npz nor JSON: {error}") from None
     if not isinstance(value, list | dict):
         raise InvalidRequest(
             f"'{path}' holds {json.dumps(value)[:40]}; "

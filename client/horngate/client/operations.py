@@ -7,7 +7,7 @@ from typing import Any, TypeVar, overload
 from google.protobuf.message import Message
 
 from horngate.client.calls import ask, oip_path, once, parse
-from horngate.client.descriptions import ModelDescription, ModelStatus
+from horngate.client.descriptions import ModelDescription, ModelStatus, read_image
 from horngate.client.predictions import Prediction, run
 from horngate.client.sampling import Sampled, sample
 from horngate.client.session import Session
@@ -202,6 +202,8 @@ def describe(
         cap=answer.cap,
         source=answer.source,
         spec=read_spec(answer),
+        image=read_image(answer),
+        labels=tuple(answer.labels),
     )
 
 

@@ -9,6 +9,7 @@ from dataclasses import dataclass
 from typing import NamedTuple
 
 from horngate.client.calls import ask, exchange, oip_path
+from horngate.client.pictures import are_pixels, as_pictures
 from horngate.client.session import Session
 from horngate.client.steps import Deadline, Operation
 from horngate.client.tensors import Array, Inputs, arrays_for, arrays_of
@@ -17,6 +18,8 @@ from horngate.contract.tensors import DATATYPES, TensorSpec
 from horngate.oip import messages as oip
 from horngate.oip.codec import encode_tensor
 from horngate.oip.wire import assemble_infer_request, parse_infer_response
+from horngate.v1 import horngate_pb2 as v1
+from horngate.v1.describe import SERVICE as DESCRIBE_SERVICE
 
 Specs = tuple[TensorSpec, ...]
 
@@ -40,7 +43,8 @@ class Prediction:
     """An empty `version` is the server's choice; without `names`, the model's own outputs are wanted.
 
     `priority` is 1 for the highest, 0 for the server's default; `timed` asks for timings. In `training`, `seed`
-    makes what is random the same again. `place` makes it a step of a sequence.
+    makes what is random the same again. `place` makes it a step of a sequence. With `top`, the names of so many
+    best classes are wanted of the one output.
     """
 
     model: str
@@ -52,6 +56,7 @@ class Prediction:
     training: bool = False
     seed: int | None = None
     place: Place | None = None
+    top: int = 0
 
 
 class Answer(NamedTuple):
@@ -81,8 +86,36 @@ def _learn(session: Session, wanted: Prediction, deadline: Deadline) -> Operatio
     request = oip.ModelMetadataRequest(name=wanted.model, version=wanted.version)
     answer = yield from ask(session, oip_path("ModelMetadata"), request, oip.ModelMetadataResponse, deadline)
     specs = tuple(_spec(wanted.model, tensor) for tensor in answer.inputs)
+    session.outputs[wanted.model, wanted.version] = tuple(output.name for output in answer.outputs)
+    session.takes_pixels.pop((wanted.model, wanted.version), None)
     session.inputs[wanted.model, wanted.version] = specs
     return specs
+
+
+def _names(session: Session, wanted: Prediction) -> tuple[str, ...]:
+    """The outputs to ask for by name; the model's only one, if classes are wanted and none is named."""
+    if not wanted.top or wanted.names:
+        return wanted.names
+    names = session.outputs[wanted.model, wanted.version]
+    if len(names) != 1:
+        raise InvalidRequest(
+            f"model '{wanted.model}' has the outputs {', '.join(names)}; say with output= which one has the classes"
+        )
+    return names
+
+
+def _takes_pixels(session: Session, wanted: Prediction, deadline: Deadline) -> Operation[bool]:
+    """Whether the model takes uint8 pixels beside the floats that it declares; asked for once."""
+    key = (wanted.model, wanted.version)
+    if key not in session.takes_pixels:
+        request = v1.DescribeModelRequest(name=wanted.model, version=wanted.version)
+        path = f"/{DESCRIBE_SERVICE}/DescribeModel"
+        try:
+            answer = yield from ask(session, path, request, v1.DescribeModelResponse, deadline)
+            session.takes_pixels[key] = answer.HasField("image")
+        except Unsupported:  # Another server of the protocol.
+            session.takes_pixels[key] = False
+    return session.takes_pixels[key]
 
 
 def _spec(model: str, tensor: oip.ModelMetadataResponse.TensorMetadata) -> TensorSpec:
@@ -100,7 +133,9 @@ def _infer(session: Session, wanted: Prediction, specs: Specs, deadline: Deadlin
         raise InvalidRequest(
             f"model '{wanted.model}': received seed={wanted.seed}; expected a whole number from 0 to 2**64 - 1"
         )
-    arrays = arrays_for(wanted.model, wanted.inputs, specs)
+    names = _names(session, wanted)
+    pixels = are_pixels(wanted.inputs, specs) and (yield from _takes_pixels(session, wanted, deadline))
+    arrays = arrays_for(wanted.model, wanted.inputs, as_pictures(wanted.inputs, specs, pixels=pixels))
     request = oip.ModelInferRequest(
         model_name=wanted.model,
         model_version=wanted.version,
@@ -108,8 +143,10 @@ def _infer(session: Session, wanted: Prediction, specs: Specs, deadline: Deadlin
             oip.ModelInferRequest.InferInputTensor(name=spec.name, datatype=spec.datatype, shape=array.shape)
             for spec, array in arrays
         ],
-        outputs=[oip.ModelInferRequest.InferRequestedOutputTensor(name=name) for name in wanted.names],
+        outputs=[oip.ModelInferRequest.InferRequestedOutputTensor(name=name) for name in names],
     )
+    if wanted.top:
+        request.outputs[0].parameters["classification"].int64_param = wanted.top
     if wanted.priority:
         request.parameters["priority"].uint64_param = wanted.priority
     if wanted.timed:

@@ -41,8 +41,8 @@ DEFAULT_RETRY = Retry()
 
 @dataclass(frozen=True, kw_only=True)
 class Session:
-    """One client's settings and memory. Any thread or task of the client may use it: entries of `inputs` are
-    replaced whole, and a lost race costs one more ModelMetadata call."""
+    """One client's settings and memory. Any thread or task of the client may use it: entries are replaced
+    whole, and a lost race costs one more call of ModelMetadata or DescribeModel."""
 
     target: str
     timeout_s: float
@@ -51,6 +51,8 @@ class Session:
     clock: Callable[[], float] = time.monotonic
     chance: Callable[[], float] = random.random
     inputs: dict[ModelKey, tuple[TensorSpec, ...]] = field(default_factory=dict)
+    outputs: dict[ModelKey, tuple[str, ...]] = field(default_factory=dict)
+    takes_pixels: dict[ModelKey, bool] = field(default_factory=dict)
 
     def deadline(self, timeout_s: float | None) -> Deadline:
         """The deadline of an operation that begins now; `None` is the client's own timeout."""

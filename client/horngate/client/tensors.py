@@ -2,7 +2,7 @@
 
 from collections.abc import Mapping, Sequence
 from itertools import zip_longest
-from typing import Any, TypeAlias
+from typing import Any, TypeAlias, cast
 
 import numpy as np
 from numpy.typing import ArrayLike
@@ -55,7 +55,7 @@ def _only_input(model: str, value: ArrayLike, specs: Sequence[TensorSpec]) -> di
 def _array(model: str, value: ArrayLike, spec: TensorSpec) -> Array:
     where = f"model '{model}': input '{spec.name}'"
     try:
-        array = np.asarray(value)
+        array = _objects(cast(Sequence[bytes], value)) if _are_bytes(value) else np.asarray(value)
     except ValueError as error:
         raise InvalidRequest(f"{where}: received what numpy makes no array of: {error}") from None
     if spec.datatype == "BYTES":
@@ -63,6 +63,17 @@ def _array(model: str, value: ArrayLike, spec: TensorSpec) -> Array:
     if array.dtype.kind in _INTEGERS and numpy_dtype(spec.datatype).kind in _INTEGERS:
         return _integers(where, array, spec)
     return _numbers(where, array, spec)
+
+
+def _are_bytes(value: Any) -> bool:
+    return isinstance(value, list | tuple) and all(isinstance(item, bytes) for item in value)
+
+
+def _objects(items: Sequence[bytes]) -> Array:
+    """An array of bytes as they are; numpy's own would drop the zeros at their ends."""
+    array = np.empty(len(items), np.object_)
+    array[:] = items
+    return array
 
 
 def _text(where: str, array: Array) -> Array:

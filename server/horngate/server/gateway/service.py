@@ -10,6 +10,7 @@ from horngate.server.gateway.regions import Regions
 from horngate.server.gateway.routes import Entry, Routes
 from horngate.v1 import horngate_pb2 as v1
 from horngate.v1.describe import write_spec
+from horngate.zoo.images.recipe import ImageInput
 
 SERVER_NAME = "horngate"
 EXTENSIONS = (
@@ -110,7 +111,26 @@ def describe_model(request: v1.DescribeModelRequest, routes: Routes) -> v1.Descr
         source=entry.source,
     )
     write_spec(entry.spec, response)
+    response.labels.extend(entry.labels)
+    if entry.image is not None:
+        response.image.CopyFrom(_image(entry.image))
     return response
+
+
+def _image(image: ImageInput) -> v1.ImageInput:
+    recipe, (height, width, channels) = image.recipe, image.shape
+    return v1.ImageInput(
+        name=image.name,
+        height=height,
+        width=width,
+        channels=channels,
+        resize=recipe.resize,
+        crop=recipe.crop or 0.0,
+        scale=recipe.scaling.scale,
+        mean=recipe.scaling.mean,
+        std=recipe.scaling.std,
+        channel_order=recipe.scaling.order,
+    )
 
 
 Totals = Mapping[tuple[str, str], Mapping[str, float]]
