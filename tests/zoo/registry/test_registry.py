@@ -15,6 +15,7 @@ from keras.src.utils import file_utils
 
 from horngate.contract.errors import LoadError
 from horngate.zoo.registry import Network, WeightFile, all_networks, find, names
+from horngate.zoo.registry.sizes import SIZES
 from tests.zoo.registry.table import read_table, table
 
 FORMER = ("ResNeXt50", "ResNeXt101")
@@ -134,6 +135,13 @@ def test_files_have_names_of_their_own() -> None:
     files = [file for network in all_networks() for file in network.weights]
     assert len({file.name for file in files}) == len({file.url for file in files}) == len(files)
     assert all(urlsplit(file.url).scheme == "https" for file in files)
+
+
+def test_sizes_are_those_of_files_that_there_are() -> None:
+    files = {file.name: network for network in all_networks() for file in network.weights}
+    assert SIZES.keys() <= files.keys()
+    for name, size in SIZES.items():
+        assert size < 4.1 * files[name].published.parameters + 2_000_000
 
 
 def test_published_accuracies_are_accuracies() -> None:

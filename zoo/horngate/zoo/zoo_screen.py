@@ -4,12 +4,13 @@ import sys
 from collections.abc import Iterator, Sequence
 from typing import Any
 
+from horngate.contract.tensors import bytes_text
 from horngate.zoo.registry import Network, WeightFile
 from horngate.zoo.weights import Verdict, cached, keras_home
 
 _PIPED_WIDTH = 1000
 """Wide enough that nothing is cut when the output goes to another program."""
-_RIGHT = ("parameters", "top-1", "top-5", "MB")
+_RIGHT = ("parameters", "top-1", "top-5", "MB", "size")
 
 
 def print_networks(networks: Sequence[Network]) -> None:
@@ -77,13 +78,14 @@ def print_files(network: Network) -> None:
         (
             file.name,
             _part(file),
+            bytes_text(file.size_bytes) if file.size_bytes else "-",
             file.checksum or "no hash is published",
             "yes" if cached(file.name) else "no",
             file.url,
         )
         for file in network.weights
     ]
-    _print(_table(("file", "of", "checksum", "here", "from"), rows))
+    _print(_table(("file", "of", "size", "checksum", "here", "from"), rows))
 
 
 def print_verdicts(verdicts: Sequence[Verdict]) -> None:

@@ -3,6 +3,8 @@
 from collections.abc import Sequence
 from dataclasses import dataclass
 
+from horngate.zoo.registry.sizes import SIZES
+
 BUCKET = "https://storage.googleapis.com/tensorflow/keras-applications/"
 """What the folders of `pair` are relative to."""
 
@@ -23,7 +25,8 @@ PLAIN = Variant()
 class WeightFile:
     """One published file. `name` is what Keras calls it in its cache.
 
-    `checksum` is `"md5:…"` or `"sha256:…"`, as Keras pins it, or empty: no hash was published.
+    `checksum` is `"md5:…"` or `"sha256:…"`, as Keras pins it, or empty: no hash was published. `size_bytes` is
+    None where it is not known.
     """
 
     name: str
@@ -31,6 +34,7 @@ class WeightFile:
     checksum: str
     include_top: bool
     variant: Variant = PLAIN
+    size_bytes: int | None = None
 
 
 def pair(
@@ -48,6 +52,13 @@ def pair(
     names = saved_as or (top[0], notop[0])
     base = folder if "://" in folder else BUCKET + folder
     return tuple(
-        WeightFile(name=name, url=base + file, checksum=checksum, include_top=is_top, variant=variant)
+        WeightFile(
+            name=name,
+            url=base + file,
+            checksum=checksum,
+            include_top=is_top,
+            variant=variant,
+            size_bytes=SIZES.get(name),
+        )
         for name, (file, checksum), is_top in zip(names, (top, notop), (True, False), strict=True)
     )
