@@ -83,7 +83,7 @@ def world(tmp_path_factory: pytest.TempPathFactory, cache: Path) -> Iterator[Wor
     for name in models:
         (folder / name / "1").mkdir(parents=True)
     models["faq"].save(folder / "faq" / "1" / "model.h5")
-    (folder / "faq" / "model.toml").write_text("instances = 2\n")
+    (folder / "faq" / "model.toml").write_text("instances = 2\nmax_rows = 8\n")
     models["both"].save(folder / "both" / "1" / "model.keras")
     models["later"].save(folder / "later" / "1" / "model.keras")
     (folder / "both" / "model.toml").write_text('engine = "keras"\n[sequence]\nidle = "1s"\nmost = 10\n')
@@ -100,7 +100,7 @@ def windows_of(seed: int, rows: int, count: int = 3, steps: int = WINDOW) -> lis
 
 def ask(client: Any, model: str, x: Any, id_: int | str, **said: Any) -> Any:
     answer = client.infer(model, [tensor("x", x)], sequence_id=id_, **said)
-    return answer.as_numpy({"faq": "next", "both": "both"}[model])
+    return answer.as_numpy("both" if model == "both" else "next")
 
 
 def triton_client(world: World) -> Any:
@@ -313,6 +313,27 @@ async def _awaited_steps(world: World) -> None:
         until(lambda: sample(world.server, "horngate_sequences", model="both") == 0)
         with pytest.raises(SequenceExpired, match="too long and has expired"):
             await expiring.predict(windows[0])
+
+
+def test_sequences_are_found_on_the_worker_of_what_served_before(world: World) -> None:
+    client = triton_client(world)
+    windows = windows_of(17, 3, 5)
+    truth = world.truth("later", windows)
+    ask(client, "later", windows[0], 70, sequence_start=True)
+    (world.folder / "later" / "model.toml").write_text('engine = "keras"\n')
+    until(lambda: "keras" in client.get_model_config("later").config.backend)
+    # The new one runs in another process, which does not know of sequence 70.
+    ask(client, "later", windows[0], 71, sequence_start=True)
+    for number in range(1, 4):
+        for id_ in (70, 71):
+            np.testing.assert_allclose(ask(client, "later", windows[number], id_), truth[number], atol=1e-5)
+    with pytest.raises(triton.InferenceServerException, match="sequence 72 is not there"):
+        ask(client, "later", windows[1], 72)
+    for id_ in (70, 71):
+        np.testing.assert_allclose(
+            ask(client, "later", windows[4], id_, sequence_end=True), truth[4], atol=1e-5
+        )
+    client.close()
 
 
 def test_running_sequences_finish_on_the_version_that_they_began_with(world: World) -> None:

@@ -1,5 +1,7 @@
 """Deadlines are told when they pass, once, and whoever left is not."""
 
+import tracemalloc
+
 from hypothesis import given
 from hypothesis import strategies as st
 
@@ -31,3 +33,15 @@ def test_each_is_told_once_and_soon_after_its_deadline(
     assert sorted(told) == sorted(set(range(len(due_s))) - left)
     assert deadlines.next_s is None
     assert len(deadlines) == 0
+
+
+def test_those_that_leave_early_leave_nothing_behind() -> None:
+    deadlines: Deadlines[str] = Deadlines()
+    tracemalloc.start()
+    for turn in range(20_000):
+        deadlines.add("the same again and again", 600.0 + turn * SLOT_S)
+        deadlines.remove("the same again and again", 600.0 + turn * SLOT_S)
+    held_bytes, _ = tracemalloc.get_traced_memory()
+    tracemalloc.stop()
+    assert held_bytes < 50_000
+    assert deadlines.next_s is None

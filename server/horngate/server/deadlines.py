@@ -9,6 +9,8 @@ import math
 from typing import Generic, TypeVar
 
 SLOT_S = 0.005
+LEFT_OVER = 256
+"""How many slots without anybody are put up with, beside as many as there are others."""
 
 T = TypeVar("T")
 
@@ -17,7 +19,7 @@ class Deadlines(Generic[T]):
     """Hashable items by deadline. Not thread-safe: one thread owns it."""
 
     def __init__(self) -> None:
-        # Invariant: every key of _slots, none of which is empty, is in the heap _order (which may hold more).
+        # Invariant: every key of _slots, none of which is empty, is in the heap _order, which may hold some more.
         self._slots: dict[int, dict[T, None]] = {}
         self._order: list[int] = []
 
@@ -46,6 +48,8 @@ class Deadlines(Generic[T]):
         held = self._slots.get(slot)
         if held is not None and held.pop(item, item) is None and not held:
             del self._slots[slot]
+            if len(self._order) > LEFT_OVER + 2 * len(self._slots):
+                self._order = sorted(self._slots)
 
     def passed(self, now_s: float) -> list[T]:
         """Take out every item of the slots that are over; each deadline is at most SLOT_S past."""

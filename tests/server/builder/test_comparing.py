@@ -1,5 +1,6 @@
 """A graph is compared with Keras on inputs on which a wrong one shows."""
 
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -10,9 +11,12 @@ from keras import layers
 
 from horngate.server.agreement import HALF_TOLERANCE, TOLERANCE, tolerance
 from horngate.server.builder.comparing import Truth, disagreement
+from horngate.server.builder.following import following
 from horngate.server.builder.reference import KerasModel, is_half, reference
+from horngate.server.following import Following
 from horngate.zoo.convert import Graph, Value, convert, converts, masks
 from horngate.zoo.describe import describe
+from horngate.zoo.stateful import kept_by
 
 
 class Twice(layers.Layer):
@@ -71,6 +75,23 @@ def compared(model, tmp_path: Path) -> str | None:
     inputs, outputs = reference(keras_model, model, spec)
     truth = Truth(inputs=inputs, outputs=outputs, tolerance=TOLERANCE)
     return disagreement(model, keras_model, spec, tmp_path / "graph.onnx", converted.states, truth)
+
+
+def test_states_that_a_graph_confuses_show_in_the_second_step(tmp_path: Path) -> None:
+    x = keras.Input(batch_shape=(2, 5, 2), name="x")
+    model = keras.Model(x, layers.LSTM(3, stateful=True, name="y")(x))
+    spec, kept, converted = describe(model), kept_by(model), convert(model)
+    keras_model = KerasModel(model, spec)
+    inputs, outputs = reference(keras_model, model, spec)
+    followed = following(model, spec, kept, (inputs, outputs), TOLERANCE)
+    assert isinstance(followed, Following)
+    truth = Truth(inputs=inputs, outputs=outputs, tolerance=TOLERANCE, following=followed)
+    (tmp_path / "graph.onnx").write_bytes(converted.proto.SerializeToString())
+    output, carry = converted.states
+    confused = [replace(output, output=carry.output), replace(carry, output=output.output)]
+    for states, text in ((converted.states, "None"), (confused, "in a sequence's second step")):
+        found = disagreement(model, keras_model, spec, tmp_path / "graph.onnx", states, truth)
+        assert text in str(found)
 
 
 def steps(*stages):
