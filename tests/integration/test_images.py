@@ -11,6 +11,7 @@ from pathlib import Path
 from typing import Any
 from urllib.request import urlopen
 
+import h5py
 import numpy as np
 import pytest
 import tritonclient.grpc as triton
@@ -236,6 +237,43 @@ def test_the_command_names_the_classes_of_a_picture(
     lines = capsys.readouterr().out.splitlines()
     assert len(lines) == 5
     assert best in lines[0]
+
+
+def test_features_of_a_folder_go_on_where_a_run_stopped(
+    served: Fixture, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    photos, out = tmp_path / "photos", tmp_path / "features.h5"
+    (photos / "more").mkdir(parents=True)
+    for place, file in enumerate(FILES):
+        (photos / ("more" if place > 2 else "") / f"{place}.PNG").write_bytes(file)
+    (photos / "8.jpg").write_bytes(b"no picture")
+    (photos / "notes.txt").write_text("not looked at")
+    command = [
+        "features",
+        "caffe",
+        str(photos),
+        "--out",
+        str(out),
+        "--server",
+        served.server.grpc,
+        "--batch",
+        "2",
+    ]
+    assert main(command) == 1
+    assert "'8.jpg': begins with b'no picture'" in capsys.readouterr().err
+    assert not out.exists()
+    with Client(served.server.grpc) as client:
+        expected = client.predict("caffe", FILES, layers="pool")
+    kept = (out.with_name("features.h5.partial") / "pictures.jsonl").read_text().splitlines()
+    assert main([*command, "--keep-going"]) == 1
+    assert "passed over 8.jpg: begins with" in capsys.readouterr().out
+    assert len(kept) >= 2
+    with h5py.File(out) as file:
+        names = [name.decode() for name in file["names"]]
+        assert names == ["0.PNG", "1.PNG", "2.PNG", "more/3.PNG", "more/4.PNG"]
+        np.testing.assert_allclose(file["features"][:], expected, atol=1e-5)
+        assert (file.attrs["model"], file.attrs["layer"], file.attrs["pooling"]) == ("caffe", "pool", "avg")
+    assert sorted(path.name for path in tmp_path.iterdir()) == ["features.h5", "photos"]
 
 
 def test_settings_that_do_not_fit_are_explained(served: Fixture) -> None:

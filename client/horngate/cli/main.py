@@ -16,6 +16,7 @@ EPILOG = """examples:
   horngate predict churn rows.npy                send rows to a model and print what comes back
   horngate predict churn rows.npy --layer dense  the output of one of its layers
   horngate layers churn --out churn.png          a picture of its layers
+  horngate features resnet50 photos --out x.h5   a vector for each picture of a folder
   horngate inspect models/churn.h5               what a file holds, without serving it
   horngate zoo list                              pretrained networks, by name
   horngate export models/churn.h5 --onnx x.onnx  the same model as a file of another format
@@ -62,6 +63,11 @@ COMMANDS = {
         module="horngate.client.layers_command",
         summary="draw a served model's layers, or what they make of an image",
         extra="pictures",
+    ),
+    "features": Command(
+        module="horngate.cli.features",
+        summary="a vector of features for each picture of a folder",
+        extra="server",
     ),
     "inspect": Command(
         module="horngate.zoo.inspect_command",
