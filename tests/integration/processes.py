@@ -46,12 +46,12 @@ def cpu_ticks(pid: int) -> int:
     return int(fields[11]) + int(fields[12])
 
 
-def until(probe: Callable[[], T]) -> T:
+def until(probe: Callable[[], T], patience_s: float = PATIENCE_S) -> T:
     """The first true answer of `probe`, asked again and again; TimeoutError if there is none."""
-    deadline = time.monotonic() + PATIENCE_S
+    deadline = time.monotonic() + patience_s
     while time.monotonic() < deadline:
         answer = probe()
         if answer:
             return answer
         time.sleep(0.02)
-    raise TimeoutError(f"no answer in {PATIENCE_S} s")
+    raise TimeoutError(f"no answer in {patience_s} s")

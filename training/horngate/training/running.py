@@ -34,6 +34,9 @@ from horngate.training.runs.folder import RunFolder
 from horngate.training.runs.status import standing
 from horngate.training.stopping import Stopped, StopRequest, stopped_by_signals
 
+_MAY_CHANGE = ("publish", "checkpoints", "devices")
+"""What may be another when a run is gone on with: the bytes do not depend on it, but for the devices."""
+
 
 @dataclass(frozen=True, kw_only=True)
 class Run:
@@ -108,13 +111,13 @@ def _model_path(recipe: Recipe, folder: RunFolder) -> Path:
 
 
 def _write_or_compare(recipe: Recipe, folder: RunFolder) -> None:
-    """A run goes on by the recipe that it began with; only where it publishes and when it is written may change."""
+    """A run goes on by the recipe that it began with; its devices, checkpoints and publication may change."""
     now, begun = plain_recipe(recipe), folder.read("recipe")
     if begun is None:
         folder.write("recipe", now)
         return
     for name, value in now.items():
-        if value != begun.get(name) and name not in ("publish", "checkpoints"):
+        if value != begun.get(name) and name not in _MAY_CHANGE:
             raise RecipeError(
                 f"the run in {folder.path} began with another recipe: {name} was {begun.get(name)!r} and is "
                 f"{value!r}; take another folder, or put it back"
