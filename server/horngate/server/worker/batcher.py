@@ -129,9 +129,9 @@ class Batcher:
     def refusal(self, model: ServedModel, asked: Asked) -> ResourceExhausted | None:
         """Why a request may not wait here, if it may not."""
         flow = self._queues.flow(model.order.handle)
-        if not flow.rows:
-            return None
         rows_behind, bytes_behind = self._queues.behind(model.order.handle)
+        if not flow.rows + rows_behind:
+            return None
         line = Line(
             rows=flow.rows + rows_behind,
             bytes=flow.bytes + bytes_behind,
@@ -196,7 +196,8 @@ class Batcher:
             self.end(other, SequenceLost(text))
 
     def _step_over(self, work: Work) -> None:
-        if work.turn is None or work.step is None:
+        # It may have ended with the step before it just now.
+        if work.turn is None or work.step is None or not self._queues.is_lined_up(work):
             return
         follows = self._queues.step_done(work, time.monotonic())
         self._sequences.answered(work.turn, work.step, failed=work.error is not None)

@@ -201,13 +201,14 @@ class ServedModel:
     def size_bytes(self, wanted: Wanted) -> int:
         """An upper bound of what the program for these outputs holds: none has more than the model's own.
 
-        On Keras, programs share the weights. The others have a copy of those that they need.
+        On Keras, programs share the weights, but for those of steps: their layers are called in another way. Other
+        engines' have a copy of those that they need.
         """
         own, weights = self.calibration.program_bytes, least_bytes(self.artifact, self.order.placement)
         if wanted.outputs == self.outputs or self.order.placement:
             return own
         if self.calibration.choice.engine == "keras":
-            return max(own - weights, SESSION_BYTES)
+            return own if self._takes_states(wanted) else max(own - weights, SESSION_BYTES)
         share = part_bytes(program_path(self._seen(wanted.pixels), wanted.outputs)) / max(1, weights)
         return min(own, SESSION_BYTES + int(share * own))
 
@@ -215,14 +216,16 @@ class ServedModel:
         """What a step's program makes where these outputs are asked for: they, and the states that follow."""
         return (*outputs, *self.after)
 
+    def _takes_states(self, wanted: Wanted) -> bool:
+        return bool(self.after) and wanted.outputs[-1] == self.after[-1]
+
     def prepare(self, program: Program, wanted: Wanted, shapes: Shapes, most_rows: int) -> None:
         """Compile what the program's engine compiles by shape: these trailing ones, in batches of up to so many."""
         reference = Reference.read(self._seen(wanted.pixels))
         if shapes:
             reference = reference.shaped(shapes)
-        takes_states = bool(self.after) and wanted.outputs[-1] == self.after[-1]
         sizes = buckets(self.calibration.curve, most_rows)
-        program.prepare(sizes, reference.steps if takes_states else reference.rows)
+        program.prepare(sizes, reference.steps if self._takes_states(wanted) else reference.rows)
 
     @property
     def memory_bytes(self) -> int:

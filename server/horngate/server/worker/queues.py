@@ -91,14 +91,18 @@ class Queues(Generic[Q]):
         """
         if item.deadline_s is not None:
             self._deadlines.remove(item, item.deadline_s)
-        follows = self._turns.leave(item) if item in self._turns else None
+        follows = self._turns.leave(item)
         if follows is not None:
             follows.rank_s = rank_s(now_s, follows.priority)
         return follows
 
+    def is_lined_up(self, item: Q) -> bool:
+        """Whether a step was taken in and is not done."""
+        return item in self._turns
+
     def steps_behind(self, item: Q) -> list[Q]:
         """The steps that wait for this one, the last first."""
-        return self._turns.behind(item) if item in self._turns else []
+        return self._turns.behind(item)
 
     def forget(self, handle: str) -> None:
         """Drop the account of a model that is unloaded."""
