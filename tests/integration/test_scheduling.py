@@ -18,6 +18,7 @@ from horngate.cli.serving import Serving, serving
 from horngate.client import Client
 from horngate.oip.messages import ModelInferRequest
 from horngate.oip.wire import assemble_infer_request
+from tests.integration.conftest import Start
 from tests.integration.processes import pid_of, titles, until
 from tests.integration.test_metrics import sample
 
@@ -189,3 +190,27 @@ def test_a_worker_killed_under_load_leaves_its_work_to_the_other(timed: Serving)
 
 def rows_on(server: Serving, device: str) -> float:
     return sample(server, "horngate_device_rows_total", device=device)
+
+
+def test_requests_of_different_lengths_share_batches_where_the_model_masks_padding(
+    start: Start, tmp_path: Path
+) -> None:
+    import keras
+
+    keras.utils.set_random_seed(2)
+    stack = [keras.layers.Masking(-1.0), keras.layers.LSTM(8), keras.layers.Dense(3)]
+    model = keras.Sequential([keras.Input((None, 4), name="x"), *stack])
+    model.save(tmp_path / "text.keras")
+    (tmp_path / "models").mkdir()
+    (tmp_path / "text.keras").rename(tmp_path / "models" / "text.keras")
+    server = start(tmp_path / "models", "--max-delay", "20ms")
+    random = np.random.default_rng(1)
+    inputs = [random.standard_normal((2, 33 + number % 32, 4)).astype(np.float32) for number in range(96)]
+    with Client(server.grpc) as client, ThreadPoolExecutor(32) as pool:
+        answers = list(pool.map(partial(client.predict, "text"), inputs))
+    for x, answer in zip(inputs, answers, strict=True):
+        np.testing.assert_allclose(answer, model.predict_on_batch(x), atol=1e-5)
+    assert sample(server, "horngate_batch_rows_count", model="text") <= 48, (
+        "two requests a batch, at the least"
+    )
+    assert sample(server, "horngate_padding_steps_total", model="text") > 0

@@ -94,6 +94,12 @@ class Artifact:
         return tensors
 
     @property
+    def padding(self) -> dict[str, float]:
+        """What free inputs may be padded with at the end of their first axis, by name; none if they may not."""
+        values: dict[str, float] = self.manifest.get("padding", {})
+        return values
+
+    @property
     def refused(self) -> str | None:
         """Why there is no ONNX graph, or None when there is one."""
         reason: str | None = self.manifest["refused"]

@@ -144,6 +144,11 @@ class WorkerMetrics:
             "Programs for layers that were given up for others.",
             (*labels, "device"),
         )
+        self.padding_steps = Counter(
+            "horngate_padding_steps",
+            "Steps along a free axis computed only so that requests of different lengths share a batch.",
+            labels,
+        )
         self.padding = Counter(
             "horngate_padding_rows", "Rows computed only to fill a compiled batch size.", labels
         )

@@ -1,5 +1,6 @@
 """A batch's outputs, dealt out: to each request the rows and the outputs that it asked for."""
 
+from dataclasses import replace
 from types import SimpleNamespace
 from typing import Any, cast
 
@@ -53,6 +54,28 @@ def test_requests_for_other_outputs_share_a_batch_and_get_their_own() -> None:
     singles = batch.singles()
     assert [single.merged()["x"][:, 0].tolist() for single in singles] == [[0, 1], [11, 12], [20]]
     assert sum(single.charged_s for single in singles) == pytest.approx(batch.charged_s)
+
+
+def test_requests_of_different_lengths_are_padded_to_the_longest_or_to_what_is_compiled() -> None:
+    shares = [Share(work=work(rows, ("y",), 10 * rows), start=0, stop=rows) for rows in (2, 1)]
+    for share, length in zip(shares, (2, 3), strict=True):
+        share.work.inputs = [np.full((share.rows, length), share.rows, np.float32)]
+    batch = Batch(
+        handle="m",
+        program=cast(Any, None),
+        names=("y",),
+        charged_s=0.1,
+        shares=shares,
+        input_names=["x"],
+        needed_bytes=lambda rows: rows,
+        fills={"x": -1.0},
+    )
+    assert batch.merged()["x"].tolist() == [[2, 2, -1], [2, 2, -1], [1, 1, 1]]
+    assert batch.padded_steps == 2
+    compiled = replace(batch, inputs=None, shapes=((4,),))
+    assert compiled.merged()["x"].tolist() == [[2, 2, -1, -1], [2, 2, -1, -1], [1, 1, 1, -1]]
+    assert compiled.padded_steps == 5
+    assert [half.merged()["x"].shape for half in compiled.halves()] == [(1, 4), (2, 4)]
 
 
 @given(st.lists(st.integers(1, 9), min_size=1, max_size=8), st.data())

@@ -49,6 +49,7 @@ def build(order: BuildOrder, source: Path | None, drawn: Path | None) -> None:
     _progress("importing Keras")
     import_keras()
     model, history = _load(order, source, drawn)
+    from horngate.server.builder.padding import fills
     from horngate.zoo.describe import describe
     from horngate.zoo.stateful import kept_by
 
@@ -93,6 +94,7 @@ def build(order: BuildOrder, source: Path | None, drawn: Path | None) -> None:
         "alone": alone,
         "tolerance": allowed,
         "refused": refused,
+        "padding": {} if kept else fills(model, keras_model, spec),
         "history": history,
         "objects": order.objects,
         "image": pictures.image.to_json() if pictures.image else None,

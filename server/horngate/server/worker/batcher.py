@@ -154,7 +154,7 @@ class Batcher:
         One with a seed waits in a lane of its own, which holds it whole. Steps of sequences meet no other requests:
         their programs take states.
         """
-        shapes = model.shapes(work.inputs)
+        shapes = model.batch_shapes(work.inputs, work.program_outputs)
         self._queues.add(
             work.handle,
             work,
@@ -237,6 +237,7 @@ class Batcher:
         self._running_s += ride.charged_s
         model, program = self._models[first.handle], cast(Program, ride.program)
         wanted = Wanted(outputs=ride.names, pixels=first.pixels)
+        shapes = model.batch_shapes(first.inputs, first.program_outputs)
         batch = Batch(
             handle=first.handle,
             program=program,
@@ -244,7 +245,10 @@ class Batcher:
             charged_s=ride.charged_s,
             shares=shares,
             input_names=[spec.name for spec in model.inputs(pixels=first.pixels)],
-            needed_bytes=partial(model.batch_bytes, program, wanted, model.shapes(first.inputs)),
+            needed_bytes=partial(model.batch_bytes, program, wanted, shapes),
+            fills=model.artifact.padding if model.pads(first.program_outputs) else {},
+            # What is compiled for fixed shapes is compiled for these alone.
+            shapes=shapes if most_rows(program, shapes) is not None else (),
             states=model.after if first.turn is not None else (),
             read_states=self._sequences.read if first.turn is not None else None,
         )
@@ -306,10 +310,16 @@ class Batcher:
             model.caps.ran_out(batch.short_rows)
         elif batch.fault is None:
             model.caps.ran(batch.rows)
-            shapes = model.shapes(batch.shares[0].work.inputs)
-            padding = batch.program.padded(batch.rows, shapes) - batch.rows
-            if padding:
-                self._metrics.padding.labels(*model.labels).inc(padding)
+            self._count_padding(batch, model)
+
+    def _count_padding(self, batch: Batch, model: ServedModel) -> None:
+        first = batch.shares[0].work
+        shapes = model.batch_shapes(first.inputs, first.program_outputs)
+        rows, steps = batch.program.padded(batch.rows, shapes) - batch.rows, batch.padded_steps
+        if rows:
+            self._metrics.padding.labels(*model.labels).inc(rows)
+        if steps:
+            self._metrics.padding_steps.labels(*model.labels).inc(steps)
 
     def _add_part(self, share: Share, outputs: list[Array], batch: Batch, waits: "Histogram") -> None:
         work = share.work

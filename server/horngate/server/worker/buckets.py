@@ -31,6 +31,13 @@ def ladder(most: int) -> list[int]:
     return sorted(step for step in steps if step <= most)
 
 
+def padded_length(length: int) -> int:
+    """The next step of `ladder`: requests whose axes have one in common are padded to one another."""
+    power = 1 << max(0, length - 1).bit_length()
+    between = 3 * power // 4
+    return between if between >= length else power
+
+
 def _saves(curve: Mapping[int, float], size: int, larger: int) -> bool:
     return _seconds(curve, size) <= (1 - WORTH) * _seconds(curve, larger)
 

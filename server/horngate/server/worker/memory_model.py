@@ -45,7 +45,7 @@ class Margins:
 
 def margins(engine: str) -> Margins:
     """An engine's margins. Keras's workers take memory by huge pages (supervisor/children.py): one more or less."""
-    return Margins(batch=1.05, program=1.03) if engine == "keras" else Margins()
+    return Margins(batch=1.04, program=1.02) if engine == "keras" else Margins()
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -13,7 +13,7 @@ from horngate.server.artifact import KERAS, WEIGHTS, Artifact, forget_derived, l
 from horngate.server.budget import size_text
 from horngate.server.placement import Placement, read_placement
 from horngate.server.settings import QueueSettings, SequenceSettings
-from horngate.server.worker.buckets import buckets
+from horngate.server.worker.buckets import buckets, padded_length
 from horngate.server.worker.calibration import Calibration, calibrate, candidates, check, check_step
 from horngate.server.worker.caps import Cap
 from horngate.server.worker.engines import Array, Program, Shapes, engine_named, program_for, stages_of
@@ -253,6 +253,21 @@ class ServedModel:
     def shapes(self, inputs: Sequence[Array]) -> Shapes:
         """The trailing shapes of a request's inputs, where a request chooses them; else nothing."""
         return tuple(array.shape[1:] for array in inputs) if self.free_axes else ()
+
+    def batch_shapes(self, inputs: Sequence[Array], outputs: Outputs) -> Shapes:
+        """The largest trailing shapes of a batch that these inputs ride in: requests that share them may meet."""
+        shapes = self.shapes(inputs)
+        if not shapes or not self.pads(outputs):
+            return shapes
+        names = [spec.name for spec in self.artifact.spec.inputs]
+        return tuple(
+            (padded_length(shape[0]), *shape[1:]) if name in self.artifact.padding else shape
+            for name, shape in zip(names, shapes, strict=True)
+        )
+
+    def pads(self, outputs: Outputs) -> bool:
+        """Whether requests for these outputs are padded to one another: the model's own, if it masks padding."""
+        return bool(self.artifact.padding) and set(outputs) <= set(self.outputs)
 
     def fit(self, room_bytes: int) -> None:
         """Take the memory that is left for batches; the cap follows."""

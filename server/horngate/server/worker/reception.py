@@ -131,7 +131,7 @@ class Reception:
     def _proceed(self, work: Work) -> None:
         """Queue a work: at once, or when what it needs is made on the maker's thread, while others run."""
         model, wanted = self._shelf.models[work.handle], work.wanted
-        shapes = model.shapes(work.inputs)
+        shapes = model.batch_shapes(work.inputs, work.program_outputs)
         program = model.programs.get(wanted)
         if program is None:
             making: Making = (work.handle, wanted, None)

@@ -1,14 +1,15 @@
 """Requests inside a worker, and the batches that their rows are merged into."""
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
 from horngate.contract.errors import HorngateError
+from horngate.server.padding import lengthened
 from horngate.server.step import Step
-from horngate.server.worker.engines import Array, Program
+from horngate.server.worker.engines import Array, Program, Shapes
 
 if TYPE_CHECKING:
     from horngate.server.worker.link import GatewayLink
@@ -103,7 +104,8 @@ class Batch:
     the model's account was charged. `needed_bytes` bounds the memory of so many of its rows. `inputs` is None
     while the requests are not merged. In a batch of steps, `states` are those names that tell what follows, and
     `read_states` reads what they begin with. Of a batch that was run in parts, the first tells in `halved` how
-    often it was halved, and in `short_rows` how many rows ran out of memory, 0 if none did.
+    often it was halved, and in `short_rows` how many rows ran out of memory, 0 if none did. Requests of different
+    lengths are padded with `fills`, to the longest or to `shapes`.
     """
 
     handle: str
@@ -114,6 +116,8 @@ class Batch:
     input_names: Sequence[str]
     needed_bytes: Callable[[int], int]
     states: tuple[str, ...] = ()
+    fills: Mapping[str, float] = field(default_factory=dict)
+    shapes: Shapes = ()
     read_states: "Callable[[Batch], dict[str, Array]] | None" = None
     inputs: dict[str, Array] | None = None
     outputs: list[Array] = field(default_factory=list)
@@ -155,9 +159,41 @@ class Batch:
     def merged(self) -> dict[str, Array]:
         """The inputs, merged now if they are not yet. MemoryError if there is no room for them."""
         if self.inputs is None:
-            merged = merge(self.input_names, self.shares)
+            merged = {
+                name: np.concatenate(arrays) if len(arrays) > 1 else arrays[0]
+                for name, arrays in self._padded().items()
+            }
             self.inputs = merged | (self.read_states(self) if self.read_states is not None else {})
         return self.inputs
+
+    def _padded(self) -> dict[str, list[Array]]:
+        """Each input's shares, those that are padded as long as one another."""
+        shares = {
+            name: [share.work.inputs[index][share.start : share.stop] for share in self.shares]
+            for index, name in enumerate(self.input_names)
+        }
+        for name, value in self.fills.items():
+            length = self._length(name)
+            shares[name] = [lengthened(array, length, value) for array in shares[name]]
+        return shares
+
+    def _length(self, name: str) -> int:
+        """What an input that is padded is padded to."""
+        index = list(self.input_names).index(name)
+        if self.shapes:
+            return self.shapes[index][0]
+        longest: int = max(share.work.inputs[index].shape[1] for share in self.shares)
+        return longest
+
+    @property
+    def padded_steps(self) -> int:
+        """Steps that are computed only because others are longer."""
+        return sum(
+            share.rows * (self._length(name) - share.work.inputs[index].shape[1])
+            for index, name in enumerate(self.input_names)
+            if name in self.fills
+            for share in self.shares
+        )
 
     def singles(self) -> list["Batch"]:
         """The same shares, each as a batch of its own: after a fault, so that only its cause suffers."""
@@ -188,12 +224,3 @@ def cut(shares: Sequence[Share], rows: int) -> tuple[list[Share], list[Share]]:
             second.append(replace(share, start=middle))
         rows -= share.rows
     return first, second
-
-
-def merge(names: Sequence[str], shares: Sequence[Share]) -> dict[str, Array]:
-    """The batch's inputs by name; not copied where one request fills the batch."""
-    merged = {}
-    for index, name in enumerate(names):
-        arrays = [share.work.inputs[index][share.start : share.stop] for share in shares]
-        merged[name] = arrays[0] if len(arrays) == 1 else np.concatenate(arrays)
-    return merged
