@@ -52,7 +52,7 @@ def test_a_fine_tuned_zoo_network_takes_over_with_no_failed_request(start: Start
         model=ModelFrom(
             source="zoo:MobileNet", weights="none", input_shape=(*SIZE, 3), head=Head(classes=2, name="kind")
         ),
-        data=DataFrom(source=str(tmp_path / "pictures"), image_size=SIZE, normalizer=scaled),
+        data=DataFrom(source=str(tmp_path / "pictures"), image_size=SIZE, normalizer="tf"),
         compile=Compile(
             optimizer=Named(name="Adam"),
             loss=Named(name="sparse_categorical_crossentropy"),
@@ -89,6 +89,8 @@ def test_a_fine_tuned_zoo_network_takes_over_with_no_failed_request(start: Start
             ready = [("2", "READY")]
             until(lambda: [(one.version, one.state) for one in client.models()] == ready, patience_s=120)
             np.testing.assert_allclose(client.predict("kinds", rows), expected, atol=1e-5)
+        config = (tmp_path / "models" / "kinds" / "model.toml").read_text()
+        assert config == 'preprocess = "tf"\nlabels = ["bright", "dark"]\n'
     finally:
         stop.set()
         for caller in callers:
@@ -96,8 +98,3 @@ def test_a_fine_tuned_zoo_network_takes_over_with_no_failed_request(start: Start
     assert faults == []
     assert done.publication.path == tmp_path / "models" / "kinds" / "2" / "model.h5"
     assert done.publication.before is not None
-
-
-def scaled(pixels: tf.Tensor) -> tf.Tensor:
-    """What MobileNet takes."""
-    return pixels / 127.5 - 1.0

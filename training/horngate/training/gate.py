@@ -13,6 +13,7 @@ from horngate.training.publishing import newest_version, publish
 from horngate.training.recipe.sections import PublishTo
 from horngate.training.runs.folder import RunFolder
 from horngate.zoo.files import custom, load
+from horngate.zoo.images.scaling import MODES
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -44,8 +45,20 @@ def publish_run(work: Workload, path: Path, folder: RunFolder) -> Publication | 
         return Publication(path=served)  # a run that was killed after it had published
     found = _judged(work, rules, served)
     if not found.reason:
-        found = replace(found, path=publish(path, rules.repository, rules.name, settings=rules.settings))
+        settings = {**_of_the_rows(work), **rules.settings}
+        found = replace(found, path=publish(path, rules.repository, rules.name, settings=settings))
     folder.write("publication", {**asdict(found), "path": str(found.path) if found.path else None})
+    return found
+
+
+def _of_the_rows(work: Workload) -> dict[str, Any]:
+    """What a server should know of the rows: how images were scaled, and what the classes are called."""
+    found: dict[str, Any] = {}
+    if work.recipe.data.normalizer in MODES and work.recipe.data.image_size:
+        found["preprocess"] = work.recipe.data.normalizer
+    labels, shapes = work.rows.labels, [tuple(output.shape) for output in work.model.outputs]
+    if labels and len(shapes) == 1 and shapes[0][-1] == len(labels):
+        found["labels"] = list(labels)
     return found
 
 

@@ -104,7 +104,7 @@ def _decoder(size: Sequence[int], normalizer: _Normalizer) -> Callable[[Any], An
 
     def decoded(path: Any) -> Any:
         image = tf.io.decode_image(tf.io.read_file(path), channels=3, expand_animations=False)
-        image = tf.image.resize(image, size)
+        image = tf.image.resize(image, size, antialias=True)  # as a server resizes pictures
         return image if normalizer is None else normalizer(image)
 
     return decoded

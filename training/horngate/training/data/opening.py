@@ -13,6 +13,7 @@ from horngate.training.data.functions import MadeBatches
 from horngate.training.data.streaming import StreamedRows
 from horngate.training.recipe.named import imported
 from horngate.training.recipe.sections import DataFrom
+from horngate.zoo.images.scaling import MODES, Scaling
 
 _FILES = {
     ".h5": hdf5_rows, ".hdf5": hdf5_rows, ".npz": npz_rows, ".csv": csv_rows, ".parquet": parquet_rows,
@@ -43,7 +44,7 @@ def open_rows(data: DataFrom) -> Rows:
 
 def check_source(data: DataFrom, key: str) -> None:
     """Whether there is what `data` names, without reading it. RecipeError if not."""
-    if isinstance(data.normalizer, str) and data.normalizer:
+    if isinstance(data.normalizer, str) and data.normalizer and data.normalizer not in MODES:
         imported(data.normalizer, key, "normalizer")
     if not isinstance(data.source, str):
         return
@@ -54,9 +55,17 @@ def check_source(data: DataFrom, key: str) -> None:
 
 
 def _normalizer(data: DataFrom) -> Callable[[Any], Any] | None:
-    if isinstance(data.normalizer, str):
-        return imported(data.normalizer, "data", "normalizer") if data.normalizer else None
-    return data.normalizer
+    if not isinstance(data.normalizer, str):
+        return data.normalizer
+    if data.normalizer in MODES:
+        return _scaled(MODES[data.normalizer])
+    return imported(data.normalizer, "data", "normalizer") if data.normalizer else None
+
+
+def _scaled(scaling: Scaling) -> Callable[[Any], Any]:
+    """What a server does to the pictures of a model with this mode, on RGB images in arrays or tensors."""
+    factor, offset = scaling.line(3)
+    return lambda pixels: (pixels[..., ::-1] if scaling.order == "BGR" else pixels) * factor + offset
 
 
 def _of(made: Any, data: DataFrom, function: Any, name: str, normalizer: Any) -> Rows:

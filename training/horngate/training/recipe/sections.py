@@ -75,7 +75,8 @@ class DataFrom:
     `source` is a file (.h5, .hdf5, .npz, .csv, .parquet), a folder with one folder of images a class, or
     `module:function`; in Python also arrays `(x, y)` or `(x, y, sample_weight)` or the function itself. `inputs`,
     `targets` and `sample_weight` name datasets, arrays or columns. `start` and `end` cut the rows (HDF5Matrix).
-    `image_size` is height and width. `normalizer` is what inputs go through, as `module:function`.
+    `image_size` is height and width. `normalizer` is what inputs go through: `module:function` or, for images,
+    one of the modes `caffe`, `tf`, `torch` of `preprocess` in a `model.toml`.
     """
 
     source: str | tuple[Any, ...] | Callable[..., Any]
