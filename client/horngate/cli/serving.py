@@ -12,7 +12,7 @@ from pathlib import Path
 
 from horngate.contract.errors import Unavailable
 
-READY_TIMEOUT_S = 120.0
+READY_TIMEOUT_S = 300.0
 STOP_TIMEOUT_S = 30.0
 POLL_S = 0.05
 

@@ -10,17 +10,14 @@ from pathlib import Path
 from horngate.contract.errors import LoadError
 from horngate.server.budget import MemorySetting
 from horngate.server.devices import read_devices, server_cores
-from horngate.server.gateway.door import read_tokens
+from horngate.server.gateway_flags import Flags, add_door_arguments, add_gateway_arguments, gateway_settings
 from horngate.server.settings import (
-    TRANSPORTS,
     BuildSettings,
-    GatewaySettings,
     QueueSettings,
     SequenceSettings,
     ServerSettings,
     seconds,
 )
-from horngate.server.tls import Tls
 from horngate.server.zoo_settings import ZooSettings, read_networks
 from horngate.zoo.weights import Supply
 
@@ -37,23 +34,22 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         help="folder with NAME.h5, NAME.hdf5, NAME.keras or NAME/VERSION/model.h5, each optionally with "
         "NAME/model.toml; it is watched, and new files and versions are taken in while serving",
     )
-    _add_zoo_arguments(parser)
-    _add_network_arguments(parser)
-    _add_door_arguments(parser)
+    _add_zoo_arguments(parser.add_argument_group("networks of the zoo"))
+    add_gateway_arguments(parser.add_argument_group("where and how it is called"))
+    add_door_arguments(parser.add_argument_group("who may call"))
     parser.add_argument(
         "--cache",
         type=Path,
         default=ServerSettings.cache,
         help="folder for what is built from the models; a second start is ready at once (default: %(default)s)",
     )
-    _add_build_arguments(parser)
-    _add_scheduling_arguments(parser)
+    _add_build_arguments(parser.add_argument_group("what building a model may take"))
+    _add_scheduling_arguments(parser.add_argument_group("queues, batches and devices"))
     parser.add_argument(
-        "--memory",
-        default="auto",
-        metavar="SIZE",
-        help='what the workers may hold, models and batches: "6GiB", "60%%" of the machine or container, or auto: '
-        "what is available, less a reserve (default: %(default)s)",
+        "--metrics-port",
+        type=int,
+        default=ServerSettings.metrics_port,
+        help="for /metrics and /healthz, 0 for any free one (default: %(default)s)",
     )
     parser.add_argument(
         "--ready-file",
@@ -63,24 +59,24 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     )
 
 
-def _add_zoo_arguments(parser: argparse.ArgumentParser) -> None:
-    parser.add_argument(
+def _add_zoo_arguments(flags: Flags) -> None:
+    flags.add_argument(
         "--zoo",
         default="",
         metavar="NAME,…",
         help="also serve these networks (`horngate zoo list`): mobilenet_v2,resnet50; with options, as in "
         "mobilenet:alpha=0.25, and under other names, as in eyes=resnet50:include_top=false:pooling=avg",
     )
-    parser.add_argument(
+    flags.add_argument(
         "--zoo-weights",
         default=ZooSettings.weights,
         metavar="WHICH",
         help="weights for --zoo: imagenet (fetched once), none (random), or a file (default: %(default)s)",
     )
-    parser.add_argument(
+    flags.add_argument(
         "--zoo-mirror", metavar="PLACE", help="a URL or a folder to fetch published weights from"
     )
-    parser.add_argument(
+    flags.add_argument(
         "--offline", action="store_true", help="fetch nothing; weights are in Keras's cache, or are missed"
     )
 
@@ -94,33 +90,40 @@ def _zoo(args: argparse.Namespace) -> ZooSettings:
     return ZooSettings(networks=read_networks(args.zoo), weights=args.zoo_weights, supply=supply)
 
 
-def _add_scheduling_arguments(parser: argparse.ArgumentParser) -> None:
-    parser.add_argument(
+def _add_scheduling_arguments(flags: Flags) -> None:
+    flags.add_argument(
         "--devices",
         default="cpu",
         metavar="NAME,…",
         help="a copy of every model on each: cpu, gpu:0,gpu:1, or virtual ones that share the cores: cpu:0,cpu:1 "
         "(default: %(default)s)",
     )
-    parser.add_argument(
+    flags.add_argument(
+        "--memory",
+        default="auto",
+        metavar="SIZE",
+        help='what the workers may hold, models and batches: "6GiB", "60%%" of the machine or container, or auto: '
+        "what is available, less a reserve (default: %(default)s)",
+    )
+    flags.add_argument(
         "--max-delay",
         default="0s",
         metavar="TIME",
         help='how long an idle device waits for company for a request, as in "5ms" (default: %(default)s)',
     )
-    parser.add_argument(
+    flags.add_argument(
         "--sequence-idle",
         default="10m",
         metavar="TIME",
         help='how long a sequence of a stateful model is kept without a step, as in "30s" (default: %(default)s)',
     )
-    parser.add_argument(
+    flags.add_argument(
         "--queue-rows",
         type=int,
         metavar="N",
         help="the most rows of a model that wait on a device (default: what it computes in 30 s)",
     )
-    parser.add_argument(
+    flags.add_argument(
         "--queue-bytes",
         type=int,
         default=QueueSettings.bytes,
@@ -129,96 +132,16 @@ def _add_scheduling_arguments(parser: argparse.ArgumentParser) -> None:
     )
 
 
-def _add_network_arguments(parser: argparse.ArgumentParser) -> None:
-    default = GatewaySettings()
-    parser.add_argument(
-        "--host",
-        default=default.host,
-        help="address to listen on; 0.0.0.0 for every interface (default: %(default)s)",
-    )
-    parser.add_argument(
-        "--grpc-port", type=int, default=default.port, help="0 for any free one (default: %(default)s)"
-    )
-    parser.add_argument(
-        "--http-port",
-        type=int,
-        default=default.http_port,
-        help="for the same protocol as HTTP and JSON, 0 for any free one (default: %(default)s)",
-    )
-    parser.add_argument("--no-http", action="store_true", help="no HTTP and JSON; metrics and health stay")
-    parser.add_argument(
-        "--http-origin",
-        action="append",
-        default=[],
-        metavar="URL",
-        help="pages of this origin may call HTTP from a browser; may be given several times",
-    )
-    parser.add_argument(
-        "--metrics-port",
-        type=int,
-        default=ServerSettings.metrics_port,
-        help="for /metrics and /healthz, 0 for any free one (default: %(default)s)",
-    )
-    parser.add_argument(
-        "--transport",
-        choices=TRANSPORTS,
-        help="native: unary calls at a tenth of the CPU; grpcio: all of gRPC's own stack (default: native; with "
-        "TLS grpcio)",
-    )
-    parser.add_argument(
-        "--gateways",
-        type=int,
-        default=default.gateways,
-        help="gateway processes that share the port (default: %(default)s)",
-    )
-    parser.add_argument(
-        "--shared-memory",
-        action="store_true",
-        help="callers on this machine may register their shared memory, and have tensors read and written there; "
-        "any of the server's user that they name (default: off)",
-    )
-    parser.add_argument(
-        "--decoders",
-        type=int,
-        default=default.decoders,
-        metavar="N",
-        help="processes that decode pictures, started with the first model that takes some; 0: one for each core "
-        "(default: %(default)s)",
-    )
-    parser.add_argument(
-        "--max-message-bytes",
-        type=int,
-        default=default.max_message_bytes,
-        help="largest request that is taken (default: %(default)s)",
-    )
-
-
-def _add_door_arguments(parser: argparse.ArgumentParser) -> None:
-    for name, help_text in (
-        ("certificate", "PEM file with the server's certificate and its chain: gRPC and HTTP over TLS"),
-        ("key", "PEM file with its key"),
-        ("client-ca", "PEM file with an authority: callers need a certificate that it signed"),
-    ):
-        parser.add_argument(f"--tls-{name}", type=Path, metavar="FILE", help=help_text)
-    parser.add_argument(
-        "--tokens",
-        type=Path,
-        metavar="FILE",
-        help='callers need a bearer token of this TOML file: [NAME] with token or sha256, and scopes = ["infer", '
-        '"read", "admin"]',
-    )
-
-
-def _add_build_arguments(parser: argparse.ArgumentParser) -> None:
+def _add_build_arguments(flags: Flags) -> None:
     default = BuildSettings()
-    parser.add_argument(
+    flags.add_argument(
         "--build-timeout",
         type=float,
         default=default.timeout_s,
         metavar="SECONDS",
         help="a file that takes longer to build is not served (default: %(default)g)",
     )
-    parser.add_argument(
+    flags.add_argument(
         "--build-memory",
         type=int,
         default=default.memory_bytes // 2**20,
@@ -229,9 +152,6 @@ def _add_build_arguments(parser: argparse.ArgumentParser) -> None:
 
 def run(args: argparse.Namespace) -> int:
     """Serve until SIGTERM or SIGINT; 0 once everything accepted is answered."""
-    tls = _tls(args)
-    if args.tokens is not None:
-        read_tokens(args.tokens)
     settings = ServerSettings(
         models=args.models,
         zoo=_zoo(args),
@@ -239,19 +159,7 @@ def run(args: argparse.Namespace) -> int:
         cache=args.cache,
         memory=MemorySetting.parse(args.memory),
         build=BuildSettings(timeout_s=args.build_timeout, memory_bytes=args.build_memory * 2**20),
-        gateway=GatewaySettings(
-            host=args.host,
-            port=args.grpc_port,
-            transport=args.transport or ("native" if tls is None else "grpcio"),
-            tls=tls,
-            tokens=args.tokens,
-            gateways=args.gateways,
-            decoders=args.decoders,
-            max_message_bytes=args.max_message_bytes,
-            http_port=None if args.no_http else args.http_port,
-            http_origins=tuple(args.http_origin),
-            shared_memory=args.shared_memory,
-        ),
+        gateway=gateway_settings(args),
         queue=QueueSettings(
             max_delay_s=seconds(args.max_delay), rows=args.queue_rows, bytes=args.queue_bytes
         ),
@@ -265,17 +173,6 @@ def run(args: argparse.Namespace) -> int:
     # The folder of sockets and counters goes with the server; only this user may enter it.
     with tempfile.TemporaryDirectory(prefix="horngate-") as directory:
         return asyncio.run(_serve(settings, Path(directory), args.ready_file))
-
-
-def _tls(args: argparse.Namespace) -> Tls | None:
-    """The certificate's files, found to be right. LoadError if they are not, or only one of two is named."""
-    if args.tls_certificate is None and args.tls_key is None and args.tls_client_ca is None:
-        return None
-    if args.tls_certificate is None or args.tls_key is None:
-        raise LoadError("TLS takes both --tls-certificate and --tls-key")
-    tls = Tls(certificate=args.tls_certificate, key=args.tls_key, client_ca=args.tls_client_ca)
-    tls.check()
-    return tls
 
 
 async def _serve(settings: ServerSettings, directory: Path, ready_file: Path | None) -> int:

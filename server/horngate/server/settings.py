@@ -1,6 +1,5 @@
 """What an operator sets for a server, and for each model; checked once, here."""
 
-import ipaddress
 import os
 import re
 import tomllib
@@ -13,62 +12,19 @@ from horngate.contract.errors import LoadError
 from horngate.server.budget import MemorySetting
 from horngate.server.devices import Device, read_devices, server_cores
 from horngate.server.endings import Pop, read_output, read_pop
+from horngate.server.gateway_settings import GatewaySettings
 from horngate.server.image_settings import KEYS as IMAGE_KEYS
 from horngate.server.image_settings import ImageSettings
 from horngate.server.placement import Placement, read_placement
-from horngate.server.tls import Tls
 from horngate.server.zoo_settings import ZOO, ZooSettings, with_options
 from horngate.zoo.registry import OPTION_TYPES
 
-TRANSPORTS = ("native", "grpcio")
 _UNITS_S = {"us": 1e-6, "ms": 1e-3, "s": 1.0, "m": 60.0, "h": 3600.0}
 ENGINES_VARIABLE = "HORNGATE_ENGINES"
 BATCHING = ("fastest", "largest")
 ENGINES = ("auto", "onnxruntime", "openvino", "keras")
 LOADS = ("topology", "by_name")
 ARCHITECTURES = (".json", ".yaml", ".yml")
-
-
-@dataclass(frozen=True, kw_only=True)
-class GatewaySettings:
-    """How the server is spoken to. Port 0 is any free one. Several gateways share gRPC's port.
-
-    `native` carries plaintext unary calls at a tenth of the CPU; `grpcio` carries everything. `http_port` is for
-    HTTP and JSON, None for none; pages of `http_origins` may call it from a browser. `shared_memory` lets
-    callers name shared memory of this machine's for the server to read and write. `decoders` are processes that
-    decode pictures, started with the first model that takes some; 0: one for each core. `tokens`
-    is the file of the tokens that callers need.
-    """
-
-    host: str = "127.0.0.1"
-    port: int = 8001
-    transport: str = "native"
-    gateways: int = 1
-    decoders: int = 0
-    max_message_bytes: int = (1 << 31) - 1
-    http_port: int | None = 8000
-    http_origins: tuple[str, ...] = ()
-    shared_memory: bool = False
-    tls: Tls | None = None
-    tokens: Path | None = None
-
-    def __post_init__(self) -> None:
-        if self.transport not in TRANSPORTS:
-            raise LoadError(f"transport is {self.transport!r}; expected one of {', '.join(TRANSPORTS)}")
-        if self.tls is not None and self.transport == "native":
-            raise LoadError("transport is 'native', which has no TLS; expected grpcio")
-        if self.gateways < 1:
-            raise LoadError(f"gateways is {self.gateways}; expected 1 or more")
-        if self.decoders < 0:
-            raise LoadError(f"decoders is {self.decoders}; expected 0, which is one for each core, or more")
-
-    @property
-    def listens_at_home(self) -> bool:
-        """Whether only this machine can call."""
-        try:
-            return ipaddress.ip_address(self.host.strip("[]")).is_loopback
-        except ValueError:
-            return self.host == "localhost"
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -138,7 +94,7 @@ class ServerSettings:
     zoo: ZooSettings = field(default_factory=ZooSettings)
     metrics_port: int = 8002
     cache: Path = Path("~/.cache/horngate")
-    gateway: GatewaySettings = GatewaySettings()
+    gateway: GatewaySettings = field(default_factory=GatewaySettings)
     queue: QueueSettings = QueueSettings()
     sequence: SequenceSettings = SequenceSettings()
     memory: MemorySetting = field(default_factory=MemorySetting)

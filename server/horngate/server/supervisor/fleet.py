@@ -5,16 +5,16 @@ import itertools
 import json
 import time
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import asdict
 from pathlib import Path
 from typing import Any, Protocol
 
 from horngate.contract.errors import LoadError
 from horngate.server import memory
 from horngate.server.frames.channel import Frame
+from horngate.server.gateway_settings import GatewaySettings
 from horngate.server.logs import logger
 from horngate.server.metrics import SupervisorMetrics, collect_totals, forget_process
-from horngate.server.settings import GatewaySettings, available_cores
+from horngate.server.settings import available_cores
 from horngate.server.supervisor.children import GIVES_BACK, Child, worker_environment
 from horngate.server.supervisor.seats import Seat
 from horngate.server.worker.notes import NOTE_SUFFIX, is_hunger, read_note
@@ -163,7 +163,7 @@ class Fleet:
             "max_message_bytes": self._settings.max_message_bytes,
             "directory": str(self._directory),
             "shared_memory": self._settings.shared_memory,
-            **_door_options(self._settings),
+            **self._settings.door,
         }
         return Child(name, "horngate.server.gateway.main", [name, json.dumps(options)])
 
@@ -308,13 +308,3 @@ class Fleet:
             {"name": name, "path": str(self._socket(name)), "incarnation": incarnation}
             for name, incarnation in incarnations.items()
         ]
-
-
-def _door_options(settings: GatewaySettings) -> dict[str, Any]:
-    tls = settings.tls
-    files = None if tls is None else {name: str(file) for name, file in asdict(tls).items() if file}
-    return {
-        "tls": files,
-        "tokens": str(settings.tokens or ""),
-        "admin_is_open": settings.tokens is not None or settings.listens_at_home,
-    }
