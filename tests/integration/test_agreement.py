@@ -79,6 +79,26 @@ def test_32_clients_with_mixed_rows_each_get_keras_answers(
     assert max(errors) < TOLERANCE
 
 
+@pytest.mark.parametrize("engine", ENGINES)
+@pytest.mark.parametrize("name", list(MODELS))
+def test_every_layer_equals_kerass_own(
+    per_engine: tuple[Serving, dict[str, Any]], name: str, engine: str
+) -> None:
+    """Of ten networks, the largest among them, in `test_every_layer`."""
+    from tests.integration.kerass_layers import layer_outputs
+
+    server, models = per_engine
+    inputs = inputs_for(models[name], rows=3, seed=1)
+    truth = layer_outputs(models[name], inputs)
+    with Client(server.grpc) as client:
+        names = list(client.describe(f"{name}-{engine}").spec.requestable)
+        sent = as_sent(models[name], inputs)
+        answers = client.predict(f"{name}-{engine}", sent, layers=names, timeout=60)
+    assert sorted(names) == sorted(truth)
+    for layer, answer in answers.items():
+        assert worst([truth[layer]], [answer]) < TOLERANCE
+
+
 def test_a_request_above_the_cap_is_split_and_comes_back_whole_and_in_order(
     saved_models: tuple[Path, dict[str, Any]], start: Start, tmp_path: Path
 ) -> None:

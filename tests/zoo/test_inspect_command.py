@@ -10,6 +10,7 @@ import sys
 import pytest
 
 from horngate.zoo import inspect_command
+from horngate.zoo.describe import describe
 from horngate.zoo.inspection.apart import inspect_apart
 from tests.zoo.safety.files import DENSE, GOOD, archive, hdf5, layer, sequential
 from tests.zoo.safety.hostile import HOSTILE, left_behind
@@ -31,8 +32,9 @@ def test_a_model(name, saved, small, capsys):
     assert "input       a  float32 (rows, 4)" in told
     rows = {line.split()[0]: line.split() for line in told.splitlines() if line.strip()}
     assert rows["lstm"][1:2] == ["LSTM"]
-    assert rows["lstm"][-1] == "160"
-    assert rows["inner/first"][-1] == "15"
+    assert rows["lstm"][-3] == "160"
+    assert rows["inner/first"][-3:-1] == ["15", "12"]
+    assert rows["both"][-2:] == ["inner,", "lstm"]
 
 
 @pytest.mark.parametrize("name", ["small.h5", "small.keras"])
@@ -43,6 +45,11 @@ def test_as_json(name, saved, small, capsys):
     assert [one["name"] for one in told["inputs"]] == ["a", "b"]
     outermost = [layer for layer in told["layers"] if "/" not in layer["name"]]
     assert sum(layer["parameters"] for layer in outermost) == small.count_params()
+    described = {layer.name: layer for layer in describe(small).layers}
+    for one in told["layers"]:
+        known = described[one["name"]]
+        assert (one["macs"], tuple(one["inputs"])) in ((known.macs, known.inputs), (None, ()))
+    assert sum(one["macs"] is not None for one in told["layers"]) > len(described) / 2
 
 
 def test_weights_alone(saved, small, capsys):

@@ -29,7 +29,9 @@ class Serving:
 
 
 @contextmanager
-def serving(models: Path, *, workspace: Path, arguments: Sequence[str] = ()) -> Iterator[Serving]:
+def serving(
+    models: Path, *, workspace: Path, arguments: Sequence[str] = (), ready_timeout_s: float = READY_TIMEOUT_S
+) -> Iterator[Serving]:
     """Serve the folder on free local ports; SIGTERM on leaving.
 
     `workspace` takes the server's log, cache and ready file; `arguments` are added to the command.
@@ -50,7 +52,7 @@ def serving(models: Path, *, workspace: Path, arguments: Sequence[str] = ()) -> 
         subprocess.Popen(command, stdout=output, stderr=output, start_new_session=True) as process,
     ):
         try:
-            _wait_until_ready(process, ready, log)
+            _wait_until_ready(process, ready, log, ready_timeout_s)
             server = Serving(**json.loads(ready.read_text()), pid=process.pid)
             yield server
         finally:
@@ -58,13 +60,13 @@ def serving(models: Path, *, workspace: Path, arguments: Sequence[str] = ()) -> 
         server.exit_code = exit_code
 
 
-def _wait_until_ready(process: "subprocess.Popen[bytes]", ready: Path, log: Path) -> None:
-    deadline = time.monotonic() + READY_TIMEOUT_S
+def _wait_until_ready(process: "subprocess.Popen[bytes]", ready: Path, log: Path, timeout_s: float) -> None:
+    deadline = time.monotonic() + timeout_s
     while not ready.exists():
         if process.poll() is not None:
             raise Unavailable(f"horngate serve exited with {process.returncode}; its log ends:\n{_tail(log)}")
         if time.monotonic() > deadline:
-            raise Unavailable(f"horngate serve not ready after {READY_TIMEOUT_S:.0f} s; log:\n{_tail(log)}")
+            raise Unavailable(f"horngate serve not ready after {timeout_s:.0f} s; log:\n{_tail(log)}")
         time.sleep(POLL_S)
 
 

@@ -9,7 +9,7 @@ from horngate.zoo.files.origin import origin_of
 from horngate.zoo.files.upgrade import upgrade
 from horngate.zoo.inspection.large_rows import large_rows
 from horngate.zoo.inspection.shape_rules import output_shape
-from horngate.zoo.inspection.shapes import inferred_shapes
+from horngate.zoo.inspection.shapes import inferred
 from horngate.zoo.inspection.todays_wires import with_calls
 from tests.integration import models
 from tests.zoo.safety.files import layer, sequential
@@ -87,7 +87,7 @@ def test_shapes_follow_the_wires_through_inner_models_and_wrappers():
     a, b = (layer("InputLayer", name, batch_input_shape=[None, 4]) | {"inbound_nodes": []} for name in "ab")
     # Layers need not stand in the order in which they are called.
     config = functional(a, b, last, first, inner, inputs="ab", outputs=["both"])
-    found = inferred_shapes(upgrade(config, origin_of("2.3.1", "tensorflow", config)).config)
+    found = inferred(upgrade(config, origin_of("2.3.1", "tensorflow", config)).config).shapes
     assert found["both"] == (None, 10)
     assert found["inner/deep"] == (None, 7)
 
@@ -97,14 +97,14 @@ def test_wrappers_of_layers():
     both = layer("Bidirectional", "ways", merge_mode="concat", layer=layer("LSTM", "lstm", units=6))
     first = layer("InputLayer", "x", batch_input_shape=[None, 9, 2])
     config = {"class_name": "Sequential", "config": {"name": "model", "layers": [first, steps, both]}}
-    found = inferred_shapes(upgrade(config, origin_of("2.3.1", "tensorflow", config)).config)
+    found = inferred(upgrade(config, origin_of("2.3.1", "tensorflow", config)).config).shapes
     assert (found["each"], found["ways"]) == ((None, 9, 5), (None, 12))
 
 
 def test_shapes_of_todays_networks():
     for build in (models.convolutional, models.recurrent, models.several, models.nested):
         model = build()
-        found = inferred_shapes(with_calls(json.loads(model.to_json())))
+        found = inferred(with_calls(json.loads(model.to_json()))).shapes
         for made in model.layers:
             outputs = made.output if isinstance(made.output, list) else [made.output]
             assert found[made.name] == tuple(outputs[0].shape), made.name
@@ -114,7 +114,7 @@ def test_bombs_in_several_steps_are_told():
     """No step of it is large by itself."""
     steps = [layer("UpSampling1D", f"up{i}", size=1000) for i in range(4)]
     config = sequential(layer("Reshape", "steps", target_shape=[4, 1]), *steps)
-    shapes = inferred_shapes(upgrade(config, origin_of("2.3.1", "tensorflow", config)).config)
+    shapes = inferred(upgrade(config, origin_of("2.3.1", "tensorflow", config)).config).shapes
     first, finding = large_rows(shapes)
     assert (first.where, finding.where) == ("layer 'up2'", "layer 'up3'")
     assert "makes (rows, 4000000000000, 1) of its input, 16,000,000,000,000 bytes a row" in finding.what

@@ -116,7 +116,7 @@ def _examine(source: Path, order: BuildOrder) -> None:
     for note in check(source, permission=permission, limits=limits).notes:
         _tell(note=str(note))
     allowed = min(ROW_BYTES, order.memory_bytes or ROW_BYTES)
-    large = Findings.of(large_rows(history_of(source).shapes, allowed))
+    large = Findings.of(large_rows(history_of(source).inferred.shapes, allowed))
     if large.all:
         raise large.error(source.name)
 

@@ -73,8 +73,8 @@ def _told(path: Path, permission: Permission) -> dict[str, Any]:
     except LoadError as error:
         return {"error": str(error)}
     history = _history(path, findings)
-    findings = Findings.of((*findings.all, *large_rows(history.shapes)))
-    return report.with_shapes(history.shapes).to_json() | history.to_json() | findings.to_json()
+    findings = Findings.of((*findings.all, *large_rows(history.inferred.shapes)))
+    return report.with_inferred(history.inferred).to_json() | history.to_json() | findings.to_json()
 
 
 def _history(path: Path, findings: Findings) -> "History":

@@ -4,7 +4,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass, replace
 from typing import Any
 
-_MODELS = ("Sequential", "Functional", "Model")
+MODELS = ("Sequential", "Functional", "Model")
 _DEEPEST = 12
 """Models nested deeper than this are not looked into."""
 
@@ -54,7 +54,7 @@ def _walk(model: dict[str, Any], prefix: str, depth: int) -> Iterator[Layer]:
             output_shape=shapes.get(name),
             depth=depth,
         )
-        if entry.get("class_name") in _MODELS and depth < _DEEPEST:
+        if entry.get("class_name") in MODELS and depth < _DEEPEST:
             yield from _walk(entry, f"{prefix}{name}/", depth + 1)
 
 

@@ -1,6 +1,5 @@
 """Where a file comes from, and what would be done to it before today's Keras loads it. Nothing of it is run."""
 
-from collections.abc import Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -9,7 +8,7 @@ from horngate.contract.errors import LoadError
 from horngate.zoo.files.origin import Origin
 from horngate.zoo.files.source import read
 from horngate.zoo.files.upgrade import Taken, upgrade
-from horngate.zoo.inspection.shapes import inferred_shapes
+from horngate.zoo.inspection.shapes import Inferred, inferred
 from horngate.zoo.inspection.todays_wires import with_calls
 
 _UNLOADABLE = (LoadError, LookupError, TypeError, ValueError, AttributeError, RecursionError)
@@ -17,12 +16,12 @@ _UNLOADABLE = (LoadError, LookupError, TypeError, ValueError, AttributeError, Re
 
 @dataclass(frozen=True, kw_only=True)
 class History:
-    """`steps` are those that the upgrade would take, `obstacle` why it could not; `shapes` by layer's path."""
+    """`steps` are those that the upgrade would take, `obstacle` why it could not; `inferred` what layers make."""
 
     origin: Origin | None = None
     steps: tuple[Taken, ...] = ()
     obstacle: str = ""
-    shapes: Mapping[str, tuple[int | None, ...]] = field(default_factory=dict)
+    inferred: Inferred = field(default_factory=Inferred)
 
     def to_json(self) -> dict[str, Any]:
         """A plain form for `json`, its keys beside a report's."""
@@ -47,9 +46,9 @@ def history_of(path: Path) -> History:
         return History(origin=origin)
     try:
         if origin.generation == 3:
-            return History(origin=origin, shapes=inferred_shapes(with_calls(architecture)))
+            return History(origin=origin, inferred=inferred(with_calls(architecture)))
         upgraded = upgrade(architecture, origin)
-        return History(origin=origin, steps=upgraded.steps, shapes=inferred_shapes(upgraded.config))
+        return History(origin=origin, steps=upgraded.steps, inferred=inferred(upgraded.config))
     except _UNLOADABLE as error:
         return History(origin=origin, obstacle=str(error))
 

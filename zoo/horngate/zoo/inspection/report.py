@@ -1,14 +1,16 @@
 """The report on a Keras file, put together from its architecture and its stored weights."""
 
 import zipfile
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Sequence
 from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 from typing import IO, Any
 
 from horngate.contract.errors import LoadError
-from horngate.zoo.inspection.architecture import Layer, inputs_of, layers_of
+from horngate.zoo.costs import macs
+from horngate.zoo.inspection.architecture import MODELS, Layer, inputs_of, layers_of
 from horngate.zoo.inspection.memory import Memory, memory_of
+from horngate.zoo.inspection.shapes import Inferred
 from horngate.zoo.inspection.weights import Stored, hard_linked, stored_weights
 from horngate.zoo.safety.limits import Limits
 from horngate.zoo.safety.texts import Unsafe, read_json
@@ -21,12 +23,17 @@ _TEXTS = {".json": read_json, ".yaml": read_yaml, ".yml": read_yaml}
 
 @dataclass(frozen=True, kw_only=True)
 class LayerReport:
-    """One layer as the file tells of it. `parameters` counts what is stored, None where that is unknown."""
+    """One layer as the file tells of it. `parameters` counts what is stored, None where that is unknown.
+
+    `macs` are the multiply-adds that a row takes, None likewise; `inputs` the layers whose outputs it reads.
+    """
 
     name: str
     class_name: str
     output_shape: tuple[int | None, ...] | None
     parameters: int | None
+    macs: int | None = None
+    inputs: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -58,13 +65,36 @@ class Report:
         """A plain form for `json`."""
         return asdict(self)
 
-    def with_shapes(self, shapes: Mapping[str, tuple[int | None, ...]]) -> "Report":
-        """The report with shapes of layers that the file does not tell itself, and what follows from them."""
-        layers = tuple(
-            replace(layer, output_shape=layer.output_shape or shapes.get(layer.name)) for layer in self.layers
-        )
+    def with_inferred(self, found: Inferred) -> "Report":
+        """The report with what the file does not tell itself of its layers, and what follows from that."""
+        layers = [_with_inferred(layer, found) for layer in self.layers]
+        for place in reversed(range(len(layers))):  # What is inside of a model stands behind it.
+            if found.calls.get(layers[place].name) and layers[place].class_name in MODELS:
+                layers[place] = replace(layers[place], macs=_total(layers[place].name, layers))
         told = [layer.output_shape for layer in layers]
-        return replace(self, layers=layers, memory=memory_of(told, self.memory.weights_bytes))
+        return replace(self, layers=tuple(layers), memory=memory_of(told, self.memory.weights_bytes))
+
+
+def _with_inferred(layer: LayerReport, found: Inferred) -> LayerReport:
+    shape, call = layer.output_shape or found.shapes.get(layer.name), found.calls.get(layer.name)
+    if call is None:
+        return replace(layer, output_shape=shape, macs=0 if layer.class_name == "InputLayer" else None)
+    counted = None
+    if shape is not None and call.inputs:
+        has_weights = bool(layer.parameters)
+        counted = macs(call.class_name, call.config, call.inputs, shape, has_weights=has_weights)
+    return replace(layer, output_shape=shape, macs=counted, inputs=call.reads)
+
+
+def _total(model: str, layers: Sequence[LayerReport]) -> int | None:
+    """What the layers directly inside of a model take together."""
+    inside = [
+        layer.macs
+        for layer in layers
+        if layer.name.startswith(f"{model}/") and "/" not in layer.name[len(model) + 1 :]
+    ]
+    known = [count for count in inside if count is not None]
+    return sum(known) if len(known) == len(inside) else None
 
 
 def inspect(path: Path) -> Report:

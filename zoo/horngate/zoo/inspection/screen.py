@@ -78,7 +78,9 @@ def _table(layers: Sequence[Mapping[str, Any]], terminal: bool) -> Any:
     table = Table(box=box.SIMPLE_HEAD if terminal else None, pad_edge=False, header_style="cyan")
     for column in ("layer", "class", "output"):
         table.add_column(column, no_wrap=not terminal, overflow="fold")
-    table.add_column("parameters", justify="right", no_wrap=True)
+    for column in ("parameters", "MACs"):
+        table.add_column(column, justify="right", no_wrap=True)
+    table.add_column("from", no_wrap=not terminal, overflow="fold")
     for layer in layers:
         table.add_row(*_row(layer))
     return table
@@ -96,6 +98,8 @@ def _row(layer: Mapping[str, Any]) -> tuple[Any, ...]:
         Text(layer["class_name"] or "-", style="dim"),
         Text(shape),
         Text(f"{count:,}", style="" if count else "dim"),
+        Text("?" if layer["macs"] is None else f"{layer['macs']:,}", style="" if layer["macs"] else "dim"),
+        Text(", ".join(name.rpartition("/")[2] for name in layer["inputs"]), style="dim"),
     )
 
 
