@@ -4,6 +4,7 @@ import numpy as np
 import pytest
 
 from horngate.cli.main import main
+from horngate.oip import messages as oip
 
 
 @pytest.fixture
@@ -77,3 +78,9 @@ def test_errors_go_to_stderr_with_status_1(predict, rows, arguments, message):
     assert status == 1
     assert message in err.splitlines()[-1]
     assert err.splitlines()[-1].startswith("horngate: ")
+
+
+def test_the_training_phase_is_asked_for_with_its_seed(predict, rows, server):
+    assert predict("iris", rows, "--training", "--seed", "7")[0] == 0
+    parameters = oip.ModelInferRequest.FromString(server.requests[-1]).parameters
+    assert (parameters["training"].bool_param, parameters["seed"].uint64_param) == (True, 7)

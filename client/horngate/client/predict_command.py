@@ -33,6 +33,7 @@ examples:
   horngate predict churn rows.json --version 3
   echo '[[5.1, 3.5, 1.4, 0.2]]' | horngate predict iris -
   horngate predict resnet50 images.npy --layer conv4_block6_out --layer avg_pool --out features.npz
+  horngate predict churn rows.json --training --seed 7
 """
 
 LAYER_HELP = "a layer whose output to return instead of the model's; may be repeated"
@@ -44,6 +45,8 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     option("model", metavar="MODEL", help="the model's name")
     option("file", metavar="FILE", nargs="?", help="the rows; - for standard input")
     option("--layer", metavar="NAME", action="append", dest="layers", help=LAYER_HELP)
+    option("--training", action="store_true", help="as the model runs while it is trained")
+    option("--seed", metavar="N", type=int, help="with --training: what is random is the same for the same N")
     option("--version", metavar="N", help="the model's version; default: the server's choice")
     option("--top", metavar="K", type=int, default=5, help="classes to name; default: %(default)s")
     option("--out", metavar="OUT.npz", type=Path, help="save the outputs here, by name")
@@ -91,7 +94,9 @@ def _predict(client: Client, args: argparse.Namespace, inputs: Inputs) -> dict[s
     names: list[str] = args.layers or [
         output.name for output in client.describe(args.model, version=args.version).outputs
     ]
-    return client.predict(args.model, inputs, layers=names, version=args.version)
+    return client.predict(
+        args.model, inputs, layers=names, version=args.version, training=args.training, seed=args.seed
+    )
 
 
 def _list(client: Client, args: argparse.Namespace) -> None:

@@ -37,10 +37,8 @@ class Programs:
         """An upper bound of what all of them hold."""
         return self._size_bytes
 
-    @property
-    def outputs(self) -> list[Wanted]:
-        """What each computes, the least recently used first."""
-        return list(self._kept)
+    def __len__(self) -> int:
+        return len(self._kept)
 
     def add(self, wanted: Wanted, program: Program, size_bytes: int, *, for_good: bool = False) -> None:
         """Keep a program; beyond MAX_PROGRAMS the least recently used goes."""

@@ -189,4 +189,4 @@ class Shelf:
         batch_bytes = model.calibration.memory.bytes(model.dispatch_rows)
         self._metrics.batch_bytes.labels(*model.labels, self._device).set(batch_bytes)
         self._metrics.memory.labels(*model.labels, self._device).set(model.memory_bytes)
-        self._metrics.programs.labels(*model.labels, self._device).set(len(model.programs.outputs))
+        self._metrics.programs.labels(*model.labels, self._device).set(len(model.programs))
