@@ -34,7 +34,7 @@ def test_row_7_a_layer_by_name(served: Fixture, client: Client) -> None:
 def test_row_7_a_layer_by_index_in_either_learning_phase(served: Fixture, client: Client) -> None:
     model = served.models["noisy"]
     x = inputs_for(model, rows=4, seed=7)[0]
-    third = keras.Model(model.inputs, model.layers[3].output)
+    third = keras.Model(model.inputs[0], model.layers[3].output)
     test_mode = client.predict("noisy", x, layers="layer:3")
     np.testing.assert_allclose(test_mode, third(x, training=False), atol=1e-5)
     train_mode = client.predict("noisy", x, layers="layer:3", training=True, seed=1)

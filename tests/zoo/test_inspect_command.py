@@ -32,9 +32,9 @@ def test_a_model(name, saved, small, capsys):
     assert "input       a  float32 (rows, 4)" in told
     rows = {line.split()[0]: line.split() for line in told.splitlines() if line.strip()}
     assert rows["lstm"][1:2] == ["LSTM"]
-    assert rows["lstm"][-3] == "160"
-    assert rows["inner/first"][-3:-1] == ["15", "12"]
-    assert rows["both"][-2:] == ["inner,", "lstm"]
+    assert rows["lstm"][-3:] == ["steps", "160", "280"]
+    assert rows["inner/first"][-2:] == ["15", "12"]
+    assert rows["both"][-4:] == ["inner,", "lstm", "0", "0"]
 
 
 @pytest.mark.parametrize("name", ["small.h5", "small.keras"])

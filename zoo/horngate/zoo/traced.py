@@ -44,7 +44,7 @@ def traced(model: Any) -> Traced:
         graph = _graph(model, given, model.call(**given))
         _check(model, graph, given)
     except Exception as fault:
-        why = str(fault).strip().splitlines()[0] if str(fault).strip() else type(fault).__name__
+        why = (str(fault).strip() or type(fault).__name__).splitlines()[0].split(". ")[0]
         what = f"the layers inside of {type(model).__name__} are not known"
         whole = _graph(model, given, model(**given))
         return Traced(model=whole, opaque=f"{what}, for its code cannot be followed: {why}")

@@ -76,11 +76,10 @@ def _table(layers: Sequence[Mapping[str, Any]], terminal: bool) -> Any:
     from rich.table import Table
 
     table = Table(box=box.SIMPLE_HEAD if terminal else None, pad_edge=False, header_style="cyan")
-    for column in ("layer", "class", "output"):
+    for column in ("layer", "class", "output", "from"):
         table.add_column(column, no_wrap=not terminal, overflow="fold")
     for column in ("parameters", "MACs"):
         table.add_column(column, justify="right", no_wrap=True)
-    table.add_column("from", no_wrap=not terminal, overflow="fold")
     for layer in layers:
         table.add_row(*_row(layer))
     return table
@@ -97,9 +96,9 @@ def _row(layer: Mapping[str, Any]) -> tuple[Any, ...]:
         Text("  " * depth + layer["name"]),
         Text(layer["class_name"] or "-", style="dim"),
         Text(shape),
+        Text(", ".join(name.rpartition("/")[2] for name in layer["inputs"]), style="dim"),
         Text(f"{count:,}", style="" if count else "dim"),
         Text("?" if layer["macs"] is None else f"{layer['macs']:,}", style="" if layer["macs"] else "dim"),
-        Text(", ".join(name.rpartition("/")[2] for name in layer["inputs"]), style="dim"),
     )
 
 
