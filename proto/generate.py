@@ -14,6 +14,7 @@ from pathlib import Path
 ROOT = Path(__file__).resolve().parent
 PACKAGES = {
     "horngate/oip": ("horngate/oip/model_config.proto", "horngate/oip/grpc_service.proto"),
+    "horngate/tfs": ("horngate/tfs/tensorflow.proto", "horngate/tfs/serving.proto"),
     "horngate/v1": ("horngate/v1/horngate.proto",),
 }
 MODULE = '''"""Classes of {proto}. Written by proto/generate.py."""

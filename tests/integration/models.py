@@ -109,6 +109,7 @@ def save_all(folder: Path) -> dict[str, Any]:
         saved[name] = model = make()
         model.save(path_of(folder, name))
     save_part(folder, saved["nested"])
+    (folder / "nested" / "model.toml").write_text("version_labels = { stable = 2 }\n")
     return saved
 
 

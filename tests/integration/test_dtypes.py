@@ -3,6 +3,7 @@
 from collections.abc import Iterator
 from pathlib import Path
 
+import grpc
 import keras
 import numpy as np
 import pytest
@@ -86,6 +87,29 @@ def test_strings_reach_the_model(server: Serving) -> None:
     tensor.set_data_from_numpy(np.char.encode(words).astype(object))
     assert remote.infer("lookup", [tensor]).as_numpy("ids").tolist() == truth
     remote.close()
+
+
+def test_every_dtype_and_strings_over_tensorflow_servings_api(server: Serving) -> None:
+    pytest.importorskip("tensorflow_serving", reason="pip install --no-deps tensorflow-serving-api")
+    import tensorflow as tf
+    from tensorflow_serving.apis import predict_pb2, prediction_service_pb2_grpc
+
+    inputs = {f"{dtype}_in": random(dtype) for dtype in DTYPES}
+    words = {"words": np.array([[b"gate", b"horn"]], object)}
+    with grpc.insecure_channel(server.grpc) as channel:
+        stub = prediction_service_pb2_grpc.PredictionServiceStub(channel)
+        answers = []
+        for name, given in (("every_dtype", inputs), ("lookup", words)):
+            request = predict_pb2.PredictRequest(
+                inputs={key: tf.make_tensor_proto(array) for key, array in given.items()}
+            )
+            request.model_spec.name = name
+            answers.append(stub.Predict(request, timeout=30))
+    for dtype in DTYPES:
+        result = tf.make_ndarray(answers[0].outputs[f"{dtype}_out"])
+        assert result.dtype == dtype
+        np.testing.assert_array_equal(result[..., 0], inputs[f"{dtype}_in"])
+    assert tf.make_ndarray(answers[1].outputs["ids"]).tolist() == [[2, 1]]
 
 
 def test_each_model_is_on_an_engine_that_can_run_it(server: Serving) -> None:

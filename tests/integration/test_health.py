@@ -5,8 +5,10 @@ from pathlib import Path
 from typing import Any
 
 import grpc
+import numpy as np
 import pytest
 from google.protobuf.descriptor_pool import DescriptorPool
+from google.protobuf.message_factory import GetMessageClass
 from grpc_health.v1 import health_pb2, health_pb2_grpc
 from grpc_reflection.v1alpha.proto_reflection_descriptor_database import ProtoReflectionDescriptorDatabase
 
@@ -54,7 +56,36 @@ def test_reflection_describes_every_service(channel: grpc.Channel) -> None:
         "inference.GRPCInferenceService",
         "horngate.v1.Horngate",
         "grpc.health.v1.Health",
+        "tensorflow.serving.PredictionService",
+        "tensorflow.serving.ModelService",
     } <= set(database.get_services())
     pool = DescriptorPool(database)
     service = pool.FindServiceByName("inference.GRPCInferenceService")
     assert service.methods_by_name["ModelInfer"].input_type.fields_by_name["raw_input_contents"].number == 7
+
+
+def test_a_client_that_knows_reflection_alone_predicts_as_with_tensorflow_serving(
+    channel: grpc.Channel,
+) -> None:
+    pool = DescriptorPool(ProtoReflectionDescriptorDatabase(channel))
+    method = pool.FindServiceByName("tensorflow.serving.PredictionService").methods_by_name["Predict"]
+    request = GetMessageClass(method.input_type)()
+    request.model_spec.name = "nested"
+    tensor = request.inputs["x"]
+    tensor.dtype = 1
+    for size in (2, 8):
+        tensor.tensor_shape.dim.add(size=size)
+    tensor.float_val.append(1)
+    call = channel.unary_unary(
+        "/tensorflow.serving.PredictionService/Predict",
+        request_serializer=lambda message: message.SerializeToString(),
+        response_deserializer=GetMessageClass(method.output_type).FromString,
+    )
+    first, second = np.frombuffer(call(request, timeout=30).outputs["out"].tensor_content, "<f4").reshape(
+        2, 2
+    )
+    np.testing.assert_array_equal(first, second)
+    request.model_spec.version.value = 9
+    with pytest.raises(grpc.RpcError) as caught:
+        call(request, timeout=30)
+    assert caught.value.code() is grpc.StatusCode.NOT_FOUND

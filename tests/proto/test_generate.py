@@ -22,7 +22,7 @@ def generated(tmp_path_factory):
 
 def test_what_is_committed_is_what_the_protos_generate(generated):
     out, paths = generated
-    assert len(paths) == 8
+    assert len(paths) == 13
     stale = [path for path in paths if (out / path).read_bytes() != (ROOT / "proto" / path).read_bytes()]
     assert not stale, "run: python proto/generate.py"
 

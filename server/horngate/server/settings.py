@@ -145,7 +145,7 @@ class ModelConfig:
     that runs fastest) or `"largest"` (to what memory allows). `queue` and `sequence` replace the server's own
     settings for this model. `instances` is how many copies each device has. `layers` are sets of names whose
     programs are made before the model is ready. `images` says how pictures are prepared and what the classes are
-    called.
+    called. `version_labels` are words that a request may have for versions.
     """
 
     source: str = ""
@@ -161,6 +161,7 @@ class ModelConfig:
     placement: Placement = ()
     layers: tuple[tuple[str, ...], ...] = ()
     images: ImageSettings = field(default_factory=ImageSettings)
+    version_labels: tuple[tuple[str, int], ...] = ()
 
     def __post_init__(self) -> None:
         engines = (*ENGINES, *own_engines())
@@ -203,6 +204,7 @@ _TYPES: dict[str, type | tuple[type, ...]] = {
     **OPTION_TYPES,
     "layers": list,
     **IMAGE_KEYS,
+    "version_labels": dict,
 }
 _FILE_KEYS = ("custom_objects", "allow_code", "load", "output", "pop")
 _QUEUE_TYPES: dict[str, type | tuple[type, ...]] = {
@@ -282,6 +284,15 @@ def _names(text: Any) -> tuple[str, ...]:
     return names
 
 
+def _version_labels(table: dict[str, Any]) -> tuple[tuple[str, int], ...]:
+    for label, version in table.items():
+        if type(version) is not int or version < 1 or label.isdecimal():
+            raise LoadError(
+                f"version_labels has {label!r} = {version!r}; expected a word that means a version, like stable = 3"
+            )
+    return tuple(table.items())
+
+
 def _plain(table: dict[str, Any]) -> dict[str, Any]:
     file: dict[str, Any] = {key: value for key, value in table.items() if key in _FILE_KEYS}
     file["custom_objects"] = tuple(file.get("custom_objects", ()))
@@ -297,6 +308,8 @@ def _plain(table: dict[str, Any]) -> dict[str, Any]:
         table = table | {"placement": read_placement(table["placement"])}
     if "layers" in table:
         table = table | {"layers": tuple(map(_names, table["layers"]))}
+    if "version_labels" in table:
+        table = table | {"version_labels": _version_labels(table["version_labels"])}
     versions = table.get("versions")
     if not isinstance(versions, list):
         return table

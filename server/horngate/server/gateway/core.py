@@ -4,6 +4,7 @@ import asyncio
 import itertools
 import time
 from collections.abc import Callable, Mapping
+from functools import partial
 from typing import Any
 
 from google.protobuf.message import DecodeError
@@ -17,7 +18,7 @@ from horngate.contract.errors import (
 )
 from horngate.oip import messages as oip
 from horngate.oip.status import code_of
-from horngate.oip.wire import parse_infer_request
+from horngate.oip.wire import ParsedRequest, parse_infer_request
 from horngate.server.frames.channel import Channel, ChannelClosed
 from horngate.server.gateway import service
 from horngate.server.gateway.decoders import Decoders
@@ -27,8 +28,11 @@ from horngate.server.gateway.links import SWEEP_S, Links
 from horngate.server.gateway.regions import Regions, register_region, show_regions, unregister_region
 from horngate.server.gateway.routes import Entry, Routes, read_routes
 from horngate.server.gateway.sequences import is_continuing
+from horngate.server.gateway.tfs.labels import Relabelling
+from horngate.server.gateway.tfs.methods import METHODS as TENSORFLOW_SERVING
 from horngate.server.logs import logger
 from horngate.server.metrics import GatewayMetrics
+from horngate.tfs import messages as tfs
 from horngate.v1 import horngate_pb2 as v1
 from horngate.v1.describe import SERVICE as DESCRIBE_SERVICE
 
@@ -56,7 +60,7 @@ _FROM_REGIONS: Mapping[str, tuple[Any, Callable[[Any, Regions | None], Any]]] = 
         unregister_region,
     ),
 }
-METHODS = (INFER, STATISTICS, *_FROM_ROUTES, *_FROM_REGIONS)
+METHODS = (INFER, STATISTICS, *_FROM_ROUTES, *_FROM_REGIONS, *TENSORFLOW_SERVING)
 """Every unary method that is served."""
 
 
@@ -84,7 +88,8 @@ class Gateway:
         self._labels: dict[tuple[str, str], Any] = {}
         self._tokens = itertools.count()
         self._asked: dict[int, tuple[Any, Respond, float]] = {}
-        self._on_routes: list[Callable[[Routes], None]] = []
+        self._relabelling = Relabelling(self.tell)
+        self._on_routes: list[Callable[[Routes], None]] = [self._relabelling.update]
         asyncio.get_running_loop().add_reader(control.fileno(), self._on_control)
 
     @property
@@ -104,10 +109,13 @@ class Gateway:
                     f"received a message of {len(data)} bytes; this server takes {self.max_message_bytes}"
                 )
             if method == INFER:
-                return self._infer(data, deadline_s, respond)
+                return self.infer(partial(parse_infer_request, data), deadline_s, respond)
             if method == STATISTICS:
                 self._ask_statistics(_parsed(oip.ModelStatisticsRequest, data), respond)
                 return None
+            if method in TENSORFLOW_SERVING:
+                request, run = TENSORFLOW_SERVING[method]
+                return run(self, _parsed(request, data), deadline_s, respond)
             if method in _FROM_REGIONS:
                 request, act = _FROM_REGIONS[method]
                 respond(act(_parsed(request, data), self._regions).SerializeToString())
@@ -142,16 +150,23 @@ class Gateway:
             for token in [token for token, (_, _, until_s) in self._asked.items() if until_s < now_s]:
                 self._asked.pop(token)[1](InternalError("the supervisor did not answer for the statistics"))
 
+    def relabel(self, request: tfs.ReloadConfigRequest, respond: Respond) -> None:
+        """Move labels, and answer when the table has them; see Relabelling."""
+        self._relabelling.take(request, self.routes, respond)
+
     def tell(self, *frame: Any) -> None:
         """Send the supervisor a frame."""
         self._control.send(list(frame))
         self._flush_control()
 
-    def _infer(self, data: bytes, deadline_s: float | None, respond: Respond) -> Call | None:
+    def infer(
+        self, read: Callable[[], ParsedRequest], deadline_s: float | None, respond: Respond
+    ) -> Call | None:
+        """Run the request that `read` gives or refuses, and answer with a ModelInferResponse's bytes."""
         arrived_s = time.monotonic()
         entry: Entry | None = None
         try:
-            parsed = parse_infer_request(data)
+            parsed = read()
             name, version = parsed.message.model_name, parsed.message.model_version
             if is_continuing(parsed.message):
                 entries = self.routes.holding(name, version)

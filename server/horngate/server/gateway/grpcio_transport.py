@@ -20,9 +20,11 @@ from horngate.server.gateway.routes import Routes
 from horngate.server.gateway.streams import METHOD as STREAM
 from horngate.server.gateway.streams import Stream
 from horngate.server.tls import Tls
+from horngate.tfs import messages as tfs
 from horngate.v1 import horngate_pb2
 from horngate.v1.describe import SERVICE as DESCRIBE_SERVICE
 
+_SERVICES = (oip.SERVICE, DESCRIBE_SERVICE, tfs.PREDICTION, tfs.MODELS)
 _SERVING = health_pb2.HealthCheckResponse.SERVING
 _NOT_SERVING = health_pb2.HealthCheckResponse.NOT_SERVING
 
@@ -42,7 +44,7 @@ class GrpcioTransport:
         self._tls = tls
         self._health = HealthOfModels()
         gateway.on_routes(self._health.update)
-        for name in (oip.SERVICE, DESCRIBE_SERVICE):
+        for name in _SERVICES:
             handlers = {
                 method.rsplit("/", 1)[1]: grpc.unary_unary_rpc_method_handler(_handler(gateway, method))
                 for method in METHODS
@@ -153,8 +155,7 @@ def _enable_reflection(server: Any) -> None:
         with suppress(TypeError):  # It is in the pool already: another server of this process brought it.
             add_file(file)
     names: Sequence[str] = (
-        oip.SERVICE,
-        DESCRIBE_SERVICE,
+        *_SERVICES,
         health_pb2.DESCRIPTOR.services_by_name["Health"].full_name,
         reflection.SERVICE_NAME,
     )

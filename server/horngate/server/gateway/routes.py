@@ -129,7 +129,8 @@ class WorkerAddress:
 class Routes:
     """The whole table. `entries` holds, for each model, its versions, newest last.
 
-    `leaving` are those that only go on with the sequences that they have, the newest first.
+    `version_labels` are, for each model, the versions that words mean; `leaving` are those that only
+    go on with the sequences that they have, the newest first.
     """
 
     generation: int = 0
@@ -138,15 +139,17 @@ class Routes:
     workers: Mapping[str, WorkerAddress] = field(default_factory=dict)
     leaving: tuple[Entry, ...] = ()
     decoders: Mapping[str, WorkerAddress] = field(default_factory=dict)
+    version_labels: Mapping[str, Mapping[str, str]] = field(default_factory=dict)
 
     def find(self, name: str, version: str) -> Entry:
-        """The entry that a request means; without a version, the newest that is ready.
+        """The entry that a request means, by version or label; without either, the newest that is ready.
 
         NotFound: no such model or version. Unavailable: it is there but not ready.
         """
         versions = self.entries.get(name)
         if not versions:
             raise NotFound(f"no model '{name}'; expected {nearest(name, self.entries)}")
+        version = self.version(name, version)
         if version:
             if version not in versions:
                 raise NotFound(
@@ -155,6 +158,10 @@ class Routes:
             return versions[version]
         ready = [entry for entry in versions.values() if entry.ready]
         return ready[-1] if ready else list(versions.values())[-1]
+
+    def version(self, name: str, asked: str) -> str:
+        """The version that a request asks for, by label or as it is."""
+        return self.version_labels.get(name, {}).get(asked, asked)
 
     def find_ready(self, name: str, version: str) -> Entry:
         """Like `find`; Unavailable while the entry is on its way, LoadError, with why, if it failed."""
@@ -178,6 +185,7 @@ class Routes:
 
         NotFound, Unavailable, LoadError, as `find_ready` says, if nothing does.
         """
+        version = self.version(name, version)
         there = [entry for entry in list(self.entries.get(name, {}).values())[::-1] if entry.ready]
         there += [entry for entry in self.leaving if entry.name == name]
         found = [entry for entry in there if version in ("", entry.version)]
@@ -213,6 +221,7 @@ def read_routes(data: Mapping[str, Any], before: Routes) -> Routes:
         generation=data["generation"],
         draining=data["draining"],
         entries=entries,
+        version_labels=data["version_labels"],
         workers={item["name"]: WorkerAddress(**item) for item in data["workers"]},
         leaving=tuple(_entry(item) for item in data["leaving"]),
         decoders={item["name"]: WorkerAddress(**item) for item in data["decoders"]},

@@ -48,6 +48,9 @@ class Owner(Protocol):
     def training_wanted(self, handle: str) -> None:
         """Somebody asks for a model's training phase."""
 
+    def relabel(self, labels: Mapping[str, Mapping[str, str]]) -> None:
+        """Somebody moves the labels of some models."""
+
 
 class Fleet:
     """The workers, the decoders and the gateways, by name. The supervisor's event loop owns it."""
@@ -71,7 +74,13 @@ class Fleet:
         self._decoding: dict[str, int] = {}
         self._gateways: dict[str, Child] = {}
         self._routed: dict[str, int] = {}
-        self._table: dict[str, Any] = {"generation": 0, "draining": False, "entries": [], "leaving": []}
+        self._table: dict[str, Any] = {
+            "generation": 0,
+            "draining": False,
+            "entries": [],
+            "leaving": [],
+            "version_labels": {},
+        }
         self._tasks: list[asyncio.Task[None]] = []
         self._answers: set[asyncio.Task[None]] = set()
         self._ending = False
@@ -106,12 +115,18 @@ class Fleet:
         return worker in self._listening
 
     def publish(
-        self, entries: Sequence[dict[str, Any]], leaving: Sequence[dict[str, Any]], *, draining: bool
+        self,
+        entries: Sequence[dict[str, Any]],
+        leaving: Sequence[dict[str, Any]],
+        labels: Mapping[str, Mapping[str, str]],
+        *,
+        draining: bool,
     ) -> int:
         """Send every gateway a new table; its generation, for `routed`."""
         self._table = self._table | {
             "entries": list(entries),
             "leaving": list(leaving),
+            "version_labels": labels,
             "draining": draining,
         }
         return self._send_table()
@@ -264,6 +279,8 @@ class Fleet:
             self._gateway_started(child, rest[0])
         elif kind == "training":
             self._owner.training_wanted(rest[0])
+        elif kind == "labels":
+            self._owner.relabel(rest[0])
         elif kind == "routed":
             self._routed[child.name] = rest[0]
         elif kind == "unable":

@@ -1,7 +1,7 @@
 """Who loads what: instances spread over the workers that are to hold them, and what those workers tell."""
 
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from typing import Protocol
 
 from horngate.server.frames.channel import Frame
@@ -30,6 +30,9 @@ class Steps(Protocol):
 
     def remove(self, instance: Instance) -> None:
         """Drop an instance that no worker holds."""
+
+    def relabel(self, labels: Mapping[str, Mapping[str, str]]) -> None:
+        """Move the labels of some models."""
 
 
 class Loads:
@@ -87,6 +90,10 @@ class Loads:
         logger().info("loading the training phase", model=instance.source.name)
         self._instances[trainer.handle] = trainer
         self._owner.publish()
+
+    def relabel(self, labels: Mapping[str, Mapping[str, str]]) -> None:
+        """Somebody moves the labels of some models."""
+        self._owner.relabel(labels)
 
     def _order(self, instance: Instance, worker: str) -> None:
         if worker not in instance.ordered and self.workers.listening(worker):

@@ -51,7 +51,10 @@ class Source:
     @property
     def identity(self) -> str:
         """What makes this source this one; equal identities need no new build."""
-        return repr((self.key, self.path, self.architecture, self.stamp, self.config))
+        config = replace(
+            self.config, version_labels=()
+        )  # They move from one version to another, which stays as it is.
+        return repr((self.key, self.path, self.architecture, self.stamp, config))
 
     @property
     def network(self) -> str:
@@ -81,6 +84,17 @@ class Scan:
 
     versions: Mapping[str, Mapping[int, Source]] = field(default_factory=dict)
     problems: Mapping[str, str] = field(default_factory=dict)
+
+    def version_labels(self) -> dict[str, dict[str, str]]:
+        """By model, the version that each label means."""
+        configs = {
+            name: next(iter(versions.values())).config for name, versions in self.versions.items() if versions
+        }
+        return {
+            name: {label: str(version) for label, version in config.version_labels}
+            for name, config in configs.items()
+            if config.version_labels
+        }
 
 
 def scan(folder: Path | None, zoo: Mapping[str, ModelConfig] | None = None) -> Scan:

@@ -8,7 +8,7 @@ have taken it; an instance is unloaded only once no gateway routes to it any mor
 import asyncio
 import itertools
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from functools import partial
 from pathlib import Path
 
@@ -58,6 +58,7 @@ class Supervisor:
         self._looked = Scan()
         self._looked_s = -POLL_S
         self._scan = Scan()
+        self._relabelled: dict[str, dict[str, str]] = {}
         self._generation = 0
         self._stopped = asyncio.Event()
         self._changed = asyncio.Event()
@@ -139,9 +140,12 @@ class Supervisor:
         except OSError as error:
             logger().error("the model repository cannot be read", error=str(error))
             return
-        before = self._scan.problems
+        before, labels = self._scan.problems, self._scan.version_labels()
         self._scan = settle(found, self._looked, self._scan, time.time())
         self._looked = found
+        if self._scan.version_labels() != labels:
+            self._relabelled = {}
+            self.publish()
         if found.problems != before:
             for name, problem in found.problems.items():
                 logger().error("not served", model=name, reason=problem)
@@ -183,12 +187,19 @@ class Supervisor:
         del self.instances[instance.handle]
         self.publish()
 
+    def relabel(self, labels: Mapping[str, Mapping[str, str]]) -> None:
+        """Move the labels of some models, until a model.toml changes its own."""
+        self._relabelled |= {name: dict(versions) for name, versions in labels.items()}
+        logger().info("labels moved", labels=self._relabelled)
+        self.publish()
+
     def publish(self) -> int:
         """Tell every gateway how things are now; the generation of that table."""
         problems = self._scan.problems
         self._generation = self._fleet.publish(
             entries(self.instances.values(), problems),
             leaving(self.instances.values()),
+            self._scan.version_labels() | self._relabelled,
             draining=self.draining,
         )
         for state in State:

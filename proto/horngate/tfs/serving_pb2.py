@@ -1,0 +1,5 @@
+"""Classes of horngate/tfs/serving.proto. Written by proto/generate.py."""
+
+from horngate.tfs.pool import classes_of
+
+globals().update(classes_of("horngate/tfs/serving.proto"))
