@@ -81,9 +81,8 @@ def test_a_client_that_knows_reflection_alone_predicts_as_with_tensorflow_servin
         request_serializer=lambda message: message.SerializeToString(),
         response_deserializer=GetMessageClass(method.output_type).FromString,
     )
-    first, second = np.frombuffer(call(request, timeout=30).outputs["out"].tensor_content, "<f4").reshape(
-        2, 2
-    )
+    answer = call(request, timeout=30).outputs["out"]
+    first, second = np.reshape(answer.float_val, (2, 2))
     np.testing.assert_array_equal(first, second)
     request.model_spec.version.value = 9
     with pytest.raises(grpc.RpcError) as caught:
