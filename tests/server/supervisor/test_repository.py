@@ -72,8 +72,14 @@ def test_the_part_of_a_model_that_is_served_is_told(tmp_path: Path, text: str, w
         ("allow_code = 1", "model.toml: allow_code is 1, which is a int"),
         ("output = 3", "model.toml: output is 3, which is a int"),
         ('output = ["a", ""]', "model.toml: output is ['a', '']; expected the name of a layer, or a list"),
-        ('labels = { "3" = 1 }', "model.toml: labels has '3' = 1; expected a word that means a version"),
-        ('labels = { stable = "3" }', "model.toml: labels has 'stable' = '3'; expected a word that means"),
+        (
+            'version_labels = { "3" = 1 }',
+            "model.toml: version_labels has '3' = 1; expected a word that means a version",
+        ),
+        (
+            'version_labels = { stable = "3" }',
+            "model.toml: version_labels has 'stable' = '3'; expected a word that means",
+        ),
         ("pop = true", "model.toml: pop is True, which is a bool"),
         ("pop = -1", "model.toml: pop is -1; expected a number of layers, 1 or more"),
         (
@@ -154,13 +160,13 @@ def test_the_operators_modules_are_part_of_the_source(tmp_path: Path) -> None:
     assert scan(tmp_path).versions["own"][1].identity != before
 
 
-def test_labels_are_the_models_and_move_without_a_new_build(tmp_path: Path) -> None:
+def test_version_labels_are_the_models_and_move_without_a_new_build(tmp_path: Path) -> None:
     for version in ("1", "2"):
         put(tmp_path / "net" / version / "model.h5")
     found = []
     for stable in (1, 2):
-        put(tmp_path / "net" / "model.toml", f'versions = "all"\nlabels = {{ stable = {stable} }}\n')
+        put(tmp_path / "net" / "model.toml", f'versions = "all"\nversion_labels = {{ stable = {stable} }}\n')
         found.append(scan(tmp_path))
-    assert [one.labels() for one in found] == [{"net": {"stable": "1"}}, {"net": {"stable": "2"}}]
+    assert [one.version_labels() for one in found] == [{"net": {"stable": "1"}}, {"net": {"stable": "2"}}]
     before, after = ([source.identity for source in one.versions["net"].values()] for one in found)
     assert before == after
