@@ -4,6 +4,8 @@ from collections.abc import Sequence
 from dataclasses import astuple, dataclass
 from typing import Any
 
+from horngate.contract.errors import SequenceLost
+
 Key = tuple[str, int | str]
 """A model's name and a sequence's id: one sequence, whichever version it runs on."""
 
@@ -49,3 +51,10 @@ class Step:
         return cls(
             model=model, version=version, id=id_, start=start, end=end, number=number, fresh=tuple(fresh)
         )
+
+
+def lost(step: Step) -> SequenceLost:
+    """The worker that held the sequence is gone, and the states with it."""
+    return SequenceLost(
+        f"{step.text} was lost when its worker ended; begin it anew with sequence_start, and send its steps again"
+    )

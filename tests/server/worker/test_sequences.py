@@ -208,7 +208,7 @@ def test_memory_and_number_are_bounded_and_a_refusal_costs_nothing(tmp_path: Pat
     assert 0 < held < 1 << 20
     world.left_bytes = held
     before = world.find(1)
-    with pytest.raises(ResourceExhausted, match="states may take half of the"):
+    with pytest.raises(ResourceExhausted, match="they may take half of the"):
         world.begin(1, rows=200)
     assert world.find(1) is before
     assert world.one.states_bytes == held

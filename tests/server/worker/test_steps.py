@@ -158,7 +158,10 @@ def model_of(limit: int) -> Any:
             curve={1: 100.0}, choice=SimpleNamespace(engine="test"), model=Curve({1: 1.0})
         ),
         caps=SimpleNamespace(ran=lambda rows: None, ran_out=lambda rows: None),
+        artifact=SimpleNamespace(padding={}),
         shapes=lambda inputs: (),
+        batch_shapes=lambda inputs, outputs: (),
+        pads=lambda outputs: False,
         limit=lambda outputs, shapes: limit,
         batch_bytes=lambda program, outputs, shapes, rows: rows,
     )

@@ -20,7 +20,6 @@ from horngate.contract.errors import (
     LoadError,
     NotFound,
     ResourceExhausted,
-    SequenceLost,
     SequenceUnknown,
     Unavailable,
 )
@@ -32,7 +31,7 @@ from horngate.server.gateway.schedule import Ride
 from horngate.server.gateway.sequences import owner
 from horngate.server.gateway.worker_link import WorkerLink
 from horngate.server.logs import logger
-from horngate.server.step import Step
+from horngate.server.step import Step, lost
 
 HOLD_S = 60.0
 TRAINING_HOLD_S = 600.0
@@ -209,7 +208,7 @@ class Links:
         for call in calls:
             call.deaths += 1
             if call.step is not None and not call.step.is_whole:
-                self._answer(call, _lost(call.step))
+                self._answer(call, lost(call.step))
             elif call.number in link.running:
                 self._answer(
                     call, InternalError("two workers ended over this request, the second alone with it")
@@ -296,12 +295,6 @@ def _waits_for(entry: Entry) -> str:
     return (
         f"the training phase of model '{entry.name}', loaded on Keras when it is first asked for, is not ready "
         f"({entry.reason})"
-    )
-
-
-def _lost(step: Step) -> SequenceLost:
-    return SequenceLost(
-        f"{step.text} was lost when its worker ended; begin it anew with sequence_start, and send its steps again"
     )
 
 

@@ -84,10 +84,11 @@ class Bank:
         return max(FIRST_SLOTS, 1 << (needed - 1).bit_length())
 
     def _grow(self, slots: int) -> None:
+        """MemoryError, and nothing has changed, if there is no memory."""
         have = len(self._arrays[0])
-        for number, array in enumerate(self._arrays if slots else ()):
-            grown = np.empty((slots, *array.shape[1:]), array.dtype)
-            grown[:have] = array
-            self._arrays[number] = grown
+        grown = [np.empty((slots, *array.shape[1:]), array.dtype) for array in self._arrays if slots]
+        for new, old in zip(grown, self._arrays, strict=False):
+            new[:have] = old
+        self._arrays = grown or self._arrays
         self._free.extend(range(have, slots))
         heapq.heapify(self._free)

@@ -12,15 +12,7 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from horngate.contract.errors import (
-    HorngateError,
-    InvalidRequest,
-    ResourceExhausted,
-    SequenceExpired,
-    SequenceLost,
-    SequenceUnknown,
-)
-from horngate.server.budget import size_text
+from horngate.contract.errors import InvalidRequest, ResourceExhausted
 from horngate.server.deadlines import Deadlines
 from horngate.server.elsewhere import Elsewhere
 from horngate.server.metrics import SequenceMetrics
@@ -28,12 +20,13 @@ from horngate.server.step import Key, Step
 from horngate.server.worker.bank import Bank, Slots
 from horngate.server.worker.engines import Array
 from horngate.server.worker.ledger import Ledger
+from horngate.server.worker.turned_away import ENDED, EXPIRED, LOST, missing, no_room, out_of_order, too_many
 
 if TYPE_CHECKING:
     from horngate.server.worker.models import ServedModel
     from horngate.server.worker.work import Batch, Work
 
-ENDED, EXPIRED, LOST, REPLACED = "ended", "expired", "lost", "replaced"
+REPLACED = "replaced"
 MOST_REMEMBERED = 1 << 16
 """How many sequences that are gone are remembered for the sake of a good word."""
 
@@ -125,13 +118,13 @@ class Sequences:
         """
         found = self._live.get(step.key)
         if found is None or (step.version and step.version != found.model.labels[1]):
-            raise _missing(step, None if found else self._gone.get(step.key))
+            raise missing(step, None if found else self._gone.get(step.key))
         if found.is_ending:
-            raise _missing(step, ENDED)
+            raise missing(step, ENDED)
         if found.model.order.handle != handle:
             raise Elsewhere(found.model.order.handle)
         if step.number and step.number != found.next_number:
-            raise _out_of_order(step, found)
+            raise out_of_order(step, found.next_number)
         return found
 
     def taken(self, step: Step, found: Sequence | None, model: "ServedModel", rows: int) -> Sequence:
@@ -155,7 +148,11 @@ class Sequences:
         if refusal is not None:
             raise refusal
         grows = held.bank.growth_bytes(rows) > 0
-        sequence = Sequence(key=step.key, model=model, slots=held.bank.take(rows))
+        try:
+            slots = held.bank.take(rows)
+        except MemoryError as fault:
+            raise no_room(step, held.bank.statistics().bytes, held.bank.growth_bytes(rows), 0) from fault
+        sequence = Sequence(key=step.key, model=model, slots=slots)
         self._held[handle] = held
         held.count += 1
         before = self._live.get(step.key)
@@ -249,23 +246,13 @@ class Sequences:
             self._held[work.handle].bank.write(sequence.slots, whole)
 
     def _refusal(self, step: Step, model: "ServedModel", held: Held, rows: int) -> ResourceExhausted | None:
-        most = model.order.sequence.most
+        most, needed_bytes = model.order.sequence.most, held.bank.growth_bytes(rows)
         if most is not None and held.count >= most:
-            return ResourceExhausted(
-                f"{step.text} cannot begin: {held.count} are under way, and model.toml allows {most}; "
-                "end one with sequence_end, or wait until an idle one expires",
-                reason="sequences",
-            )
-        needed, left = held.bank.growth_bytes(rows), self._left_bytes()
-        if needed <= SHARE * left:
-            return None
-        return ResourceExhausted(
-            f"{step.text} cannot begin: the states of {held.count} take "
-            f"{size_text(held.bank.statistics().bytes)}, one more needs {size_text(needed)} for growth, and states "
-            f"may take half of the {size_text(left)} that are left; end one with sequence_end, or give the server "
-            "more memory (--memory)",
-            reason="memory",
-        )
+            return too_many(step, most)
+        left_bytes = self._left_bytes()
+        if needed_bytes > SHARE * left_bytes:
+            return no_room(step, held.bank.statistics().bytes, needed_bytes, left_bytes)
+        return None
 
     def _end(self, sequence: Sequence, how: str) -> None:
         sequence.is_gone = True
@@ -305,28 +292,3 @@ def _of(work: "Work") -> tuple[Sequence, Step]:
     if work.turn is None or work.step is None:
         raise ValueError(f"request {work.request} is no step of a sequence")
     return work.turn, work.step
-
-
-def _missing(step: Step, how: str | None) -> HorngateError:
-    if how == EXPIRED:
-        return SequenceExpired(
-            f"{step.text} had no step for too long and has expired; begin it anew with sequence_start"
-        )
-    if how == LOST:
-        return SequenceLost(
-            f"{step.text} was lost when its worker ended; begin it anew with sequence_start, and send its steps "
-            "again"
-        )
-    if how == ENDED:
-        return SequenceUnknown(f"{step.text} has ended; a new one begins with sequence_start")
-    return SequenceUnknown(f"{step.text} is not there; a sequence begins with sequence_start")
-
-
-def _out_of_order(step: Step, found: Sequence) -> HorngateError:
-    expected = found.next_number
-    if step.number < expected:
-        return SequenceLost(
-            f"{step.text} received step {step.number}, which was computed before; expected step {expected}: its "
-            "answer is gone, so begin anew with sequence_start, and send the steps again"
-        )
-    return InvalidRequest(f"{step.text} received step {step.number}; expected step {expected}")
