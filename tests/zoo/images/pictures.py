@@ -51,3 +51,10 @@ def webp_claiming(side: int) -> bytes:
     bits = (side - 1) | (side - 1) << 14
     body = b"VP8L" + struct.pack("<I", 25) + b"\x2f" + struct.pack("<I", bits) + b"\0" * 20 + b"\0"
     return b"RIFF" + struct.pack("<I", len(body) + 4) + b"WEBP" + body
+
+
+def scan_bomb(side: int = 8192, scans: int = 400) -> bytes:
+    """A progressive JPEG of some megabytes that says its last scan again and again: half a minute of decoding."""
+    data = encoded(Image.new("L", (side, side), 128), "JPEG", progressive=True, quality=50)
+    last, end = data.rindex(b"\xff\xda"), data.rindex(b"\xff\xd9")
+    return data[:end] + data[last:end] * scans + data[end:]

@@ -1,6 +1,6 @@
 """The decoder's process: one picture at a time, for all gateways, and nothing else of the server in it.
 
-A picture that makes a codec crash, or take more than CPU_S, ends the process and nothing else: the supervisor
+A picture that makes a codec crash, or take longer than it may, ends the process and nothing else: the supervisor
 starts another, and the gateways find out which picture it was. The walls are those of builders: no socket beyond
 the one that it listens on, no process, no file but Python's own.
 """
@@ -27,9 +27,6 @@ from horngate.zoo.images.decoding import decode, prepare_process, refit
 from horngate.zoo.images.recipe import ImageInput
 from horngate.zoo.images.scaling import Array
 from horngate.zoo.walls import limit, raise_walls
-
-CPU_S = 10.0
-"""The most processor time that one picture may take."""
 
 MEMORY_BYTES = 3 << 29
 """What the largest picture takes in its worst form, and as much again for its file."""
@@ -58,10 +55,10 @@ class Link:
                 for offset in items:
                     self._arena.free(offset)
 
-    def answer(self) -> None:
-        """Do the next picture, and send what became of it."""
+    def answer(self, cpu_s: float) -> None:
+        """Do the next picture, and send what became of it; it may take so much of the processor's time."""
         number, wanted, shape, payload = self.waiting.popleft()
-        problem, pixels = pixels_of(self._channel.get(payload), shape, _image_input(wanted))
+        problem, pixels = pixels_of(self._channel.get(payload), shape, _image_input(wanted), cpu_s)
         put = None if pixels is None else self._channel.put(np.ascontiguousarray(pixels).data.cast("B"))
         self._channel.send(["decoded", [[number, problem, put]]])
 
@@ -76,10 +73,10 @@ class Link:
 
 
 def pixels_of(
-    data: bytes | memoryview, shape: list[int] | None, wanted: ImageInput
+    data: bytes | memoryview, shape: list[int] | None, wanted: ImageInput, cpu_s: float
 ) -> tuple[str, Array | None]:
-    """A picture's pixels, or what is wrong with it. A process that does not end in time is killed."""
-    signal.setitimer(signal.ITIMER_PROF, CPU_S)
+    """A picture's pixels, or what is wrong with it. After `cpu_s` of the processor's time the process is killed."""
+    signal.setitimer(signal.ITIMER_PROF, cpu_s)
     try:
         if shape is None:
             return "", decode(data, wanted)
@@ -100,7 +97,8 @@ def _image_input(text: str) -> ImageInput:
 class Decoder:
     """Serves the gateways in turn, a picture each, until the supervisor is gone."""
 
-    def __init__(self, listener: socket.socket, control: Channel) -> None:
+    def __init__(self, listener: socket.socket, control: Channel, cpu_s: float) -> None:
+        self._cpu_s = cpu_s
         self._listener = listener
         self._control = control
         self._selector = selectors.DefaultSelector()
@@ -147,7 +145,7 @@ class Decoder:
         for link in list(self._links):
             if link.waiting:
                 self._links.rotate(-1 - self._links.index(link))
-                link.answer()
+                link.answer(self._cpu_s)
                 try:
                     self._flush(link)
                 except ChannelClosed:
@@ -188,7 +186,7 @@ def main() -> None:
     walls = raise_walls(readable=[], writable=[])
     control.send(["started", walls.to_json()])
     control.flush()
-    Decoder(listener, control).run()
+    Decoder(listener, control, options["cpu_s"]).run()
     os._exit(0)
 
 

@@ -43,7 +43,11 @@ class DecoderLink:
         self._on_decoded = on_decoded
         self._on_lost = on_lost
         sock = socket.socket(socket.AF_UNIX)
-        sock.connect(address.path)
+        try:
+            sock.connect(address.path)
+        except OSError:
+            sock.close()
+            raise
         self._arena = Arena(ARENA_BYTES)
         self._channel = Channel(sock, self._arena)
         self._sent = 0

@@ -1,8 +1,8 @@
 """Calls whose pictures have to be decoded first: dealt out to the decoders one by one, and put together again.
 
-Every decoder has at most IN_FLIGHT pictures of a gateway, and calls take turns, so that one of a thousand pictures
-keeps nobody waiting. When a decoder ends, what it had is suspect: those pictures go one after another, each alone,
-to one decoder. One that ends a decoder again is known, and is refused; the others cost nobody more than a moment.
+Every decoder has one picture of a gateway at a time, so that none waits behind one that takes long; and calls take
+turns, so that one of a thousand pictures keeps nobody waiting. When a decoder ends, the picture that it had is
+suspect. Suspects are tried again one after another, on one decoder; who ends a decoder again is refused.
 """
 
 import json
@@ -27,7 +27,6 @@ from horngate.server.gateway.pictures import MAX_PIXEL_BYTES, Pictures
 from horngate.server.gateway.routes import WorkerAddress
 from horngate.server.logs import logger
 
-IN_FLIGHT = 2
 HOLD_S = 60.0
 RETRY_S = 1.0
 """When to ask again, if the pictures that wait take all the memory that they may."""
@@ -117,10 +116,10 @@ class Decoders:
 
     def _dispatch(self) -> None:
         tried = self._trial()
-        for link in sorted(self._links.values(), key=lambda link: len(link.tasks)):
+        for link in self._links.values():
             if link is tried:
                 continue
-            while len(link.tasks) < IN_FLIGHT and self._waiting:
+            if not link.tasks and self._waiting:
                 self._send(link, self._next())
 
     def _trial(self) -> DecoderLink | None:

@@ -28,6 +28,8 @@ DECODER_PAUSE_S = 0.1
 """A decoder ends by what strangers send it; others are not to wait for the next because of that."""
 
 MOST_DECODERS = 16
+PICTURE_CPU_S = 5.0
+"""The most processor time that one picture may take; the largest honest ones take two seconds."""
 
 
 class Owner(Protocol):
@@ -183,7 +185,7 @@ class Fleet:
         return Child(name, "horngate.server.gateway.main", [name, json.dumps(options)])
 
     def _decoder(self, name: str) -> Child:
-        options = {"path": str(self._socket(name))}
+        options = {"path": str(self._socket(name)), "cpu_s": PICTURE_CPU_S}
         return Child(name, "horngate.server.decoder.main", [name, json.dumps(options)], GIVES_BACK)
 
     def _socket(self, worker: str) -> Path:
