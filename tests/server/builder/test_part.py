@@ -55,5 +55,5 @@ def test_every_engine_gives_the_new_output(tmp_path, whole, shaped, output, laye
 
 
 def test_a_layer_that_is_not_there_is_told(tmp_path, whole):
-    with pytest.raises(InvalidRequest, match="model 'inner': no layer 'deeep'; expected one like 'deep'"):
+    with pytest.raises(InvalidRequest, match="model 'inner': no layer 'deeep'; expected one of 'deep'"):
         built(tmp_path, whole[1], output=["inner/deeep"])

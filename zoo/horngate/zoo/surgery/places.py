@@ -1,12 +1,12 @@
 """Where in a model an operation takes place: its layers by name, those of nested models by path."""
 
-import difflib
 from collections.abc import Callable, Iterable
 from typing import Any
 
 import keras
 
 from horngate.contract.errors import InvalidRequest
+from horngate.contract.names import nearest
 from horngate.zoo.surgery.rewiring import rewired
 from horngate.zoo.wiring import Call, wiring_of
 
@@ -39,10 +39,9 @@ def call_of(model: Any, name: str) -> Call:
 
 def missing(model: Any, name: str, names: Iterable[str]) -> InvalidRequest:
     """What to say of a name that a model does not have."""
-    known = list(names)
-    near = difflib.get_close_matches(name, known, n=3) or known[-3:]
-    listed = ", ".join(f"'{one}'" for one in near)
-    return InvalidRequest(f"model '{model.name}': no layer '{name}'; expected one like {listed}")
+    return InvalidRequest(
+        f"model '{model.name}': no layer '{name}'; expected {nearest(name, dict.fromkeys(names))}"
+    )
 
 
 def refuse_taken_names(model: Any, added: Iterable[Any], gone: Any = None) -> None:
