@@ -8,6 +8,9 @@ import pytest
 from PIL import Image
 
 from horngate.cli.main import main
+from horngate.oip import messages as oip
+from horngate.oip.codec import encode_tensor
+from horngate.v1 import horngate_pb2 as v1
 from tests.client.conftest import FakeModel, spec
 
 CAMERA = FakeModel(
@@ -61,6 +64,19 @@ def test_the_layers_asked_for_are_drawn_from_what_the_server_answers(layers, ser
     written = texts(svg)
     assert {"camera  red.png", "the picture at 10 by 12", "maps", "probs", "Dense"} <= set(written)
     assert {"0: 1", "1: -1", "2: -0.6"} <= set(written)
+
+
+def test_a_model_that_takes_pictures_gets_the_file_itself(layers, server, tmp_path):
+    described = server.DescribeModel(v1.DescribeModelRequest(name="camera").SerializeToString())
+    described.image.name = "image"
+    server.script["DescribeModel"].extend([described.SerializeToString()] * 3)
+    probs = oip.ModelInferResponse(raw_output_contents=[encode_tensor(np.ones((1, 3), "f4"))])
+    probs.outputs.add(name="probs", datatype="FP32", shape=[1, 3])
+    server.script["ModelInfer"].append(probs.SerializeToString())
+    assert layers("camera", "IMAGE", "--layer", "probs")[:2] == (0, "")
+    sent = oip.ModelInferRequest.FromString(server.requests[-1])
+    assert sent.inputs[0].datatype == "BYTES"
+    assert sent.raw_input_contents[0].endswith((tmp_path / "red.png").read_bytes())
 
 
 @pytest.mark.parametrize("layer", ["maps", "steps", "volume", "probs"])

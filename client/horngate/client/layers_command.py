@@ -13,6 +13,7 @@ from horngate.client.descriptions import ModelDescription
 from horngate.client.drawing.feature_maps import Seen, draw_maps
 from horngate.client.drawing.layer_chart import draw_layers
 from horngate.client.drawing.pictures import VALUES, read_picture, takes_channels_first
+from horngate.client.pictures import file_of
 from horngate.client.reaching import add_server_arguments, connect
 from horngate.client.tensors import Array
 from horngate.contract.errors import InvalidRequest
@@ -27,10 +28,14 @@ OUT's ending says how it is drawn: .png, .svg or .pdf.
 examples:
   horngate layers resnet50 --out resnet50.png
   horngate layers digits seven.png --layer edges --layer shapes --out maps.png
-  horngate layers mobilenet_v2 cat.jpg --values=-1..1 --out maps.png
+  horngate layers mobilenet_v2 cat.jpg --out maps.png
 """
 
 _UNASKED = 6
+_VALUES = "0..1"
+_VALUES_HELP = (
+    f"what the model takes black and white as; default: the server prepares the image, or {_VALUES}"
+)
 _ENDINGS = (".png", ".svg", ".pdf")
 
 
@@ -44,7 +49,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     )
     option("--layer", metavar="NAME", action="append", dest="layers", help="may be repeated")
     option("--channels", metavar="N", type=int, default=64, help="most maps of a layer; default: %(default)d")
-    option("--values", choices=tuple(VALUES), default="0..1", help="black and white; default: %(default)s")
+    option("--values", choices=tuple(VALUES), help=_VALUES_HELP)
     option("--version", metavar="N", help="the model's version; default: the server's choice")
     add_server_arguments(option, timeout_s=60.0)
 
@@ -79,9 +84,11 @@ def _maps(client: Client, model: ModelDescription, args: argparse.Namespace) -> 
         raise InvalidRequest(
             f"model '{model.name}' has {len(model.inputs)} inputs; expected one, of pictures"
         )
-    rows, looks = read_picture(args.image, model.inputs[0], args.values)
+    rows, looks = read_picture(args.image, model.inputs[0], args.values or _VALUES)
     names = args.layers or _some(model)
-    made = client.predict(model.name, rows, layers=names, version=args.version)
+    is_prepared_there = model.image is not None and args.values is None
+    sent = [file_of(args.image)] if is_prepared_there else rows
+    made = client.predict(model.name, sent, layers=names, version=args.version)
     first = takes_channels_first(model.inputs[0])
     seen = [_seen(model, name, made[name][0], first) for name in names]
     return partial(draw_maps, f"{model.name}  {args.image.name}", looks, seen, most=args.channels)
