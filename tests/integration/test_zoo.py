@@ -6,11 +6,16 @@ from pathlib import Path
 import keras
 import numpy as np
 import pytest
+from keras.src.applications import imagenet_utils
 
 from horngate.cli.serving import Serving, serving
 from horngate.client import Client
 from horngate.zoo.architectures import build
+from horngate.zoo.images.decoding import decode
+from horngate.zoo.images.published import published_recipe
+from horngate.zoo.labels import imagenet
 from horngate.zoo.registry import read_choice
+from tests.zoo.images.pictures import encoded, photograph, wanted
 from tests.zoo.published import enliven, write_published
 from tests.zoo.weights.place import place
 
@@ -131,3 +136,24 @@ def test_mobilenet_v2_equals_keras_from_flag_and_from_model_toml(server: Serving
         answer = client.predict("mobilenet_v2", images, layers="block_6_expand_relu")
         np.testing.assert_allclose(answer, layer, atol=1e-5 * layer.max(), rtol=0)
         assert client.describe("small").source == "zoo:MobileNetV2 (random weights)"
+
+
+def test_a_photograph_is_named_as_keras_would_name_it(
+    server: Serving, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The published recipe, and `decode_predictions`, whose own file of names is a download."""
+    index = {str(place): list(pair) for place, pair in enumerate(imagenet())}
+    monkeypatch.setattr(imagenet_utils, "CLASS_INDEX", index)
+    file = encoded(photograph())
+    recipe = published_recipe("mobilenet_v2", "tf", 224)
+    pixels = decode(file, wanted(224, crop=recipe.crop, resize=recipe.resize))[None]
+    prepared = keras.applications.mobilenet_v2.preprocess_input(pixels.astype(np.float32))
+    scores = tuned().predict(prepared, verbose=0)
+    expected = imagenet_utils.decode_predictions(scores, top=5)[0]
+    with Client(server.grpc) as client:
+        labels = client.classify("tuned", file, top=5)
+        assert client.describe("tuned").labels == tuple(name for _, name in imagenet())
+    assert [label.name for label in labels] == [name for _, name, _ in expected]
+    np.testing.assert_allclose(
+        [label.score for label in labels], [score for _, _, score in expected], rtol=1e-4
+    )
