@@ -111,3 +111,25 @@ def test_a_model_that_cannot_be_stepped_through_says_why():
     kept = kept_by(model)
     outputs = [array + 1 for array in KerasModel(model, spec)([WINDOWS[0]])]
     assert "its first step differs" in str(following(model, spec, kept, ([WINDOWS[0]], outputs), 1e-5))
+
+
+def stacked():
+    x = keras.Input(batch_shape=(2, 5, 2), name="x")
+    y = layers.SimpleRNN(4, stateful=True, return_sequences=True)(layers.Masking()(x))
+    return keras.Model(x, layers.LSTM(3, stateful=True, name="y")(y))
+
+
+def convolutional():
+    x = keras.Input(batch_shape=(2, 3, 6, 6, 1), name="x")
+    return keras.Model(x, layers.ConvLSTM2D(2, 3, padding="same", stateful=True, name="y")(x))
+
+
+@pytest.mark.parametrize("make", [stacked, convolutional])
+def test_faq_14_each_engine_takes_the_second_step_as_keras_does(make, tmp_path):
+    artifact = saved(make(), tmp_path)
+    assert artifact.refused is None
+    assert artifact.alone is None
+    outputs = ["y", *(state.output for state in artifact.carried)]
+    for engine in ENGINES:
+        program = engine_named(engine).load(artifact, outputs, 1)
+        assert Reference.read(artifact).error_of_step(program) < 1e-5, engine
