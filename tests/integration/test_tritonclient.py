@@ -129,6 +129,7 @@ def test_what_is_not_offered_says_so(remote: Any) -> None:
     extensions = list(remote.get_server_metadata().extensions)
     assert extensions == [
         "binary_tensor_data",
+        "classification",
         "model_configuration",
         "parameters",
         "schedule_policy",
