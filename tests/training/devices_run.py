@@ -52,6 +52,8 @@ def recipe(rows: int) -> Recipe:
 class StopAfter(keras.callbacks.Callback):  # type: ignore[misc]
     """Ends the run by SIGTERM after so many batches."""
 
+    only_shows = True
+
     def __init__(self, batches: int) -> None:
         super().__init__()
         self.left = batches
@@ -77,7 +79,7 @@ def main(folder: Path) -> None:
     try:
         run(replace(even, devices=2), folder / "both", callbacks=[StopAfter(3)])
     except Stopped:
-        runs["both"] = run(even, folder / "both", resume=True, callbacks=[StopAfter(99)])
+        runs["both"] = run(even, folder / "both", resume=True)
     runs["uneven"] = run(replace(uneven, devices=2), folder / "uneven")
     found = {}
     for name, done in runs.items():

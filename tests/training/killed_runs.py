@@ -97,6 +97,8 @@ def slower(epoch: int, rate: float) -> float:
 class Ticks(keras.callbacks.Callback):  # type: ignore[misc]
     """Tells the parent of each batch, through a pipe."""
 
+    only_shows = True
+
     def __init__(self, pipe: int) -> None:
         super().__init__()
         self._pipe = pipe
@@ -104,13 +106,6 @@ class Ticks(keras.callbacks.Callback):  # type: ignore[misc]
     def on_train_batch_end(self, batch: int, logs: Any = None) -> None:
         """Called by Keras."""
         os.write(self._pipe, b".")
-
-    def get_state(self) -> dict[str, Any]:
-        """Nothing."""
-        return {}
-
-    def set_state(self, state: dict[str, Any]) -> None:
-        """Nothing."""
 
 
 def trained(folder: Path, *, every_steps: int, ticks: int | None, chance: random.Random) -> int:

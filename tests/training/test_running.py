@@ -8,7 +8,7 @@ import keras
 import numpy as np
 import pytest
 
-from horngate.contract.errors import InvalidRequest, RecipeError, Unavailable
+from horngate.contract.errors import InvalidRequest, LoadError, RecipeError, Unavailable
 from horngate.training import (
     CheckpointRules,
     DataFrom,
@@ -68,7 +68,7 @@ def test_best_keeps_the_weights_of_the_best_epoch(recipe, trained):
 
 
 def stopping_after(steps: int):
-    """A callback that ends the run by SIGTERM."""
+    """A callback that ends the run by SIGTERM. It is no part of the run's state."""
     left = [steps]
 
     def count(batch, logs):
@@ -76,7 +76,9 @@ def stopping_after(steps: int):
         if left[0] == 0:
             signal.raise_signal(signal.SIGTERM)
 
-    return keras.callbacks.LambdaCallback(on_train_batch_end=count)
+    callback = keras.callbacks.LambdaCallback(on_train_batch_end=count)
+    callback.only_shows = True
+    return callback
 
 
 def test_stopped_by_sigterm_and_gone_on_with_past_a_damaged_state(recipe, trained, tmp_path):
@@ -86,10 +88,13 @@ def test_stopped_by_sigterm_and_gone_on_with_past_a_damaged_state(recipe, traine
         trained(recipe, "stopped", options={"callbacks": [stopping_after(5)]})
     assert standing(RunFolder(tmp_path / "stopped")).state == "stopped"
     states = sorted((tmp_path / "stopped" / "checkpoints").iterdir())
-    assert [state.name[:12] for state in states[-2:]] == ["000000000004", "000000000005"]
+    assert states[-1].name.startswith("000000000005")
+    assert len(states) > 1
     (states[-1] / "arrays.bin").write_bytes(b"torn")
     told: list[str] = []
-    options = {"resume": True, "callbacks": [stopping_after(99)], "tell": told.append}
+    options = {"resume": True, "tell": told.append}
+    with pytest.raises(LoadError, match="now they are JsonLines, Callback, Reporter, History"):
+        trained(recipe, "stopped", options={**options, "callbacks": [keras.callbacks.Callback()]})
     again = trained(recipe, "stopped", options=options)
     assert "damaged" in told[0]
     for name in ("model.h5", "history.json", "metrics.jsonl"):

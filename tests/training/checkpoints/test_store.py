@@ -21,8 +21,11 @@ def state() -> RunState:
             [np.array([True])],
         ],
         callbacks=[
-            {"attributes": {"best": np.float32(0.1), "wait": 3, "seen": (1, [2.5, None]), "name": "é"}},
-            {"attributes": {"low": float("inf"), "odd": float("nan"), "epochs": {3: "x"}}},
+            {
+                "class": "A",
+                "attributes": {"best": np.float32(0.1), "wait": 3, "seen": (1, [2.5, None]), "name": "é"},
+            },
+            {"class": "B", "attributes": {"low": float("inf"), "odd": float("nan"), "epochs": {3: "x"}}},
         ],
         record={"value": 0.1 + 0.2},
         randomness={"python": random.getstate(), "numpy": np.random.get_state(legacy=False)},

@@ -59,7 +59,8 @@ class Training:
             steps=self._steps,
         )
         self._place = Place()
-        self._last_checkpoint_s = clock()
+        # When the last state was taken, and after how many steps.
+        self._written_s, self._written_steps = clock(), 0
 
     @property
     def history(self) -> dict[str, list[float]]:
@@ -94,6 +95,7 @@ class Training:
         if state is not None:
             restore(state, model, self._callbacks.callbacks)
             self._place = state.place
+            self._written_steps = state.place.steps
             self.best.recall(state.record, state.best)
 
     def _train(self, number: int, last_epoch: int) -> None:
@@ -159,23 +161,22 @@ class Training:
             ) from None
 
     def _due(self, step: int) -> bool:
-        """Whether a state is to be written after this step. While one is being written, none is."""
+        """Whether a state is to be written after this step. While one is being written none is, but soon after."""
         rules = self._work.recipe.checkpoints
-        by_steps = (
-            rules.every_steps and (self._place.steps + step + 1 - self._place.step) % rules.every_steps == 0
-        )
-        by_time = rules.every_s and self._clock() - self._last_checkpoint_s >= rules.every_s
+        done = self._place.steps + step + 1 - self._place.step
+        by_steps = rules.every_steps and done - self._written_steps >= rules.every_steps
+        by_time = rules.every_s and self._clock() - self._written_s >= rules.every_s
         return bool(by_steps or by_time) and self._writer.free
 
     def _calm(self) -> bool:
         """Whether an epoch's end is worth a state: not where epochs are shorter than writing one takes."""
-        return self._writer.free and self._clock() - self._last_checkpoint_s >= _CALM_S
+        return self._writer.free and self._clock() - self._written_s >= _CALM_S
 
     def _checkpoint(self, *, wait: bool) -> None:
         state = take(
             self._work.model, self._callbacks.callbacks, self._place, self.best.record(), self.best.weights
         )
-        self._last_checkpoint_s = self._clock()
+        self._written_s, self._written_steps = self._clock(), self._place.steps
         self._writer.begin(state)
         if wait:
             self._writer.finish()

@@ -9,7 +9,9 @@ from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
-from horngate.contract.errors import InvalidRequest, RecipeError
+import keras
+
+from horngate.contract.errors import InvalidRequest, RecipeError, Unsupported
 from horngate.training.callbacks import EpochEnd, Reporter, StopOnNaN, callbacks_of, check_callbacks
 from horngate.training.checkpoints import Store, Writer
 from horngate.training.compiling import check_compile
@@ -51,6 +53,8 @@ class Run:
 
 def check(recipe: Recipe) -> None:
     """Whether all that the recipe names is there and takes its settings. Data is not read. RecipeError if not."""
+    if keras.config.backend() != "tensorflow":
+        raise Unsupported(f"runs are trained on TensorFlow; Keras's backend here is {keras.config.backend()}")
     check_compile(recipe.compile)
     check_callbacks(recipe.callbacks)
     check_model(recipe.model)

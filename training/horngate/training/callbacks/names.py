@@ -2,6 +2,7 @@
 
 from collections.abc import Mapping, Sequence
 from dataclasses import replace
+from importlib.util import find_spec
 from pathlib import Path
 from typing import Any
 
@@ -55,6 +56,11 @@ def check_callbacks(callbacks: Sequence[Named]) -> None:
             )
         made = chosen(named, offered(), "callbacks", place, "name")
         check_settings(named, made, "callbacks", place)
+        if made is keras.callbacks.TensorBoard and find_spec("tensorboard") is None:
+            raise RecipeError(
+                "callbacks.name TensorBoard needs a package: pip install 'horngate[tensorboard]'",
+                ("callbacks", place),
+            )
 
 
 def callbacks_of(recipe: Recipe, folder: RunFolder) -> list[Any]:

@@ -19,6 +19,9 @@ class Progress(keras.callbacks.Callback):  # type: ignore[misc]
     at each step, and so costs steps nothing.
     """
 
+    only_shows = True
+    """A run can be gone on with without it."""
+
     def __init__(self, console: Console | None = None, clock: Callable[[], float] = time.monotonic) -> None:
         super().__init__()
         self._console = console or Console(stderr=True)

@@ -9,7 +9,7 @@ import keras
 import numpy as np
 
 from horngate.contract.errors import LoadError
-from horngate.training.checkpoints.remembered import remember, remind
+from horngate.training.checkpoints.remembered import remember, rememberable, remind
 
 Array = np.ndarray[Any, Any]
 
@@ -69,7 +69,7 @@ def take(
     return RunState(
         place=place,
         variables=[[_copied(variable) for variable in group] for group in _groups(model)],
-        callbacks=[remember(callback) for callback in callbacks],
+        callbacks=[remember(callback) for callback in rememberable(callbacks)],
         record=record,
         randomness={"python": random.getstate(), "numpy": np.random.get_state(legacy=False)},
         stopping=bool(getattr(model, "stop_training", False)),
@@ -85,11 +85,11 @@ def restore(state: RunState, model: Any, callbacks: Sequence[Any]) -> None:
     groups = _groups(model)
     for group, values in zip(groups, state.variables, strict=True):
         _assign(group, values)
-    if len(callbacks) != len(state.callbacks):
-        raise LoadError(
-            f"the checkpoint is of a run with {len(state.callbacks)} callbacks; this one has {len(callbacks)}"
-        )
-    for callback, remembered in zip(callbacks, state.callbacks, strict=True):
+    present = rememberable(callbacks)
+    before, now = [one["class"] for one in state.callbacks], [type(one).__name__ for one in present]
+    if before != now:
+        raise LoadError(f"the run's callbacks were {', '.join(before)}; now they are {', '.join(now)}")
+    for callback, remembered in zip(present, state.callbacks, strict=True):
         remind(callback, remembered)
     random.setstate(state.randomness["python"])
     np.random.set_state(state.randomness["numpy"])
