@@ -1,8 +1,8 @@
 """The models that a worker holds: calibrated, capped, with a program for each set of outputs asked for."""
 
 import time
-from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass, field, replace
+from collections.abc import Callable, Sequence
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -11,8 +11,7 @@ from horngate.contract.tensors import TensorSpec
 from horngate.server import memory
 from horngate.server.artifact import KERAS, WEIGHTS, Artifact, forget_derived, learned_file, program_file
 from horngate.server.budget import size_text
-from horngate.server.placement import Placement, read_placement
-from horngate.server.settings import QueueSettings, SequenceSettings
+from horngate.server.placement import Placement
 from horngate.server.worker.buckets import buckets, padded_length
 from horngate.server.worker.calibration import Calibration, calibrate, candidates, check, check_step
 from horngate.server.worker.caps import Cap
@@ -20,6 +19,7 @@ from horngate.server.worker.engines import Array, Program, Shapes, engine_named,
 from horngate.server.worker.engines.graphs import part_bytes, program_path
 from horngate.server.worker.holdings import Holdings
 from horngate.server.worker.liveness import estimated_row_bytes, live_row_bytes, tensor_bytes
+from horngate.server.worker.load_order import LoadOrder
 from horngate.server.worker.memory_model import MAX_ROWS, MemoryModel
 from horngate.server.worker.probe import Guard, warm
 from horngate.server.worker.programs import Programs
@@ -36,45 +36,6 @@ SESSION_BYTES = 16 << 20
 """What an engine holds for a program beside its weights, at the most."""
 
 LARGEST = "largest"
-
-
-@dataclass(frozen=True, kw_only=True)
-class LoadOrder:
-    """What the supervisor asks of a worker: an artifact under a handle, and what the model's config says.
-
-    `training` asks for the phase of that name; its requests bring a seed. `layers` are sets of outputs whose
-    programs are made at once.
-    """
-
-    handle: str
-    name: str
-    version: int
-    folder: str
-    engine: str = "auto"
-    max_rows: int | None = None
-    batching: str = "fastest"
-    learned_rows: int | None = None
-    queue: QueueSettings = field(default_factory=QueueSettings)
-    placement: Placement = ()
-    training: bool = False
-    layers: tuple[Outputs, ...] = ()
-    sequence: SequenceSettings = field(default_factory=SequenceSettings)
-
-    @property
-    def title(self) -> str:
-        """The version as sums and metrics name it."""
-        return f"{self.version}/training" if self.training else str(self.version)
-
-    @classmethod
-    def from_plain(cls, data: Mapping[str, Any]) -> "LoadOrder":
-        """Read what the supervisor sends."""
-        read = {
-            "queue": QueueSettings(**data["queue"]),
-            "sequence": SequenceSettings(**data["sequence"]),
-            "placement": read_placement(data["placement"]) if data["placement"] else (),
-            "layers": tuple(tuple(names) for names in data["layers"]),
-        }
-        return cls(**{**data, **read})
 
 
 class ServedModel:

@@ -17,7 +17,8 @@ from horngate.server.worker.engines import Program
 from horngate.server.worker.gauges import gauge
 from horngate.server.worker.holdings import Holdings
 from horngate.server.worker.link import GatewayLink
-from horngate.server.worker.models import LoadOrder, ServedModel, import_engines, least_bytes
+from horngate.server.worker.load_order import LoadOrder
+from horngate.server.worker.models import ServedModel, import_engines, least_bytes
 from horngate.server.worker.room import Room
 from horngate.server.worker.work import Wanted
 

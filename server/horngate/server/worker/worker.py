@@ -21,8 +21,9 @@ from horngate.server.metrics import SequenceMetrics, WorkerMetrics
 from horngate.server.worker.batcher import Batcher
 from horngate.server.worker.ledger import Ledger, read_ledger
 from horngate.server.worker.link import GatewayLink
+from horngate.server.worker.load_order import LoadOrder
 from horngate.server.worker.meter import TICK_S, Meter
-from horngate.server.worker.models import LoadOrder, ServedModel
+from horngate.server.worker.models import ServedModel
 from horngate.server.worker.notes import Note
 from horngate.server.worker.reception import Reception
 from horngate.server.worker.room import Room
