@@ -3,7 +3,7 @@
 from hypothesis import given
 from hypothesis import strategies as st
 
-from horngate.server.worker.buckets import buckets, ladder
+from horngate.server.worker.buckets import buckets, ladder, padded_length
 
 
 @given(st.integers(1, 5000), st.integers(0, 12))
@@ -17,6 +17,12 @@ def test_every_batch_has_a_size_and_little_is_wasted(most: int, powers: int) -> 
     for rows in range(1, most + 1):
         padded = next(size for size in sizes if size >= rows)
         assert padded <= max(2, rows / 0.6)
+
+
+def test_lengths_are_padded_to_the_next_step() -> None:
+    steps = ladder(1 << 13)
+    for length in range(1, 5000):
+        assert padded_length(length) == next(step for step in steps if step >= length)
 
 
 def test_sizes_that_save_no_time_are_left_out() -> None:
