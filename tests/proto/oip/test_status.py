@@ -4,13 +4,14 @@ import pytest
 from horngate.contract import errors
 from horngate.oip.status import code_of, error_from, trailers_of
 
+NAMED = [errors.SequenceExpired, errors.SequenceLost, errors.SequenceUnknown]
+"""Those that share a code with others, or have one that other servers mean otherwise."""
 EVERY = [
     cls
     for cls in vars(errors).values()
-    if isinstance(cls, type) and issubclass(cls, errors.HorngateError) and cls is not errors.HorngateError
+    if isinstance(cls, type) and (cls.__base__ is errors.HorngateError or cls in NAMED)
 ]
-NAMED = [errors.SequenceExpired, errors.SequenceLost, errors.SequenceUnknown]
-"""Those that share a code with others, or have one that other servers mean otherwise."""
+"""Kinds of a kind come back as that, unless they are named."""
 
 
 @pytest.mark.parametrize("cls", EVERY)
@@ -22,8 +23,8 @@ def test_every_error_comes_back_as_itself(cls):
 
 
 def test_every_error_has_a_code_of_its_own_or_a_name():
-    assert len(EVERY) == 11
-    assert len({code_of(cls("")) for cls in EVERY if cls not in NAMED}) == len(EVERY) - len(NAMED)
+    others = [cls for cls in EVERY if cls not in NAMED]
+    assert len({code_of(cls("")) for cls in others}) == len(others) > 8
     assert all(trailers_of(cls("")) for cls in NAMED)
 
 
@@ -38,6 +39,6 @@ def test_what_is_no_error_of_ours_is_internal():
 
 
 def test_a_code_without_an_error_is_named():
-    error = error_from(grpc.StatusCode.UNAUTHENTICATED, "no token")
+    error = error_from(grpc.StatusCode.DATA_LOSS, "no disk")
     assert type(error) is errors.InternalError
-    assert str(error) == "UNAUTHENTICATED: no token"
+    assert str(error) == "DATA_LOSS: no disk"
