@@ -12,7 +12,7 @@ from horngate.training.data.order import Indices, Windows
 from horngate.training.data.structure import as_parts, digest, row_count, split_row, with_class_weights
 
 WINDOW_BYTES = 64 << 20
-"""What one window holds at most; two are in memory at a time, and one more while it is put in order."""
+"""What one window holds at most. Up to five are in memory: in use, waiting, while one is read and put in order."""
 _BLOCK_ROWS = 16
 """Rows of a block where the file itself has no chunks."""
 _SAMPLED = 64
