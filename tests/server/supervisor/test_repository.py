@@ -170,3 +170,14 @@ def test_version_labels_are_the_models_and_move_without_a_new_build(tmp_path: Pa
     assert [one.version_labels() for one in found] == [{"net": {"stable": "1"}}, {"net": {"stable": "2"}}]
     before, after = ([source.identity for source in one.versions["net"].values()] for one in found)
     assert before == after
+
+
+def test_labels_of_one_model_leave_those_of_another_alone(tmp_path: Path) -> None:
+    put(tmp_path / "other" / "1" / "model.h5")
+    put(tmp_path / "other" / "model.toml", "version_labels = { stable = 1 }\n")
+    put(tmp_path / "net" / "1" / "model.h5")
+    before = scan(tmp_path)
+    put(tmp_path / "net" / "model.toml", "version_labels = { stable = 1 }\n")
+    after = scan(tmp_path)
+    assert before.relabelled_since(before) == set()
+    assert after.relabelled_since(before) == before.relabelled_since(after) == {"net"}

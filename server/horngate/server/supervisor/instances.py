@@ -109,9 +109,10 @@ class Instance:
         """From its beginning to ready."""
         return self.ready_s - self.begun_s
 
-    def built(self, folder: Path) -> None:
+    def built(self, folder: Path) -> str | None:
         """Take the finished artifact; the configuration and the converter say which engines it needs.
 
+        Why Keras alone runs it, if the converter says so.
         LoadError: the configuration names layers that it has not.
         """
         self.folder = folder
@@ -128,6 +129,7 @@ class Instance:
             self.untrainable = artifact.untrainable
         self.layers = tuple(named_outputs(artifact.spec, names) for names in config.layers)
         self.move(State.BUILT)
+        return refused
 
     def in_training(self) -> "Instance":
         """What runs its training phase: the same artifact, on Keras."""

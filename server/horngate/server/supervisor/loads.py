@@ -212,9 +212,8 @@ class Loads:
             self._without(instance, worker, reason)
 
     def _without(self, instance: Instance, worker: str, reason: str) -> None:
-        """Serve an instance without a worker that cannot hold it; if it was the last, not at all."""
-        others = [other for other in instance.wanted_on if other != worker]
-        if not any(other in instance.reports for other in others):
+        """Serve an instance without a worker that cannot hold it; if no other holds or loads it, not at all."""
+        if not instance.ordered - {worker}:
             self._owner.fail(instance, reason)
             return
         logger().error("not served there", model=instance.source.name, worker=worker, reason=reason)

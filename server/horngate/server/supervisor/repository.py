@@ -96,6 +96,11 @@ class Scan:
             if config.version_labels
         }
 
+    def relabelled_since(self, before: "Scan") -> set[str]:
+        """The models that had other labels before."""
+        was, now = before.version_labels(), self.version_labels()
+        return {name for name in was.keys() | now.keys() if was.get(name) != now.get(name)}
+
 
 def scan(folder: Path | None, zoo: Mapping[str, ModelConfig] | None = None) -> Scan:
     """Read the folder's names, times and configurations; `zoo` adds models without a folder.

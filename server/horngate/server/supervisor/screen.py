@@ -7,6 +7,7 @@ from pathlib import Path
 
 from rich.console import Console
 from rich.live import Live
+from rich.markup import escape
 from rich.table import Table
 
 from horngate.server.artifact import write_whole
@@ -54,7 +55,8 @@ class Screen:
         table = Table.grid(padding=(0, 2))
         for instance in instances:
             mark = _MARKS.get(instance.state, "[yellow]…[/]")
-            table.add_row(mark, instance.source.name, str(instance.source.version), instance.stage)
+            cells = (instance.source.name, str(instance.source.version), instance.stage)
+            table.add_row(mark, *map(escape, cells))
         self._live.update(table)
 
     def _announce(self, supervisor: Supervisor) -> None:
@@ -62,7 +64,7 @@ class Screen:
         if supervisor.instances:
             print_table(self._console, supervisor.instances.values(), self._addresses(supervisor))
         else:
-            self._console.print(nothing_to_serve(supervisor.settings.models))
+            self._console.print(nothing_to_serve(supervisor.settings.models), markup=False)
         self._console.file.flush()
         if self._ready_file is not None:
             write_whole(self._ready_file, json.dumps(self._addresses(supervisor)).encode())
@@ -92,9 +94,9 @@ def print_table(console: Console, instances: Iterable[Instance], addresses: Mapp
             continue
         report = instance.report
         table.add_row(
-            instance.source.name,
+            escape(instance.source.name),
             str(instance.source.version),
-            instance.source.what,
+            escape(instance.source.what),
             str(report.get("engine", "")),
             str(report.get("device", "")),
             f"{report.get('cap', 0):,}",
@@ -103,11 +105,9 @@ def print_table(console: Console, instances: Iterable[Instance], addresses: Mapp
         )
     console.print(table)
     for instance in failed:
-        console.print(
-            f"[red]not served:[/] {instance.source.name} version {instance.source.version} "
-            f"({instance.source.what}): {instance.reason}",
-            highlight=False,
-        )
+        # Names and reasons are the files' own words, brackets and all.
+        what = f"{instance.source.name} version {instance.source.version} ({instance.source.what})"
+        console.print(f"[red]not served:[/] {escape(f'{what}: {instance.reason}')}", highlight=False)
 
 
 def nothing_to_serve(folder: Path | None) -> str:

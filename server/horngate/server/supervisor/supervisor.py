@@ -22,7 +22,6 @@ from horngate.server.supervisor.instances import Instance, entries, leaving
 from horngate.server.supervisor.loads import Loads
 from horngate.server.supervisor.reconcile import Build, Forget, Load, Retire, State, plan
 from horngate.server.supervisor.repository import Scan, Source, scan, settle, wanted
-from horngate.server.supervisor.seats import KERAS
 from horngate.server.zoo_settings import ZOO
 
 POLL_S = 0.5
@@ -140,13 +139,15 @@ class Supervisor:
         except OSError as error:
             logger().error("the model repository cannot be read", error=str(error))
             return
-        before, labels = self._scan.problems, self._scan.version_labels()
+        before = self._scan
         self._scan = settle(found, self._looked, self._scan, time.time())
         self._looked = found
-        if self._scan.version_labels() != labels:
-            self._relabelled = {}
+        if changed := self._scan.relabelled_since(before):
+            self._relabelled = {
+                name: labels for name, labels in self._relabelled.items() if name not in changed
+            }
             self.publish()
-        if found.problems != before:
+        if found.problems != before.problems:
             for name, problem in found.problems.items():
                 logger().error("not served", model=name, reason=problem)
             self.publish()
@@ -188,7 +189,7 @@ class Supervisor:
         self.publish()
 
     def relabel(self, labels: Mapping[str, Mapping[str, str]]) -> None:
-        """Move the labels of some models, until a model.toml changes its own."""
+        """Move the labels of some models, each until its own model.toml changes them."""
         self._relabelled |= {name: dict(versions) for name, versions in labels.items()}
         logger().info("labels moved", labels=self._relabelled)
         self.publish()
@@ -212,7 +213,8 @@ class Supervisor:
 
     async def _make_artifact(self, instance: Instance) -> None:
         try:
-            instance.built(await self._artifacts.of(instance.source, partial(self._at_stage, instance)))
+            folder = await self._artifacts.of(instance.source, partial(self._at_stage, instance))
+            refused = instance.built(folder)
         except (LoadError, OSError) as error:
             self.fail(instance, str(error))
             return
@@ -222,8 +224,7 @@ class Supervisor:
             return
         if instance.takes_pictures:
             self._fleet.need_decoders()
-        refused = instance.stage if instance.family == KERAS else ""
-        if refused:
+        if refused is not None:
             logger().warning("served by Keras itself", model=instance.source.name, reason=refused)
         self.publish()
 

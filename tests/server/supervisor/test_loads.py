@@ -1,0 +1,64 @@
+"""Which workers an instance is served by when some cannot hold it."""
+
+from pathlib import Path
+from types import SimpleNamespace
+from typing import Any, cast
+
+from horngate.server.settings import ModelConfig, ServerSettings
+from horngate.server.supervisor.instances import Instance
+from horngate.server.supervisor.loads import Loads
+from horngate.server.supervisor.reconcile import State
+from horngate.server.supervisor.repository import Source
+
+
+class Workers:
+    """Two workers that take orders; see Fleet."""
+
+    def __init__(self) -> None:
+        self.told: list[tuple[Any, ...]] = []
+
+    def need_worker(self, seat: Any) -> None:
+        """They are there."""
+
+    def listening(self, worker: str) -> bool:
+        return True
+
+    def tell_worker(self, worker: str, *frame: Any) -> None:
+        if frame[0] == "load":
+            self.told.append((worker, frame[1]["handle"]))
+
+
+class Steps:
+    """See loads.Steps."""
+
+    def publish(self) -> int:
+        return 0
+
+    def fail(self, instance: Instance, reason: str) -> None:
+        instance.move(State.FAILED, reason)
+
+    def remove(self, instance: Instance) -> None:
+        instance.move(State.GONE)
+
+    def relabel(self, labels: Any) -> None:
+        """Nobody does."""
+
+
+def test_a_worker_that_still_loads_an_instance_keeps_it_served_when_another_cannot_hold_it() -> None:
+    source = Source(name="m", version=1, path=Path("m.h5"), config=ModelConfig(instances=2))
+    instance = Instance(handle="m/1@1", source=source, state=State.BUILT, folder=Path("m"))
+    metrics = cast(Any, SimpleNamespace(budget=SimpleNamespace(set=lambda size: None)))
+    loads = Loads(ServerSettings(), {instance.handle: instance}, Steps(), metrics)
+    workers = Workers()
+    loads.workers = cast(Any, workers)
+    loads.load(instance)
+    loads.worker_said("onnx", ["loaded", instance.handle, {"device": "cpu"}])
+    loads.worker_said("onnx copy 2", ["loaded", instance.handle, {"device": "cpu"}])
+    for worker in ("onnx", "onnx copy 2"):
+        loads.worker_ended(worker, None)
+        loads.worker_started(worker)
+    assert workers.told == [(worker, "m/1@1") for worker in ("onnx", "onnx copy 2") * 2]
+    loads.worker_said("onnx", ["failed", instance.handle, "no room", True])
+    assert (instance.state, instance.wanted_on) == (State.READY, ("onnx copy 2",))
+    loads.worker_said("onnx copy 2", ["failed", instance.handle, "no room either", True])
+    assert (instance.state, instance.reason) == (State.FAILED, "no room either")
