@@ -202,6 +202,8 @@ def test_memory_and_number_are_bounded_and_a_refusal_costs_nothing(tmp_path: Pat
     assert world.changes == 1
     with pytest.raises(ResourceExhausted, match=r"2 are under way, and model\.toml allows 2"):
         world.begin(3)
+    again = world.begin(2)
+    assert world.find(2) is again
     world = World(tmp_path, left_bytes=1 << 20)
     world.begin(1, rows=64)
     held = world.one.states_bytes

@@ -8,7 +8,7 @@ from typing import Any, cast
 import numpy as np
 import pytest
 
-from horngate.contract.errors import DeadlineExceeded, HorngateError, SequenceLost
+from horngate.contract.errors import DeadlineExceeded, HorngateError, SequenceLost, Unavailable
 from horngate.server.costs import Curve
 from horngate.server.settings import QueueSettings, SequenceSettings
 from horngate.server.step import Step
@@ -242,6 +242,15 @@ def test_what_a_lost_gateway_sent_has_not_happened_and_the_sequence_goes_on(worl
     assert world.answers == {1: [1], 5: [17]}
     assert works[0].turn is not None
     assert (works[0].turn.works, works[0].turn.doomed) == (0, 0)
+
+
+def test_nothing_runs_of_what_a_lost_gateway_sent_whose_program_is_still_made(world: World) -> None:
+    world.batcher.proceed = lambda work: None
+    work = world.send(1, start=True)
+    work.turn = work.step = None
+    world.link.open = False
+    world.batcher.drop(work)
+    assert (work.rows, type(work.error)) == (0, Unavailable)
 
 
 def test_a_deadline_that_passes_behind_another_is_told_once(world: World) -> None:

@@ -114,7 +114,8 @@ class Batcher:
         self._queues.forget(handle)
         self._sequences.forget(handle)
         self._row_s.pop(handle, None)
-        self.rows_run.pop(handle, None)
+        for count in (self.rows_run, self._under_way):
+            count.pop(handle, None)
         for key in [key for key in self._costs if key[0] == handle]:
             del self._costs[key]
 
@@ -167,10 +168,7 @@ class Batcher:
 
     def drop(self, work: Work) -> None:
         """Nobody is there to be answered: what waits of a work never runs, and a step has not happened."""
-        if work.turn is None:
-            self._queues.remove(work.handle, work)
-        else:
-            self.end(work, Unavailable("the gateway is gone"))
+        self.end(work, Unavailable("the gateway is gone"))
 
     def end(self, work: Work, error: HorngateError) -> None:
         """Answer with an error: at once, or when the rows that run have done so. What waits never runs.

@@ -17,11 +17,11 @@ class Ledger:
     """A line for each beginning and each end. One thread writes: one system call a line, which survives SIGKILL."""
 
     def __init__(self, file: Path) -> None:
-        self._file = file
         # Invariant: the file says, line by line, how `_living` came to be.
         self._living: dict[Key, str] = {}
         self._lines = 0
-        self._descriptor = self._opened()
+        flags = os.O_WRONLY | os.O_CREAT | os.O_TRUNC | os.O_APPEND
+        self._descriptor = os.open(file, flags, 0o600)
 
     def begun(self, key: Key, version: str) -> None:
         """A sequence lives, on a version of its model."""
@@ -42,14 +42,11 @@ class Ledger:
         self._lines += 1
 
     def _compact(self) -> None:
-        os.close(self._descriptor)
-        self._descriptor = self._opened()
+        with suppress(OSError):
+            os.ftruncate(self._descriptor, 0)
         self._lines = 0
         for key, version in self._living.items():
             self._write(key, version)
-
-    def _opened(self) -> int:
-        return os.open(self._file, os.O_WRONLY | os.O_CREAT | os.O_TRUNC | os.O_APPEND, 0o600)
 
 
 def read_ledger(file: Path) -> dict[Key, str]:

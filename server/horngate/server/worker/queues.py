@@ -107,6 +107,7 @@ class Queues(Generic[Q]):
     def forget(self, handle: str) -> None:
         """Drop the account of a model that is unloaded."""
         self._flows.pop(handle, None)
+        self._turns.forget(handle)
 
     def add(
         self,

@@ -57,14 +57,15 @@ class Reception:
         request, handle, said, tensors = item[0], item[1], item[-1], item[-2]
         step = Step.from_plain(said) if said else None
         try:
-            turn = None if step is None or step.start else self._sequences.find(step, handle)
+            begins = step is None or step.start or self._begins_early(step, handle)
+            turn = None if step is None or begins else self._sequences.find(step, handle)
             if turn is not None and not tensors:
                 self._sequences.end(turn)
                 link.acknowledge(request)
                 return
             model = self._shelf.models.get(handle)
             if model is None:
-                self._put_off(link, item)
+                self._put_off(link, item, step)
                 return
             work = link.works[request] = self._admitted(link, model, item, step, turn)
         except (HorngateError, ValueError) as error:
@@ -73,12 +74,20 @@ class Reception:
         if self._batcher.is_first(work):
             self._proceed(work)
 
-    def _put_off(self, link: GatewayLink, item: Frame) -> None:
+    def _begins_early(self, step: Step, handle: str) -> bool:
+        """Whether the first step of a step's sequence waits for the model to be loaded."""
+        early = self._shelf.arriving.get(handle)
+        return early is not None and step.key in early.begun
+
+    def _put_off(self, link: GatewayLink, item: Frame, step: Step | None) -> None:
         """Keep a request for a model that is being loaded. NotFound if it is not."""
         handle = item[1]
-        if handle not in self._shelf.arriving:
+        early = self._shelf.arriving.get(handle)
+        if early is None:
             raise NotFound(f"this worker does not hold {handle}")
-        self._shelf.arriving[handle].append((link, item))
+        early.requests.append((link, item))
+        if step is not None and step.start:
+            early.begun.add(step.key)
 
     def _admitted(
         self, link: GatewayLink, model: ServedModel, item: Frame, step: Step | None, turn: Sequence | None

@@ -247,7 +247,9 @@ class Sequences:
 
     def _refusal(self, step: Step, model: "ServedModel", held: Held, rows: int) -> ResourceExhausted | None:
         most, needed_bytes = model.order.sequence.most, held.bank.growth_bytes(rows)
-        if most is not None and held.count >= most:
+        before = self._live.get(step.key)
+        # One that is replaced makes room for the new one.
+        if most is not None and held.count - (before is not None and before.model is model) >= most:
             return too_many(step, most)
         left_bytes = self._left_bytes()
         if needed_bytes > SHARE * left_bytes:

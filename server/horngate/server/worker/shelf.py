@@ -2,6 +2,8 @@
 
 from collections import Counter
 from collections.abc import Callable, Collection
+from contextlib import suppress
+from dataclasses import dataclass, field
 from functools import partial
 from pathlib import Path
 from typing import Any
@@ -11,6 +13,7 @@ from horngate.server import memory
 from horngate.server.artifact import Artifact
 from horngate.server.frames.channel import Frame
 from horngate.server.metrics import WorkerMetrics
+from horngate.server.step import Key
 from horngate.server.worker.background import Background
 from horngate.server.worker.batcher import Batcher
 from horngate.server.worker.engines import Program
@@ -24,6 +27,14 @@ from horngate.server.worker.work import Wanted
 
 LOAD_FACTOR = 3
 """A model is taken to need so many times its weights, until it is measured: engines pack them a second time."""
+
+
+@dataclass(slots=True, eq=False)
+class Early:
+    """The requests that came before their model was loaded, and the sequences that begin with them."""
+
+    requests: list[tuple[GatewayLink, Frame]] = field(default_factory=list)
+    begun: set[Key] = field(default_factory=set)
 
 
 class Shelf:
@@ -50,7 +61,7 @@ class Shelf:
         self.maker = Background(deliver, "maker")
         self.models = models
         # Invariant: a handle is in arriving from its order until it is in models or has failed.
-        self.arriving: dict[str, list[tuple[GatewayLink, Frame]]] = {}
+        self.arriving: dict[str, Early] = {}
         self._retiring: set[str] = set()
         # Invariant: holds the room taken for programs that are being made, by model and version.
         self._promised: Counter[str] = Counter()
@@ -65,8 +76,10 @@ class Shelf:
 
     def load(self, order: LoadOrder) -> None:
         """Have a model loaded; requests for it wait meanwhile. Programs for layers make room for it."""
-        self.arriving[order.handle] = []
-        self._shed(LOAD_FACTOR * least_bytes(Artifact(Path(order.folder)), order.placement))
+        self.arriving[order.handle] = Early()
+        # An artifact that cannot be read ends nothing here: the loader's thread finds that, and it is told.
+        with suppress(OSError, ValueError):
+            self._shed(LOAD_FACTOR * least_bytes(Artifact(Path(order.folder)), order.placement))
 
         def load() -> ServedModel:
             self._deliver(partial(self._tell, "loading", order.handle))
@@ -88,15 +101,21 @@ class Shelf:
         self._shed(size_bytes + model.batch_room_bytes)
         row_bytes = model.calibration.memory.bytes(1)
         refusal = self.holdings.refusal(f"a program for layers of {model.title}", size_bytes, row_bytes)
-        self._promised[model.title] += 0 if refusal else size_bytes
+        if refusal is None:
+            self._promise(model.title, size_bytes)
         return refusal
 
     def take_in(self, model: ServedModel, wanted: Wanted, size_bytes: int, program: Program | None) -> None:
         """Keep a program for which room was taken; None if it could not be made."""
-        self._promised[model.title] -= size_bytes
+        self._promise(model.title, -size_bytes)
         if program is not None:
             model.programs.add(wanted, program, size_bytes)
             self.refit()
+
+    def _promise(self, title: str, size_bytes: int) -> None:
+        self._promised[title] += size_bytes
+        if not self._promised[title]:
+            del self._promised[title]
 
     def _shed(self, wanted_bytes: int) -> None:
         """Give up programs for layers, of all models the least recently used first, until so much is left."""
@@ -160,7 +179,7 @@ class Shelf:
             self.refit()
 
     def _loaded(self, order: LoadOrder, result: ServedModel | Exception) -> None:
-        early = [(link, item) for link, item in self.arriving.pop(order.handle) if link.open]
+        early = [(link, item) for link, item in self.arriving.pop(order.handle).requests if link.open]
         if isinstance(result, Exception):
             is_too_large = isinstance(result, ResourceExhausted)
             self._tell("failed", order.handle, str(result) or repr(result), is_too_large)

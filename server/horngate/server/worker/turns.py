@@ -66,6 +66,11 @@ class Turns(Generic[T]):
             found.append(other)
         return found
 
+    def forget(self, handle: str) -> None:
+        """Drop the count of a model that is unloaded."""
+        self.rows.pop(handle, None)
+        self.bytes.pop(handle, None)
+
     def __contains__(self, item: T) -> bool:
         return item in self._lines.get(item.turn, ())
 

@@ -1,8 +1,8 @@
 """The worker: requests in from the gateways, batches through the engine, replies out.
 
-Three threads. The main one owns every connection, queue and model, and only moves descriptors; the runner runs
-batches; the loader calibrates models and makes programs. The other two hand their results over through
-`_outcomes` and wake the main thread.
+Four threads. The main one owns every connection, queue and model, and only moves descriptors; the runner runs
+batches; the loader calibrates models; the maker makes programs for layers. The other three hand their results over
+through `_outcomes` and wake the main thread.
 """
 
 import os
@@ -96,7 +96,8 @@ class Worker:
         expires_in_s = None if expiry_s is None else max(0.0, expiry_s - now_s)
         if self._meter.is_idle and not self._batcher:
             return expires_in_s
-        return min(TICK_S, max(0.0, self._batcher.wake_s - now_s), expires_in_s or TICK_S)
+        wakes_in_s = min(TICK_S, max(0.0, self._batcher.wake_s - now_s))
+        return wakes_in_s if expires_in_s is None else min(wakes_in_s, expires_in_s)
 
     def _busy(self) -> set[str]:
         return self._batcher.handles | self._reception.handles | self._sequences.handles
@@ -163,16 +164,22 @@ class Worker:
             self._batcher.drop(work)
 
     def _flush(self) -> None:
-        for link in list(self._links):
-            try:
-                done = link.flush(self._batcher.ahead_s)
-            except ChannelClosed:
+        # With the steps of one that is gone, steps of others may fail, who are to hear of it now.
+        while gone := [link for link in self._links if not self._sent(link)]:
+            for link in gone:
                 self._drop(link)
-                continue
-            events = selectors.EVENT_READ if done else selectors.EVENT_READ | selectors.EVENT_WRITE
-            key = self._selector.get_key(link.channel)
-            if key.events != events:
-                self._selector.modify(link.channel, events, key.data)
+
+    def _sent(self, link: GatewayLink) -> bool:
+        """Send what the connection takes now; whether the gateway is there."""
+        try:
+            done = link.flush(self._batcher.ahead_s)
+        except ChannelClosed:
+            return False
+        events = selectors.EVENT_READ if done else selectors.EVENT_READ | selectors.EVENT_WRITE
+        key = self._selector.get_key(link.channel)
+        if key.events != events:
+            self._selector.modify(link.channel, events, key.data)
+        return True
 
     # Between threads
 
