@@ -14,7 +14,8 @@ from pathlib import Path
 
 from horngate.contract.errors import LoadError
 from horngate.server.endings import part_text
-from horngate.server.settings import ARCHITECTURES, ModelConfig, read_model_config
+from horngate.server.model_file import read_model_config
+from horngate.server.settings import ARCHITECTURES, ModelConfig
 from horngate.server.zoo_settings import PUBLISHED, ZOO
 from horngate.zoo.labels import IMAGENET
 

@@ -5,8 +5,9 @@ from pathlib import Path
 import pytest
 
 from horngate.contract.errors import LoadError
+from horngate.server.model_file import read_model_config
 from horngate.server.placement import read_placement, written
-from horngate.server.settings import QueueSettings, read_model_config
+from horngate.server.settings import QueueSettings
 
 
 def read(tmp_path: Path, text: str) -> QueueSettings | None:

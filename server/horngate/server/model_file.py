@@ -1,0 +1,122 @@
+"""`model.toml` read: what it says of one model, checked key by key."""
+
+import tomllib
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from typing import Any
+
+from horngate.contract.errors import LoadError
+from horngate.server.endings import read_output, read_pop
+from horngate.server.image_settings import KEYS as IMAGE_KEYS
+from horngate.server.image_settings import ImageSettings
+from horngate.server.placement import read_placement
+from horngate.server.settings import FileSettings, ModelConfig, QueueSettings, SequenceSettings, seconds
+from horngate.server.zoo_settings import with_options
+from horngate.zoo.registry import OPTION_TYPES
+
+_TYPES: dict[str, type | tuple[type, ...]] = {
+    "source": str,
+    "weights": str,
+    "engine": str,
+    "versions": (str, list),
+    "max_rows": int,
+    "batching": str,
+    "queue": dict,
+    "sequence": dict,
+    "instances": int,
+    "custom_objects": list,
+    "allow_code": bool,
+    "load": str,
+    "output": (str, list),
+    "pop": (int, dict),
+    "placement": dict,
+    **OPTION_TYPES,
+    "layers": list,
+    **IMAGE_KEYS,
+    "version_labels": dict,
+}
+_FILE_KEYS = ("custom_objects", "allow_code", "load", "output", "pop")
+_QUEUE_TYPES: dict[str, type | tuple[type, ...]] = {
+    "max_delay": str,
+    "rows": int,
+    "bytes": int,
+    "weight": (int, float),
+}
+_SEQUENCE_TYPES: dict[str, type | tuple[type, ...]] = {"idle": str, "most": int}
+
+
+def read_model_config(path: Path) -> ModelConfig:
+    """Read a `model.toml`. LoadError names the file, the key, what it holds and what was expected."""
+    try:
+        table = tomllib.loads(path.read_text())
+    except (OSError, UnicodeDecodeError, tomllib.TOMLDecodeError) as error:
+        raise LoadError(f"{path.name}: {error}") from error
+    try:
+        _check_types(table, _TYPES, list(_TYPES))
+        return ModelConfig(**_plain(with_options(table)))
+    except LoadError as error:
+        raise LoadError(f"{path.name}: {error}") from error
+
+
+def _check_types(table: dict[str, Any], types: Mapping[str, Any], known: Sequence[str]) -> None:
+    for key, value in table.items():
+        if key not in known:
+            raise LoadError(f"unknown key {key!r}; expected one of {', '.join(known)}")
+        if not isinstance(value, types[key]) or (isinstance(value, bool) and types[key] is not bool):
+            raise LoadError(f"{key} is {value!r}, which is a {type(value).__name__}")
+
+
+def _queue(table: dict[str, Any]) -> QueueSettings:
+    _check_types(table, _QUEUE_TYPES, list(_QUEUE_TYPES))
+    rest = {key: value for key, value in table.items() if key != "max_delay"}
+    return QueueSettings(max_delay_s=seconds(table.get("max_delay", "0s")), **rest)
+
+
+def _sequence(table: dict[str, Any]) -> SequenceSettings:
+    _check_types(table, _SEQUENCE_TYPES, list(_SEQUENCE_TYPES))
+    idle_s = seconds(table["idle"]) if "idle" in table else SequenceSettings.idle_s
+    return SequenceSettings(idle_s=idle_s, most=table.get("most"))
+
+
+def _names(text: Any) -> tuple[str, ...]:
+    """The outputs that one request asks for, as `layers` tells them."""
+    names = tuple(name.strip() for name in text.split(",")) if isinstance(text, str) else ()
+    if not all(names) or not names:
+        raise LoadError(
+            f'layers holds {text!r}; expected outputs of a request, like "block_3" or "conv1, pool1"'
+        )
+    return names
+
+
+def _version_labels(table: dict[str, Any]) -> tuple[tuple[str, int], ...]:
+    for label, version in table.items():
+        if type(version) is not int or version < 1 or label.isdecimal():
+            raise LoadError(
+                f"version_labels has {label!r} = {version!r}; expected a word that means a version, like stable = 3"
+            )
+    return tuple(table.items())
+
+
+def _plain(table: dict[str, Any]) -> dict[str, Any]:
+    file: dict[str, Any] = {key: value for key, value in table.items() if key in _FILE_KEYS}
+    file["custom_objects"] = tuple(file.get("custom_objects", ()))
+    file |= {"output": read_output(file.get("output", [])), "pop": read_pop(file.get("pop"))}
+    images = ImageSettings.from_table(table)
+    table = {key: value for key, value in table.items() if key not in (*_FILE_KEYS, *IMAGE_KEYS)}
+    table |= {"file": FileSettings(**file), "images": images}
+    if "queue" in table:
+        table = table | {"queue": _queue(table["queue"])}
+    if "sequence" in table:
+        table = table | {"sequence": _sequence(table["sequence"])}
+    if "placement" in table:
+        table = table | {"placement": read_placement(table["placement"])}
+    if "layers" in table:
+        table = table | {"layers": tuple(map(_names, table["layers"]))}
+    if "version_labels" in table:
+        table = table | {"version_labels": _version_labels(table["version_labels"])}
+    versions = table.get("versions")
+    if not isinstance(versions, list):
+        return table
+    if not all(isinstance(version, int) and version > 0 for version in versions):
+        raise LoadError(f"versions is {versions!r}; expected whole numbers above 0")
+    return table | {"versions": tuple(versions)}
