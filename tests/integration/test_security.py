@@ -179,7 +179,11 @@ def test_a_new_certificate_is_used_without_a_restart(
 
 
 def test_commands_show_a_token_and_a_certificate(
-    guarded: Serving, files: Path, ours: tuple[bytes, bytes, bytes], monkeypatch: pytest.MonkeyPatch
+    guarded: Serving,
+    files: Path,
+    ours: tuple[bytes, bytes, bytes],
+    monkeypatch: pytest.MonkeyPatch,
+    capsys: pytest.CaptureFixture[str],
 ) -> None:
     monkeypatch.setenv("HORNGATE_TOKEN", "for-the-dashboard")
     tls = (
@@ -193,6 +197,13 @@ def test_commands_show_a_token_and_a_certificate(
     monkeypatch.chdir(files)
     assert main(["predict", "dense", "--server", guarded.grpc, *tls]) == 0
     assert main(["predict", "dense", "--server", guarded.grpc, *tls, "--token", "nobody's"]) == 1
+    # Another command comes as far: this model has nothing that it looks for.
+    (files / "photos").mkdir(exist_ok=True)
+    (files / "photos" / "one.png").write_bytes(b"a picture")
+    command = ["features", "dense", "photos", "--out", "x.h5", "--server", guarded.grpc, *tls]
+    capsys.readouterr()
+    assert main(command) == 1
+    assert "no layer with height and width" in capsys.readouterr().err
 
 
 def test_tokens_are_asked_for_over_the_native_transport(

@@ -15,6 +15,8 @@ from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, T
 from horngate.cli.feature_file import FeatureFile
 from horngate.cli.serving import serving
 from horngate.client import Client, InvalidRequest, LayerSpec, ModelDescription
+from horngate.client.pictures import file_of
+from horngate.client.reaching import add_server_arguments, check_own, connect
 from horngate.client.tensors import Array
 
 HELP = """Write a vector of features for each picture of a folder.
@@ -44,7 +46,6 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     option("model", metavar="MODEL", help="the model's name")
     option("folder", metavar="FOLDER", type=Path, help="the pictures, in folders of their own too")
     option("--out", metavar="OUT.h5", type=Path, required=True, help="where the features go")
-    option("--server", metavar="HOST:PORT", help="a running server; default: one for this run alone")
     option("--weights", metavar="WHICH", default="imagenet", help="without --server; default: %(default)s")
     option("--layer", metavar="NAME", help="the layer; default: the last pooling over the picture")
     option(
@@ -52,17 +53,17 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     )
     option("--batch", metavar="N", type=int, default=32, help="pictures in a request; default: %(default)s")
     option("--keep-going", action="store_true", help="pass over what is no picture, and say so")
-    option("--timeout", metavar="S", type=float, default=120.0, help="for a request; default: %(default)g")
+    add_server_arguments(option, timeout_s=120.0, own=True)
 
 
 def run(args: argparse.Namespace) -> int:
     """Do it; 0 once every picture has its features, 1 if some were passed over."""
     if args.batch < 1:
         raise InvalidRequest(f"--batch is {args.batch}; expected 1 or more")
+    check_own(args)
     names = pictures_in(args.folder)
     with ExitStack() as stack:
-        target = args.server or stack.enter_context(_own_server(args))
-        client = stack.enter_context(Client(target, timeout=args.timeout))
+        client = stack.enter_context(connect(args) if args.server else _own_client(args))
         described = client.describe(args.model)
         # A network of our own was asked to pool as published: some do more than that behind the pooling.
         own = None if args.server else described.outputs[0].name
@@ -109,8 +110,8 @@ def _is_spatial(layer: LayerSpec) -> bool:
 
 
 @contextmanager
-def _own_server(args: argparse.Namespace) -> Iterator[str]:
-    """A server of one network, for as long as it is needed."""
+def _own_client(args: argparse.Namespace) -> Iterator[Client]:
+    """A client of a server of one network, which runs for as long as it is needed."""
     with TemporaryDirectory(prefix="horngate-") as workspace:
         folder = Path(workspace) / "models" / args.model
         folder.mkdir(parents=True)
@@ -119,8 +120,11 @@ def _own_server(args: argparse.Namespace) -> Iterator[str]:
             settings += ["include_top = false", f'pooling = "{args.pooling}"']
         (folder / "model.toml").write_text("\n".join(settings) + "\n")
         options = ("--cache", str(Path("~/.cache/horngate").expanduser()))
-        with serving(folder.parent, workspace=Path(workspace), arguments=options) as server:
-            yield server.grpc
+        with (
+            serving(folder.parent, workspace=Path(workspace), arguments=options) as server,
+            Client(server.grpc, timeout=args.timeout) as client,
+        ):
+            yield client
 
 
 def _extract(
@@ -144,21 +148,35 @@ def _features(
     args: argparse.Namespace, client: Client, layer: str, names: list[str]
 ) -> tuple[dict[str, Array], dict[str, str]]:
     """The vectors of these pictures, and why some have none. InvalidRequest, unless --keep-going: the first."""
-    refused: dict[str, str] = {}
-    names = list(names)
-    while names:
+    files, refused = _files(args, names)
+    while files:
         try:
-            files = [(args.folder / name).read_bytes() for name in names]
-            return dict(zip(names, _pooled(client, args, layer, files), strict=True)), refused
+            vectors = _pooled(client, args, layer, list(files.values()))
+            return dict(zip(files, vectors, strict=True)), refused
         except InvalidRequest as error:
             told = _REFUSED.search(str(error))
             if told is None:
                 raise
-            name = names.pop(int(told[1]))
+            name = list(files)[int(told[1])]
+            del files[name]
             if not args.keep_going:
                 raise InvalidRequest(f"'{name}': {told[2]}; --keep-going passes over such files") from None
             refused[name] = told[2]
     return {}, refused
+
+
+def _files(args: argparse.Namespace, names: list[str]) -> tuple[dict[str, bytes], dict[str, str]]:
+    """The files' bytes, and why some cannot be read. InvalidRequest, unless --keep-going: the first."""
+    files: dict[str, bytes] = {}
+    refused: dict[str, str] = {}
+    for name in names:
+        try:
+            files[name] = file_of(args.folder / name)
+        except InvalidRequest as error:
+            if not args.keep_going:
+                raise
+            refused[name] = str(error)
+    return files, refused
 
 
 def _pooled(client: Client, args: argparse.Namespace, layer: str, files: list[bytes]) -> Array:
