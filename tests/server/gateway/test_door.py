@@ -74,6 +74,7 @@ def test_a_changed_file_counts_at_once_and_a_broken_one_never(tokens: Path) -> N
     for text, token in (
         ('[new]\ntoken = "next"\nscopes = ["infer"]\n', "next"),
         ("[new]\n", "next"),
+        ('[new]\ntoken = "caller"\nscopes = [["infer"]]\n', "next"),
         ("=", "next"),
     ):
         tokens.write_text(text)

@@ -142,13 +142,22 @@ class Gateway:
         """Look after deadlines for as long as the gateway lives."""
         while True:
             await asyncio.sleep(SWEEP_S)
-            self._links.sweep()
-            self._decoders.sweep()
-            self.door.refresh()
-            self._metrics.waiting.set(self.pending)
-            now_s = time.monotonic()
-            for token in [token for token, (_, _, until_s) in self._asked.items() if until_s < now_s]:
-                self._asked.pop(token)[1](InternalError("the supervisor did not answer for the statistics"))
+            try:
+                self._sweep()
+            except Exception:  # Deadlines count for the others all the same, and the next time.
+                logger().exception("a look after the calls under way failed")
+
+    def _sweep(self) -> None:
+        self._links.sweep()
+        self._decoders.sweep()
+        self._relabelling.sweep()
+        self.door.refresh()
+        if self._regions is not None:
+            self._regions.sweep()
+        self._metrics.waiting.set(self.pending)
+        now_s = time.monotonic()
+        for token in [token for token, (_, _, until_s) in self._asked.items() if until_s < now_s]:
+            self._asked.pop(token)[1](InternalError("the supervisor did not answer for the statistics"))
 
     def relabel(self, request: tfs.ReloadConfigRequest, respond: Respond) -> None:
         """Move labels, and answer when the table has them; see Relabelling."""

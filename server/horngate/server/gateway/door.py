@@ -123,7 +123,7 @@ def _token(name: str, table: Any) -> Token:
     if not isinstance(table, Mapping) or table.keys() - {"token", "sha256", "scopes"}:
         raise LoadError(f"'{name}': expected [{name}] with token or sha256, and scopes")
     scopes = table.get("scopes")
-    if not isinstance(scopes, list) or not scopes or not set(scopes) <= set(Scope):
+    if not isinstance(scopes, list) or not scopes or not all(scope in list(Scope) for scope in scopes):
         raise LoadError(f"'{name}': scopes is {scopes!r}; expected a list of {', '.join(Scope)}")
     return Token(name=name, sha256=_sha256(name, table), scopes=frozenset(map(Scope, scopes)))
 

@@ -29,13 +29,11 @@ from horngate.server.gateway.infer import Call, write_answer
 from horngate.server.gateway.routes import UNAVAILABLE, Entry, Routes
 from horngate.server.gateway.schedule import Ride
 from horngate.server.gateway.sequences import owner
+from horngate.server.gateway.waiting import held_too_long
 from horngate.server.gateway.worker_link import WorkerLink
 from horngate.server.logs import logger
 from horngate.server.step import Step, lost
 
-HOLD_S = 60.0
-TRAINING_HOLD_S = 600.0
-"""How long a call waits for a worker; one in the training phase may have to wait until Keras has loaded."""
 MAX_TRIES = 16
 SWEEP_S = 0.05
 
@@ -147,11 +145,11 @@ class Links:
                 if call.deadline_s is not None and call.deadline_s <= now_s and not call.answered:
                     self._answer(call, DeadlineExceeded(f"no answer after {now_s - call.arrived_s:.3f} s"))
                     link.cancel(call.number)
-        for call in [call for call in self._held if _held_too_long(call, now_s)]:
-            self._held.remove(call)
-            waited = f"{_waits_for(call.entry)} in {now_s - call.arrived_s:.3f} s"
-            late = call.deadline_s is not None and call.deadline_s <= now_s
-            self._answer(call, DeadlineExceeded(waited) if late else Unavailable(waited))
+        for call in list(self._held):
+            error = held_too_long(call, now_s)
+            if error is not None:
+                self._held.remove(call)
+                self._answer(call, error)
 
     def _on_frames(self, link: WorkerLink, frames: list[Frame]) -> None:
         for kind, *rest in frames:
@@ -282,22 +280,14 @@ class Links:
 def _written(
     call: Call, shapes: list[list[int]], raws: list[Any], ride: Ride | None
 ) -> bytes | HorngateError:
-    """The answer; an error where it does not fit into the caller's shared memory."""
+    """The answer; an error where it does not fit into the caller's shared memory, or cannot be written at all.
+
+    Whatever it is, it is this call's alone: the others of its batch are answered.
+    """
     try:
         return write_answer(call, shapes, raws, ride)
     except HorngateError as error:
         return error
-
-
-def _waits_for(entry: Entry) -> str:
-    if not entry.trains:
-        return f"no worker for model '{entry.name}'"
-    return (
-        f"the training phase of model '{entry.name}', loaded on Keras when it is first asked for, is not ready "
-        f"({entry.reason})"
-    )
-
-
-def _held_too_long(call: Call, now_s: float) -> bool:
-    hold_s = HOLD_S if call.seed is None else TRAINING_HOLD_S
-    return now_s >= call.arrived_s + hold_s or (call.deadline_s is not None and now_s >= call.deadline_s)
+    except Exception as fault:
+        logger().exception("an answer could not be written", model=call.entry.name)
+        return InternalError(f"{type(fault).__name__} inside the gateway: {fault}")

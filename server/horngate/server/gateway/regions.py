@@ -5,16 +5,16 @@ mapped, because an owner may shrink it at any moment, and a process that touches
 killed. All gateways of a server know the same regions: each is a small file in the server's folder.
 """
 
+import hashlib
 import json
 import os
 import re
 import stat
+import time
 from contextlib import suppress
 from dataclasses import asdict, dataclass, field
-from io import FileIO
 from pathlib import Path
 from typing import Any
-from urllib.parse import quote
 
 from horngate.contract.errors import InvalidRequest, NotFound, ResourceExhausted, Unsupported
 from horngate.oip import messages as oip
@@ -23,10 +23,28 @@ MEMORY = Path("/dev/shm")  # noqa: S108 - where Linux has the files of shm_open.
 MAX_REGIONS = 1024
 MAX_NAME = 80
 MAX_TENSOR_BYTES = (1 << 31) - 1
+_COARSE_NS = 1_000_000_000
 
 _OFF = "this server takes no shared memory; it does when it is started with --shared-memory"
 
 Raw = bytes | memoryview
+
+
+class Memory:
+    """A file of shared memory that is open for as long as a region or a place needs it."""
+
+    __slots__ = ("_fd",)
+
+    def __init__(self, path: Path) -> None:
+        self._fd = os.open(path, os.O_RDWR | os.O_CLOEXEC | os.O_NOFOLLOW | os.O_NONBLOCK)
+
+    def __del__(self) -> None:
+        if hasattr(self, "_fd"):  # It is not there if it could not be opened.
+            os.close(self._fd)
+
+    def fileno(self) -> int:
+        """Its descriptor."""
+        return self._fd
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -42,7 +60,7 @@ class Region:
 @dataclass(frozen=True, kw_only=True)
 class _Open:
     region: Region
-    memory: FileIO
+    memory: Memory
     identity: tuple[int, int]
 
 
@@ -53,7 +71,7 @@ class Place:
     region: Region
     offset: int
     byte_size: int
-    memory: FileIO = field(repr=False)
+    memory: Memory = field(repr=False)
 
     def read(self) -> bytes:
         """What lies there now. InvalidRequest if its owner has shrunk it."""
@@ -74,7 +92,16 @@ class Place:
         start = self.region.offset + self.offset
         if os.fstat(self.memory.fileno()).st_size < start + len(raw):
             raise InvalidRequest(f"shared memory '{self.region.name}' has shrunk; output '{output}' is lost")
-        os.pwrite(self.memory.fileno(), raw, start)
+        try:
+            written = os.pwrite(self.memory.fileno(), raw, start)
+        except OSError as error:
+            raise InvalidRequest(
+                f"shared memory '{self.region.name}' takes no output '{output}': {error.strerror}"
+            ) from None
+        if written != len(raw):
+            raise InvalidRequest(
+                f"shared memory '{self.region.name}' took {written} of the {len(raw)} bytes of output '{output}'"
+            )
 
 
 class Regions:
@@ -84,6 +111,7 @@ class Regions:
         self._folder = folder
         self._folder.mkdir(parents=True, exist_ok=True)
         self._open: dict[str, _Open] = {}
+        self._changed_ns = 0
 
     def register(self, region: Region) -> None:
         """Take a region in. InvalidRequest: a name that is taken, no such memory, or one that is too small."""
@@ -97,7 +125,7 @@ class Regions:
             )
         if len(list(self._folder.iterdir())) >= MAX_REGIONS:
             raise ResourceExhausted(f"{MAX_REGIONS} regions are registered; unregister some")
-        _opened(region).close()
+        _opened(region)
         try:
             with self._path(region.name).open("x") as file:
                 json.dump(asdict(region), file)
@@ -116,10 +144,18 @@ class Regions:
     def all(self) -> list[Region]:
         """Every region, by name."""
         found = []
-        for path in sorted(self._folder.iterdir()):
+        for path in self._folder.iterdir():
             with suppress(FileNotFoundError, json.JSONDecodeError):
                 found.append(Region(**json.loads(path.read_text())))
-        return found
+        return sorted(found, key=lambda region: region.name)
+
+    def sweep(self) -> None:
+        """Let go of memory that other gateways were told to forget: its owner may have removed it."""
+        changed_ns = self._folder.stat().st_mtime_ns
+        if changed_ns != self._changed_ns:
+            # Clocks of files are coarse: what changed just now may change again at the same time.
+            self._changed_ns = changed_ns if time.time_ns() - changed_ns > _COARSE_NS else 0
+            self._open = {name: each for name, each in self._open.items() if self._path(name).exists()}
 
     def named(self, name: str) -> Region:
         """The region of that name. NotFound if there is none."""
@@ -154,24 +190,23 @@ class Regions:
         return known
 
     def _path(self, name: str) -> Path:
-        return self._folder / quote(name, safe="")
+        # By its hash: callers choose names, which may be "..", or longer than a file's.
+        return self._folder / hashlib.sha256(name.encode()).hexdigest()
 
 
-def _opened(region: Region) -> FileIO:
+def _opened(region: Region) -> Memory:
     where = f"region '{region.name}'"
     key = region.key.removeprefix("/")
     if not re.fullmatch(r"[^/\0]{1,255}", key) or key in (".", ".."):
         raise InvalidRequest(f"{where}: key is {region.key!r:.80}; expected a name as shm_open takes")
     try:
-        flags = os.O_RDWR | os.O_CLOEXEC | os.O_NOFOLLOW | os.O_NONBLOCK
-        memory = FileIO(os.open(MEMORY / key, flags), "r+b")
+        memory = Memory(MEMORY / key)
     except OSError as error:
         raise InvalidRequest(
             f"{where}: shared memory {region.key!r} cannot be opened: {error.strerror}"
         ) from None
     found = os.fstat(memory.fileno())
     if not stat.S_ISREG(found.st_mode) or found.st_size < region.offset + region.byte_size:
-        memory.close()
         raise InvalidRequest(
             f"{where}: shared memory {region.key!r} has {found.st_size} bytes; "
             f"{region.byte_size} from {region.offset} are not within"

@@ -4,10 +4,11 @@ The repository's folder says which models and versions there are, and it is watc
 others is refused with what to do. The supervisor holds the labels, so that every gateway has the same.
 """
 
+import time
 from collections.abc import Callable
 from typing import Any
 
-from horngate.contract.errors import InvalidRequest, LoadError, NotFound, Unsupported
+from horngate.contract.errors import InvalidRequest, LoadError, NotFound, Unavailable, Unsupported
 from horngate.server.gateway.infer import Respond
 from horngate.server.gateway.routes import Routes
 from horngate.tfs import messages as tfs
@@ -15,13 +16,16 @@ from horngate.tfs import messages as tfs
 Labels = dict[str, dict[str, str]]
 """By model: the version that each label means."""
 
+PATIENCE_S = 30.0
+"""How long labels may take to be published; others that are moved meanwhile may come before."""
+
 
 class Relabelling:
     """Requests whose labels the supervisor has not published yet. The gateway's event loop owns it."""
 
     def __init__(self, tell: Callable[..., None]) -> None:
         self._tell = tell
-        self._waiting: list[tuple[Labels, Respond]] = []
+        self._waiting: list[tuple[Labels, Respond, float]] = []
 
     def take(self, request: tfs.ReloadConfigRequest, routes: Routes, respond: Respond) -> None:
         """Ask for the labels; answer once they hold. An error says what is not as the configuration wants it."""
@@ -29,15 +33,28 @@ class Relabelling:
         if _holds(wanted, routes):
             respond(_done())
             return
-        self._waiting.append((wanted, respond))
+        self._waiting.append((wanted, respond, time.monotonic() + PATIENCE_S))
         self._tell("labels", wanted)
 
     def update(self, routes: Routes) -> None:
         """Take a new table."""
         done = [each for each in self._waiting if _holds(each[0], routes)]
         self._waiting = [each for each in self._waiting if each not in done]
-        for _, respond in done:
+        for _, respond, _ in done:
             respond(_done())
+
+    def sweep(self) -> None:
+        """Answer who waits too long: others moved the same labels meanwhile, or a version is gone."""
+        now_s = time.monotonic()
+        late = [each for each in self._waiting if each[2] <= now_s]
+        self._waiting = [each for each in self._waiting if each not in late]
+        for wanted, respond, _ in late:
+            moved = ", ".join(f"'{name}'" for name in wanted)
+            respond(
+                Unavailable(
+                    f"the labels of {moved} were not as asked for within {PATIENCE_S:.0f} s; ask again"
+                )
+            )
 
 
 def read_labels(request: tfs.ReloadConfigRequest, routes: Routes) -> Labels:
