@@ -69,7 +69,7 @@ class Tls:
     def changed(self) -> tuple[int, ...]:
         """A value that differs once a file was written."""
         files = [self.certificate, self.key, *([self.client_ca] if self.client_ca else [])]
-        return tuple(file.stat().st_mtime_ns if file.exists() else 0 for file in files)
+        return tuple(_written_ns(file) for file in files)
 
     def _configuration(self) -> Any:
         import grpc
@@ -77,3 +77,11 @@ class Tls:
         authority = self.client_ca.read_bytes() if self.client_ca else None
         pair = (self.key.read_bytes(), self.certificate.read_bytes())
         return grpc.ssl_server_certificate_configuration([pair], root_certificates=authority)
+
+
+def _written_ns(file: Path) -> int:
+    """When a file was written; 0 while it is not there."""
+    try:
+        return file.stat().st_mtime_ns
+    except OSError:
+        return 0

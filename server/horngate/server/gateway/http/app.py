@@ -29,6 +29,8 @@ HEADER_LENGTH = "inference-header-content-length"
 """How many bytes of a body are JSON; binary data follows them."""
 
 PACK_ELSEWHERE_BYTES = 1 << 16
+_LENGTH_DIGITS = 20
+_NOBODY = 499
 _JSON, _BINARY = "application/json", "application/octet-stream"
 Endpoint = Callable[[Request], Awaitable[Response]]
 
@@ -62,7 +64,7 @@ def application(gateway: Gateway, origins: tuple[str, ...] = ()) -> Starlette:
         allow_headers=["*"],
         expose_headers=[HEADER_LENGTH, "retry-after"],
     )
-    handlers: dict[Any, Any] = {HorngateError: _told, HTTPException: _not_there}
+    handlers: dict[Any, Any] = {HorngateError: _told, HTTPException: _not_there, ClientDisconnect: _gone}
     return Starlette(routes=routes, exception_handlers=handlers, middleware=[cors] if origins else [])
 
 
@@ -229,7 +231,7 @@ def _json_bytes(request: Request, size: int) -> int:
     text = request.headers.get(HEADER_LENGTH)
     if text is None:
         return size
-    if not text.isascii() or not text.isdigit() or int(text) > size:
+    if not text.isascii() or not text.isdigit() or len(text) > _LENGTH_DIGITS or int(text) > size:
         raise InvalidRequest(f"{HEADER_LENGTH} is {text!r:.40}; the body has {size} bytes")
     return int(text)
 
@@ -252,6 +254,11 @@ async def _openapi(request: Request) -> Response:
 
 async def _told(request: Request, error: HorngateError) -> Response:
     return _json({"error": str(error)}, status_of(error), headers_of(error))
+
+
+async def _gone(request: Request, error: ClientDisconnect) -> Response:
+    """Nobody reads it; without it, the server would log a fault of its own."""
+    return Response(status_code=_NOBODY)
 
 
 async def _not_there(request: Request, error: HTTPException) -> Response:

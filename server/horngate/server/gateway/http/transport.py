@@ -77,6 +77,7 @@ async def _follow(tls: Tls, context: ssl.SSLContext) -> None:
         now = tls.changed()
         if now != known:
             try:
+                tls.check()  # Elsewhere: half of a pair would leave the context with none.
                 tls.load(context)
                 known = now
             except LoadError as error:
