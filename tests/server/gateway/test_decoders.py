@@ -35,7 +35,8 @@ class Pool:
         self._folder = folder
         self._ended: dict[Call, HorngateError | None] = {}
         self._addresses: dict[str, WorkerAddress] = {}
-        self.decoders = Decoders(self._ended.__setitem__)
+        self.decoders, self.of_another = (Decoders(self._ended.__setitem__) for _ in range(2))
+        """Of two gateways; what the first one sends is there first."""
 
     async def keep(self, name: str) -> None:
         """What the supervisor does for a decoder."""
@@ -53,7 +54,8 @@ class Pool:
                     await asyncio.get_running_loop().run_in_executor(None, ours.recv, 1)
                     address = WorkerAddress(name=name, path=str(path), incarnation=incarnation)
                     self._addresses = {**self._addresses, name: address}
-                    self.decoders.update(self._addresses)
+                    for each in (self.decoders, self.of_another):
+                        each.update(self._addresses)
                     await process.wait()
                 finally:
                     with suppress(ProcessLookupError):
@@ -65,7 +67,8 @@ class Pool:
         """What became of a call."""
         async with asyncio.timeout(PATIENCE_S):
             while call not in self._ended:
-                self.decoders.sweep()
+                for each in (self.decoders, self.of_another):
+                    each.sweep()
                 await asyncio.sleep(0.01)
         return self._ended[call]
 
@@ -80,7 +83,8 @@ async def pool_of(folder: Path, count: int) -> AsyncIterator[Pool]:
         for keeper in keepers:
             keeper.cancel()
         await asyncio.gather(*keepers, return_exceptions=True)
-        pool.decoders.update({})
+        for each in (pool.decoders, pool.of_another):
+            each.update({})
         await asyncio.sleep(0.05)  # The ends of the connections are read.
 
 
@@ -129,6 +133,22 @@ def test_a_picture_that_takes_too_long_is_refused_and_holds_nobody_up(tmp_path: 
             refused = await pool.answer(bomb)
             assert isinstance(refused, InvalidRequest)
             assert "image 1: ends the decoder" in str(refused)
+            assert pool.restarts == 2
+
+    run(test)
+
+
+def test_a_picture_that_only_waited_is_not_refused_with_the_one_that_ended_the_decoder(
+    tmp_path: Path,
+) -> None:
+    async def test() -> None:
+        async with pool_of(tmp_path, 1) as pool:
+            bomb, pictures = call_of([scan_bomb(4096, 2000)])
+            pool.decoders.submit(bomb, pictures)
+            innocent, pictures = call_of(GOOD)
+            pool.of_another.submit(innocent, pictures)
+            assert await pool.answer(innocent) is None
+            assert isinstance(await pool.answer(bomb), InvalidRequest)
             assert pool.restarts == 2
 
     run(test)

@@ -55,6 +55,10 @@ class Link:
                 for offset in items:
                     self._arena.free(offset)
 
+    def begin(self) -> None:
+        """Tell which picture is next: if it ends this process, its gateway knows that it was no other's."""
+        self._channel.send(["begun", [self.waiting[0][0]]])
+
     def answer(self, cpu_s: float) -> None:
         """Do the next picture, and send what became of it; it may take so much of the processor's time."""
         number, wanted, shape, payload = self.waiting.popleft()
@@ -145,8 +149,10 @@ class Decoder:
         for link in list(self._links):
             if link.waiting:
                 self._links.rotate(-1 - self._links.index(link))
-                link.answer(self._cpu_s)
                 try:
+                    link.begin()
+                    self._flush(link)
+                    link.answer(self._cpu_s)
                     self._flush(link)
                 except ChannelClosed:
                     self._forget(link)

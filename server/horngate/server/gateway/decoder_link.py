@@ -14,14 +14,15 @@ from horngate.server.gateway.routes import WorkerAddress
 
 
 class Task:
-    """One picture of a call. `deaths` counts the decoders that ended while they had it."""
+    """One picture of a call. `deaths` counts the decoders that ended over it, `losses` those that ended with it."""
 
-    __slots__ = ("call", "deaths", "index", "payload")
+    __slots__ = ("call", "deaths", "index", "losses", "payload")
 
     def __init__(self, call: Call, index: int) -> None:
         self.call = call
         self.index = index
         self.deaths = 0
+        self.losses = 0
         self.payload: Any = None
 
 
@@ -29,7 +30,8 @@ class DecoderLink:
     """A connection to one incarnation of a decoder. The gateway's event loop owns it.
 
     `on_decoded` takes a task with what is wrong with it, or "" and its pixels, valid while it runs; `on_lost` hears
-    of the connection's end, when `tasks` are those that had no answer.
+    of the connection's end, when `tasks` are those that had no answer; `begun` is the number of the last one that
+    the decoder turned to.
     """
 
     def __init__(
@@ -40,6 +42,7 @@ class DecoderLink:
     ) -> None:
         self.address = address
         self.tasks: dict[int, Task] = {}
+        self.begun = 0
         self._on_decoded = on_decoded
         self._on_lost = on_lost
         sock = socket.socket(socket.AF_UNIX)
@@ -76,7 +79,10 @@ class DecoderLink:
         except ChannelClosed:
             self._on_lost(self)
             return
-        for _, items in frames:
+        for kind, items in frames:
+            if kind == "begun":
+                (self.begun,) = items
+                continue
             for number, problem, payload in items:
                 self._take(number, problem, payload)
         self._flush()

@@ -1,8 +1,9 @@
 """Calls whose pictures have to be decoded first: dealt out to the decoders one by one, and put together again.
 
 Every decoder has one picture of a gateway at a time, so that none waits behind one that takes long; and calls take
-turns, so that one of a thousand pictures keeps nobody waiting. When a decoder ends, the picture that it had is
-suspect. Suspects are tried again one after another, on one decoder; who ends a decoder again is refused.
+turns, so that one of a thousand pictures keeps nobody waiting. When a decoder ends, the picture that it had begun
+is suspect. Suspects are tried again one after another, on one decoder; who ends a decoder again is refused. One
+that only waited there, behind another gateway's, is sent again as if nothing had been.
 """
 
 import json
@@ -28,6 +29,8 @@ from horngate.server.gateway.routes import WorkerAddress
 from horngate.server.logs import logger
 
 HOLD_S = 60.0
+MAX_LOSSES = 16
+"""Decoders that a picture may go down with before its caller is told to come back later."""
 RETRY_S = 1.0
 """When to ask again, if the pictures that wait take all the memory that they may."""
 
@@ -60,6 +63,7 @@ class Decoders:
         self._jobs: dict[Call, Job] = {}
         self._waiting: deque[Job] = deque()
         self._suspects: deque[Task] = deque()
+        self._innocent: deque[Task] = deque()
         self._held_bytes = 0
 
     @property
@@ -117,10 +121,12 @@ class Decoders:
     def _dispatch(self) -> None:
         tried = self._trial()
         for link in self._links.values():
-            if link is tried:
+            if link is tried or link.tasks:
                 continue
-            if not link.tasks and self._waiting:
-                self._send(link, self._next())
+            task = self._next()
+            if task is None:
+                return
+            self._send(link, task)
 
     def _trial(self) -> DecoderLink | None:
         """The one decoder that is for suspects, while there are any."""
@@ -134,8 +140,14 @@ class Decoders:
             self._send(chosen, self._suspects.popleft())
         return chosen
 
-    def _next(self) -> Task:
-        """The next picture of the call whose turn it is."""
+    def _next(self) -> Task | None:
+        """One that lost its decoder, or else the next picture of the call whose turn it is."""
+        while self._innocent:
+            task = self._innocent.popleft()
+            if task.call in self._jobs:
+                return task
+        if not self._waiting:
+            return None
         job = self._waiting.popleft()
         task = Task(job.call, job.unsent)
         job.unsent += 1
@@ -163,16 +175,22 @@ class Decoders:
             del self._links[link.address.name]
         link.close()
         logger().warning("decoder connection lost", decoder=link.address.name, pictures=len(link.tasks))
-        for task in link.tasks.values():
-            job = self._jobs.get(task.call)
-            task.deaths += 1
-            if job is None:
-                continue
-            if task.deaths > 1:
-                self._end(job, _refusal(task, "ends the decoder: a codec crashes over it, or takes too long"))
-            else:
-                self._suspects.append(task)
+        for number, task in link.tasks.items():
+            task.losses += 1
+            task.deaths += number == link.begun
+            self._try_again(task)
         self._dispatch()
+
+    def _try_again(self, task: Task) -> None:
+        job = self._jobs.get(task.call)
+        if job is None:
+            return
+        if task.deaths > 1:
+            self._end(job, _refusal(task, "ends the decoder: a codec crashes over it, or takes too long"))
+        elif task.losses > MAX_LOSSES:
+            self._end(job, Unavailable(f"image {task.index}: not decoded, {task.losses} decoders ended"))
+        else:
+            (self._suspects if task.deaths else self._innocent).append(task)
 
     def _end(self, job: Job, error: HorngateError | None) -> None:
         self._forget(job)
