@@ -3,7 +3,7 @@
 import math
 import time
 from collections import Counter
-from collections.abc import Callable, Hashable, Mapping
+from collections.abc import Callable, Mapping
 from contextlib import suppress
 from functools import partial
 from typing import TYPE_CHECKING, cast
@@ -11,18 +11,18 @@ from typing import TYPE_CHECKING, cast
 from horngate.contract.errors import (
     DeadlineExceeded,
     HorngateError,
-    InternalError,
-    InvalidRequest,
     ResourceExhausted,
     SequenceLost,
     Unavailable,
 )
-from horngate.server.costs import Cost, Curve
 from horngate.server.frames.channel import ChannelClosed
 from horngate.server.metrics import WorkerMetrics
 from horngate.server.worker.bounds import Asked, Line, refusal
-from horngate.server.worker.engines import Array, Program, Shapes, most_rows
+from horngate.server.worker.company import kin, limit
+from horngate.server.worker.engines import Array, Program, most_rows
 from horngate.server.worker.engines.training import TrainingProgram
+from horngate.server.worker.faults import explained
+from horngate.server.worker.lessons import Lessons
 from horngate.server.worker.models import ServedModel
 from horngate.server.worker.notes import Note
 from horngate.server.worker.queues import Queues
@@ -60,19 +60,16 @@ class Batcher:
         self.flush: Callable[[], None] = lambda: None
         self.batches_run = 0
         self.rows_run: Counter[str] = Counter()
+        self.lessons = Lessons(metrics, device)
         self._models = models
         self._metrics = metrics
         self._sequences = sequences
         # Invariant: a Work with rows that have no batch is in _queues; _under_way counts batches by model.
         self._queues: Queues[Work] = Queues()
-        self._costs: dict[tuple[str, tuple[str, ...]], Cost] = {}
-        # Invariant: holds what `row_s` found since a batch of the model last ran.
-        self._row_s: dict[str, float] = {}
         self._under_way: Counter[str] = Counter()
         self._running_s = 0.0
         self._alone_under_way = False
         self._wake_s = math.inf
-        self._device = device
         self._runner = Runner(lambda batches: deliver(lambda: self._finished(batches)), room, note)
 
     def __bool__(self) -> bool:
@@ -113,19 +110,9 @@ class Batcher:
         """Drop what is known of a model that is unloaded."""
         self._queues.forget(handle)
         self._sequences.forget(handle)
-        self._row_s.pop(handle, None)
+        self.lessons.forget(handle)
         for count in (self.rows_run, self._under_way):
             count.pop(handle, None)
-        for key in [key for key in self._costs if key[0] == handle]:
-            del self._costs[key]
-
-    def row_s(self, model: ServedModel) -> float:
-        """What a row of a model is expected to take in batches of the size that runs fastest."""
-        handle = model.order.handle
-        found = self._row_s.get(handle)
-        if found is None:
-            found = self._row_s[handle] = self._cost(model, model.outputs).row_s(model.dispatch_rows)
-        return found
 
     def refusal(self, model: ServedModel, asked: Asked) -> ResourceExhausted | None:
         """Why a request may not wait here, if it may not."""
@@ -138,7 +125,7 @@ class Batcher:
             bytes=flow.bytes + bytes_behind,
             rows_ahead=0 if asked.left_s is None else flow.rows_ahead(asked.priority),
             limit=model.dispatch_rows,
-            row_s=self.row_s(model),
+            row_s=self.lessons.row_s(model),
         )
         return refusal(model.order.name, asked, line, model.order.queue)
 
@@ -152,17 +139,16 @@ class Batcher:
     def queue(self, model: ServedModel, work: Work, program: Program) -> None:
         """Let a work wait for its batch.
 
-        One with a seed waits in a lane of its own, which holds it whole. Steps of sequences meet no other requests:
-        their programs take states.
+        One with a seed waits in a lane of its own, which holds it whole.
         """
         shapes = model.batch_shapes(work.inputs, work.program_outputs)
         self._queues.add(
             work.handle,
             work,
-            shapes=_kin(work, shapes),
+            shapes=kin(work, shapes),
             outputs=work.program_outputs,
-            cost=self._cost(model, work.program_outputs),
-            limit=_limit(model, work, program, shapes),
+            cost=self.lessons.cost(model, work.program_outputs),
+            limit=limit(model, work, program, shapes),
             program=program if work.seed is None else cast(TrainingProgram, program).seeded(work.seed),
         )
 
@@ -258,13 +244,6 @@ class Batcher:
         waited_s = time.monotonic() - work.arrived_s
         self.end(work, DeadlineExceeded(f"the deadline passed after {waited_s:.3f} s in the queue"))
 
-    def _cost(self, model: ServedModel, outputs: tuple[str, ...]) -> Cost:
-        key = (model.order.handle, outputs)
-        cost = self._costs.get(key)
-        if cost is None:
-            cost = self._costs[key] = Cost(Curve(model.calibration.curve))
-        return cost
-
     def _announce(self, work: Work) -> None:
         # Sent before the batch starts: should it end this process, the gateway knows what it was. What is answered
         # goes first, or it would be taken for the same.
@@ -280,16 +259,12 @@ class Batcher:
         self._alone_under_way = self._alone_under_way and not batches[0].is_alone
         for batch in batches:
             model = self._models[batch.handle]
-            self._metrics.batch_rows.labels(*model.labels).observe(batch.rows)
-            self._metrics.compute.labels(*model.labels).observe(batch.compute_s)
-            self._learn(batch, model)
+            self.lessons.take(batch, model)
             self._running_s -= batch.charged_s
             self.rows_run[batch.handle] += batch.rows
             self._queues.settle(batch.handle, batch.charged_s, batch.compute_s)
             waits = self._metrics.queue.labels(*model.labels)
             if batch.fault is None:
-                self._cost(model, batch.names).learn(batch.rows, batch.compute_s)
-                self._row_s.pop(batch.handle, None)
                 if batch.states:
                     self._sequences.keep(batch)
                 for share, outputs in zip(batch.shares, batch.split(), strict=True):
@@ -297,27 +272,7 @@ class Batcher:
             else:
                 for share in batch.shares:
                     share.work.running_rows -= share.rows
-                    self.end(share.work, _explained(batch.fault, model))
-
-    def _learn(self, batch: Batch, model: ServedModel) -> None:
-        """What a batch teaches about memory."""
-        if batch.halved:
-            self._metrics.halved.labels(*model.labels, self._device).inc(batch.halved)
-        if batch.short_rows:
-            self._metrics.out_of_memory.labels(*model.labels, self._device).inc()
-            model.caps.ran_out(batch.short_rows)
-        elif batch.fault is None:
-            model.caps.ran(batch.rows)
-            self._count_padding(batch, model)
-
-    def _count_padding(self, batch: Batch, model: ServedModel) -> None:
-        first = batch.shares[0].work
-        shapes = model.batch_shapes(first.inputs, first.program_outputs)
-        rows, steps = batch.program.padded(batch.rows, shapes) - batch.rows, batch.padded_steps
-        if rows:
-            self._metrics.padding.labels(*model.labels).inc(rows)
-        if steps:
-            self._metrics.padding_steps.labels(*model.labels).inc(steps)
+                    self.end(share.work, explained(batch.fault, model))
 
     def _add_part(self, share: Share, outputs: list[Array], batch: Batch, waits: "Histogram") -> None:
         work = share.work
@@ -332,31 +287,3 @@ class Batcher:
             self._sequences.keep_parts(work)
             work.owner.reply(work, work.results())
             self._step_over(work)
-
-
-def _kin(work: Work, shapes: Shapes) -> Hashable:
-    """What the requests have in common that a work may meet in a batch."""
-    if work.seed is not None:
-        return work
-    return (work.pixels, shapes) if work.turn is None else ("steps", shapes)
-
-
-def _limit(model: ServedModel, work: Work, program: Program, shapes: Shapes) -> int:
-    """The most rows of a batch in a work's lane: no more than its program is compiled for, so that it never is."""
-    if work.seed is not None:
-        return work.rows
-    limit = model.limit(work.wanted, shapes)
-    return min(limit, most_rows(program, shapes) or limit)
-
-
-def _explained(fault: Exception, model: ServedModel) -> HorngateError:
-    if isinstance(fault, ResourceExhausted):
-        return ResourceExhausted(f"model '{model.order.name}': {fault}", reason=fault.reason)
-    text = f"model '{model.order.name}': {model.calibration.choice.engine} could not run it: {fault}"
-    # ONNX Runtime's and TensorFlow's word for values that an operator refuses, such as an index out of range.
-    if isinstance(fault, HorngateError) or type(fault).__name__ in (
-        "InvalidArgument",
-        "InvalidArgumentError",
-    ):
-        return InvalidRequest(text)
-    return InternalError(text)

@@ -199,7 +199,7 @@ class Shelf:
     def _report(self, model: ServedModel) -> dict[str, Any]:
         return model.report() | {
             "device": self._device,
-            "row_s": self._batcher.row_s(model),
+            "row_s": self._batcher.lessons.row_s(model),
             "process_bytes": self._process_bytes,
         }
 
