@@ -11,7 +11,7 @@ import os
 import platform
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import suppress
-from dataclasses import asdict, dataclass, replace
+from dataclasses import asdict, dataclass
 from functools import cached_property
 from importlib.metadata import version
 from pathlib import Path
@@ -29,21 +29,18 @@ from horngate.server.worker.memory_model import MemoryModel, margins
 from horngate.server.worker.probe import (
     LONGEST_RUN_S,
     Guard,
-    Sweep,
     fastest_run_s,
-    measure,
     resident_idle_bytes,
     sweep,
     warm,
 )
 from horngate.server.worker.reference import Reference
+from horngate.server.worker.stretches import memory_model
 
 COMPARED_ROWS = (1, 4, 16, 64)
 CURVE_ROWS = tuple(1 << power for power in range(11))
 GOOD_ENOUGH = 0.97
 BATCH_S = 0.0003
-STRETCHES = (4, 2)
-STRETCHED_S = 3.0
 TINY_ROWS_PER_S = 2000.0
 
 
@@ -174,7 +171,7 @@ def probe_program(
     warm(program, reference)
     grown_bytes = int(margins(choice.engine).program * (resident_idle_bytes(program) - before))
     found = sweep(program, reference, CURVE_ROWS, guard)
-    model = _memory_model(program, choice.engine, reference, artifact, found, guard)
+    model = memory_model(program, choice.engine, reference, artifact, found, guard)
     return program, max(guard.weights_bytes, grown_bytes), found.curve, model
 
 
@@ -256,40 +253,6 @@ def _rates(program: Program, reference: Reference, guard: Guard) -> Iterator[flo
         yield rows / took_s
         if took_s > LONGEST_RUN_S:
             return
-
-
-def _memory_model(
-    program: Program, engine: str, reference: Reference, artifact: Artifact, found: Sweep, guard: Guard
-) -> MemoryModel:
-    model = MemoryModel(
-        points=tuple(found.points),
-        row_bytes=reference.row_bytes,
-        shapes=reference.shapes,
-        margin=margins(engine).batch,
-    )
-    shapes = [spec.shape for spec in artifact.spec.inputs]
-    if all(None not in shape[1:] for shape in shapes):
-        return model
-    for factor in STRETCHES:
-        stretched = reference.stretched(shapes, factor)
-        stretch = model.stretched(stretched.shapes)
-        rows = _rows_for_stretch(model, found, stretch, guard)
-        # Some networks have a longest length, and refuse more.
-        with suppress(Exception), guard.alone():
-            _, took_bytes = measure(program, stretched.rows(rows), resident_idle_bytes(program))
-            growth = max(stretch, (took_bytes - model.line(rows)) / (rows * model.row) + 1.0)
-            return replace(model, stretch=stretch, growth=growth)
-    return model
-
-
-def _rows_for_stretch(model: MemoryModel, found: Sweep, stretch: float, guard: Guard) -> int:
-    """The largest measured batch that is safe and quick with axes so much longer, should costs grow squared."""
-    fits = [
-        rows
-        for rows, rate in found.curve.items()
-        if model.bytes(rows) * stretch**2 <= guard.room_bytes and rows / rate * stretch**2 <= STRETCHED_S
-    ]
-    return max(fits, default=1)
 
 
 def _fingerprint(choices: Sequence[EngineChoice]) -> str:
