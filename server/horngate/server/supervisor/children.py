@@ -116,7 +116,7 @@ class Child:
         try:
             done = self._channel.flush()
         except ChannelClosed:
-            return
+            done = True  # Nobody is there to be written to; a loop that waits for that would spin.
         if done:
             loop.remove_writer(self._channel.fileno())
         else:

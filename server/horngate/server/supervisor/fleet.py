@@ -2,11 +2,10 @@
 
 import asyncio
 import itertools
-import json
 import time
 from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
-from typing import Any, Protocol
+from typing import Any
 
 from horngate.contract.errors import LoadError
 from horngate.server import memory
@@ -15,7 +14,9 @@ from horngate.server.gateway_settings import GatewaySettings
 from horngate.server.logs import logger
 from horngate.server.metrics import SupervisorMetrics, collect_totals, forget_process
 from horngate.server.settings import available_cores
-from horngate.server.supervisor.children import GIVES_BACK, Child, worker_environment
+from horngate.server.supervisor.children import Child
+from horngate.server.supervisor.launches import Launches
+from horngate.server.supervisor.owner import Owner
 from horngate.server.supervisor.seats import Seat
 from horngate.server.worker.notes import NOTE_SUFFIX, is_hunger, read_note
 
@@ -28,30 +29,6 @@ DECODER_PAUSE_S = 0.1
 """A decoder ends by what strangers send it; others are not to wait for the next because of that."""
 
 MOST_DECODERS = 16
-PICTURE_CPU_S = 5.0
-"""The most processor time that one picture may take; the largest honest ones take two seconds."""
-
-
-class Owner(Protocol):
-    """Who is told of the workers, by their names."""
-
-    def worker_started(self, worker: str) -> None:
-        """A worker, new or restarted, holds nothing yet and takes orders."""
-
-    def worker_said(self, worker: str, frame: Frame) -> None:
-        """A worker tells of a model."""
-
-    def worker_ended(self, worker: str, starved: tuple[str, int] | None) -> None:
-        """A worker is gone with all that it held; another is on its way.
-
-        `starved` is the model that it ran and its batch's rows, if it ended for want of memory.
-        """
-
-    def training_wanted(self, handle: str) -> None:
-        """Somebody asks for a model's training phase."""
-
-    def relabel(self, labels: Mapping[str, Mapping[str, str]]) -> None:
-        """Somebody moves the labels of some models."""
 
 
 class Fleet:
@@ -64,7 +41,7 @@ class Fleet:
         self.http_port = settings.http_port
         self.fault: LoadError | None = None
         self._settings = settings
-        self._directory = directory
+        self._launches = Launches(settings, directory)
         self._owner = owner
         self._metrics = metrics
         self._numbers = itertools.count(1)
@@ -106,7 +83,7 @@ class Fleet:
         count = self._settings.decoders or min(MOST_DECODERS, available_cores())
         for name in (f"decoder {number}" for number in range(1, count + 1)):
             if name not in self._decoders:
-                self._keep(name, self._decoders, self._decoder, self._on_decoder)
+                self._keep(name, self._decoders, self._launches.decoder, self._on_decoder)
 
     def tell_worker(self, worker: str, *frame: Any) -> None:
         """Send a worker an order; one that is being restarted learns everything when it is there."""
@@ -156,40 +133,13 @@ class Fleet:
     # Processes
 
     def _worker(self, name: str) -> Child:
-        seat = self._seats[name]
-        device = seat.device
-        options = {"path": str(self._socket(name)), "device": device.name, "cores": device.cores}
-        arguments = [name, json.dumps(options)]
-        variables = {**worker_environment(seat.family), **device.environment}
-        return Child(name, "horngate.server.worker.main", arguments, variables)
+        return self._launches.worker(self._seats[name])
 
     def _gateway(self, name: str) -> Child:
-        settings = self._settings
-        return self._gateway_with(
-            name, self.grpc_port, transport=settings.transport, share_port=settings.gateways > 1
-        )
+        return self._launches.gateway(name, self.grpc_port)
 
     def _http_gateway(self, name: str) -> Child:
-        return self._gateway_with(
-            name, self.http_port, transport="http", origins=list(self._settings.http_origins)
-        )
-
-    def _gateway_with(self, name: str, port: int | None, **options: Any) -> Child:
-        options |= {
-            "address": f"{self._settings.host}:{port}",
-            "max_message_bytes": self._settings.max_message_bytes,
-            "directory": str(self._directory),
-            "shared_memory": self._settings.shared_memory,
-            **self._settings.door,
-        }
-        return Child(name, "horngate.server.gateway.main", [name, json.dumps(options)])
-
-    def _decoder(self, name: str) -> Child:
-        options = {"path": str(self._socket(name)), "cpu_s": PICTURE_CPU_S}
-        return Child(name, "horngate.server.decoder.main", [name, json.dumps(options)], GIVES_BACK)
-
-    def _socket(self, worker: str) -> Path:
-        return self._directory / f"{worker.replace(' ', '-').replace(':', '-')}.sock"
+        return self._launches.http_gateway(name, self.http_port)
 
     def _keep(
         self,
@@ -247,7 +197,7 @@ class Fleet:
         kills, self._oom_kills = self._oom_kills, memory.oom_kills()
         if not is_hunger(status, self._oom_kills - kills):
             return None
-        note = read_note(self._socket(child.name).with_suffix(NOTE_SUFFIX))
+        note = read_note(self._launches.socket(child.name).with_suffix(NOTE_SUFFIX))
         if note is not None:
             logger().error("ended for want of memory", name=child.name, model=note[0], rows=note[1])
             self._metrics.starved.labels(child.name).inc()
@@ -324,6 +274,6 @@ class Fleet:
 
     def _addresses(self, incarnations: Mapping[str, int]) -> list[dict[str, Any]]:
         return [
-            {"name": name, "path": str(self._socket(name)), "incarnation": incarnation}
+            {"name": name, "path": str(self._launches.socket(name)), "incarnation": incarnation}
             for name, incarnation in incarnations.items()
         ]

@@ -36,7 +36,7 @@ class Steps(Protocol):
 
 
 class Loads:
-    """See fleet.Owner. The supervisor's event loop owns it; `workers` is set before anything is called.
+    """See Owner. The supervisor's event loop owns it; `workers` is set before anything is called.
 
     The first worker of an instance measures it, alone; the others find that in the artifact and load at once.
     """

@@ -1,36 +1,30 @@
 """The models that a worker holds: calibrated, capped, with a program for each set of outputs asked for."""
 
-import time
 from collections.abc import Callable, Sequence
 from dataclasses import replace
-from pathlib import Path
 from typing import Any
 
 from horngate.contract.errors import ResourceExhausted
 from horngate.contract.tensors import TensorSpec
 from horngate.server import memory
-from horngate.server.artifact import KERAS, WEIGHTS, Artifact, forget_derived, learned_file, program_file
+from horngate.server.artifact import KERAS, WEIGHTS, Artifact, learned_file, program_file
 from horngate.server.budget import size_text
 from horngate.server.placement import Placement
 from horngate.server.worker.buckets import buckets, padded_length
-from horngate.server.worker.calibration import Calibration, calibrate, candidates, check, check_step
+from horngate.server.worker.calibration import Calibration, check, check_step
 from horngate.server.worker.caps import Cap
-from horngate.server.worker.engines import Array, Program, Shapes, engine_named, program_for, stages_of
+from horngate.server.worker.engines import Array, Program, Shapes, program_for, stages_of
 from horngate.server.worker.engines.graphs import part_bytes, program_path
-from horngate.server.worker.holdings import Holdings
-from horngate.server.worker.liveness import estimated_row_bytes, live_row_bytes, tensor_bytes
+from horngate.server.worker.liveness import tensor_bytes
 from horngate.server.worker.load_order import LoadOrder
 from horngate.server.worker.memory_model import MAX_ROWS, MemoryModel
-from horngate.server.worker.probe import Guard, warm
+from horngate.server.worker.probe import warm
 from horngate.server.worker.programs import Programs
 from horngate.server.worker.reference import Reference
-from horngate.server.worker.room import Room
 from horngate.server.worker.work import Outputs, Wanted
 
 MAX_LIMITS = 4096
 OUTPUT_COPIES = 3
-FREE_SIZE = 64
-"""What the estimate before the first probe takes axes without a size to be."""
 
 SESSION_BYTES = 16 << 20
 """What an engine holds for a program beside its weights, at the most."""
@@ -39,7 +33,11 @@ LARGEST = "largest"
 
 
 class ServedModel:
-    """One loaded model. `load` and `compile` run on the loader's thread, the rest on the worker's main one."""
+    """One loaded model; `loading.load` makes it.
+
+    `warmed` runs on the loader's thread, `compile`, `prepare` and `size_bytes` there or on the maker's, the rest on
+    the worker's main one.
+    """
 
     def __init__(self, order: LoadOrder, artifact: Artifact, calibration: Calibration) -> None:
         self.order = order
@@ -68,66 +66,6 @@ class ServedModel:
         self.programs = Programs(self._given_up)
         self.gave_up: Callable[[], None] = lambda: None
 
-    @classmethod
-    def load(
-        cls, order: LoadOrder, room: Room, holdings: Holdings, batches_run: Callable[[], int]
-    ) -> "ServedModel":
-        """Calibrate, and make the programs of the model's own outputs and of the layers that its settings name.
-
-        ResourceExhausted, with the sums, if it does not fit what is left; LoadError if no engine serves it. What
-        is derived from the artifact is made again, once, where it turns out to be unusable. `batches_run` counts:
-        a measurement that others disturbed is used but not kept.
-        """
-        artifact = Artifact(Path(order.folder)).as_served
-        begin = time.monotonic()
-        _admit(
-            holdings,
-            order,
-            least_bytes(artifact, order.placement),
-            live_row_bytes(artifact.spec, free_size=1),
-        )
-        try:
-            model = cls._load(order, artifact, room, holdings, batches_run)
-        except ResourceExhausted:
-            raise
-        except Exception:
-            forget_derived(artifact)
-            model = cls._load(order, artifact, room, holdings, batches_run)
-        model.load_s = time.monotonic() - begin
-        return model
-
-    @classmethod
-    def _load(
-        cls,
-        order: LoadOrder,
-        artifact: Artifact,
-        room: Room,
-        holdings: Holdings,
-        batches_run: Callable[[], int],
-    ) -> "ServedModel":
-        before = batches_run()
-        guard = Guard(
-            room_bytes=room.left_bytes(),
-            row_bytes=estimated_row_bytes(artifact.spec, FREE_SIZE),
-            weights_bytes=least_bytes(artifact, order.placement),
-            alone=lambda: room.alone,
-        )
-        calibration = calibrate(
-            artifact,
-            candidates(artifact, order.engine, order.placement, training=order.training),
-            keep=lambda: batches_run() == before,
-            guard=guard,
-        )
-        model = cls(order, artifact, calibration)
-        own = [model.outputs, *([model.step_outputs(model.outputs)] if model.carried else [])]
-        sizes = {wanted: model.size_bytes(wanted) for wanted in map(model.own, (*own, *order.layers))}
-        _admit(holdings, order, sum(sizes.values()), calibration.memory.bytes(1))
-        memory.trim()
-        model.fit(max(0, holdings.left_bytes - sum(sizes.values())))
-        for wanted, size_bytes in sizes.items():
-            model.programs.add(wanted, model._warmed(wanted), size_bytes, for_good=True)
-        return model
-
     def own(self, outputs: Outputs) -> Wanted:
         """These outputs as most requests want them: of pixels, if the model takes pictures."""
         return Wanted(outputs=outputs, pixels=self.artifact.pixels)
@@ -139,7 +77,7 @@ class ServedModel:
     def _seen(self, pixels: bool) -> Artifact:
         return self.artifact if pixels else self._native
 
-    def _warmed(self, wanted: Wanted) -> Program:
+    def warmed(self, wanted: Wanted) -> Program:
         """A program that has run; the model's own two are held against Keras so. LoadError if one differs."""
         program, reference, outputs = self.compile(wanted), Reference.read(self.artifact), wanted.outputs
         if outputs == self.outputs:
@@ -307,12 +245,6 @@ class ServedModel:
         }
 
 
-def import_engines(order: LoadOrder) -> None:
-    """Import the libraries of every engine that a model may run on."""
-    for choice in candidates(Artifact(Path(order.folder)), order.engine, training=order.training):
-        engine_named(choice.engine)
-
-
 def least_bytes(artifact: Artifact, placement: Placement = ()) -> int:
     """The least that a program holds, known before anything is loaded: the weights.
 
@@ -320,9 +252,3 @@ def least_bytes(artifact: Artifact, placement: Placement = ()) -> int:
     """
     sizes: dict[str, int] = artifact.manifest.get("files", {})
     return (sizes.get(WEIGHTS) or sizes.get(KERAS) or 0) * (2 if placement else 1)
-
-
-def _admit(holdings: Holdings, order: LoadOrder, program_bytes: int, row_bytes: int) -> None:
-    refusal = holdings.refusal(f"{order.name}/{order.title}", program_bytes, row_bytes)
-    if refusal is not None:
-        raise refusal

@@ -21,7 +21,8 @@ from horngate.server.worker.gauges import gauge
 from horngate.server.worker.holdings import Holdings
 from horngate.server.worker.link import GatewayLink
 from horngate.server.worker.load_order import LoadOrder
-from horngate.server.worker.models import ServedModel, import_engines, least_bytes
+from horngate.server.worker.loading import import_engines, load
+from horngate.server.worker.models import ServedModel, least_bytes
 from horngate.server.worker.room import Room
 from horngate.server.worker.work import Wanted
 
@@ -81,13 +82,13 @@ class Shelf:
         with suppress(OSError, ValueError):
             self._shed(LOAD_FACTOR * least_bytes(Artifact(Path(order.folder)), order.placement))
 
-        def load() -> ServedModel:
+        def loaded() -> ServedModel:
             self._deliver(partial(self._tell, "loading", order.handle))
             # Read on the loader's thread, once what was ordered before has been loaded.
             holdings = self._holdings_before_load(order)
-            return ServedModel.load(order, self._room, holdings, lambda: self._batcher.batches_run)
+            return load(order, self._room, holdings, lambda: self._batcher.batches_run)
 
-        self._loader.do(load, partial(self._loaded, order))
+        self._loader.do(loaded, partial(self._loaded, order))
 
     def set_budget(self, budget_bytes: int) -> None:
         """Take what the worker may hold, all in all; the caps follow."""
