@@ -2,6 +2,7 @@
 
 import asyncio
 from contextlib import contextmanager
+from types import MappingProxyType
 
 import numpy as np
 import pytest
@@ -16,7 +17,8 @@ from horngate.client import (
     SequenceUnknown,
     Unavailable,
 )
-from horngate.client.sequences import MAX_REPLAYS
+from horngate.client.sequences import MAX_REPLAYS, course_of
+from horngate.client.session import DEFAULT_RETRY, Session
 from horngate.oip import messages as oip
 from horngate.oip.codec import decode_tensor, encode_tensor
 
@@ -231,6 +233,20 @@ def test_memory_for_a_replay_is_bounded_and_its_end_is_told(sequence):
         sums.lose()
         with pytest.raises(SequenceLost, match=r"worker ended \(its steps took more than the 96 bytes"):
             seq.predict(ROWS)
+
+
+@pytest.mark.parametrize(
+    "inputs", [[b"a\0", b""], {"text": [b"a\0", b""]}, MappingProxyType({"text": [b"a\0", b""]})]
+)
+def test_texts_are_kept_for_a_replay_as_they_are_and_count(inputs):
+    session = Session(target="", timeout_s=1.0, retry=DEFAULT_RETRY)
+    course = course_of(session, "m", None, 1, replay_bytes=1000)
+    course.went(course.next(inputs, (), 0))
+    (kept,) = course.sent
+    array = kept.inputs if isinstance(inputs, list) else kept.inputs["text"]
+    assert array.tolist() == [b"a\0", b""]
+    course.went(course.next([b"x" * 1000], (), 0))
+    assert course.sent is None
 
 
 def test_no_step_follows_the_end(sequence):
