@@ -27,20 +27,16 @@ class Tls:
         self.context()
 
     def context(self) -> ssl.SSLContext:
-        """For HTTP."""
+        """What the files hold now, for HTTP. LoadError if they do not fit."""
         context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
         context.minimum_version = ssl.TLSVersion.TLSv1_2
-        self.load(context)
-        if self.client_ca is not None:
-            context.verify_mode = ssl.CERT_REQUIRED
-        return context
-
-    def load(self, context: ssl.SSLContext) -> None:
-        """Have new connections of a context use what the files hold now. LoadError if they do not fit."""
         try:
             context.load_cert_chain(self.certificate, self.key)
             if self.client_ca is not None:
                 context.load_verify_locations(self.client_ca)
+                context.verify_mode = ssl.CERT_REQUIRED
+                context.num_tickets = 0  # With one, a caller came back whose authority is no longer trusted.
+            return context
         except (OSError, ssl.SSLError) as error:
             files = [self.certificate, self.key, *([self.client_ca] if self.client_ca else [])]
             raise LoadError(f"TLS: {', '.join(map(str, files))}: {error}") from error

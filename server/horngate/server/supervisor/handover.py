@@ -5,7 +5,7 @@ import shutil
 import stat
 import tempfile
 from collections.abc import Iterator, Mapping
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -93,5 +93,6 @@ def _check_pictures(artifact: Artifact) -> None:
 def forget_abandoned(cache: Path, now_s: float) -> None:
     """Remove the workspaces of builders whose server was killed: those that nobody wrote to for a day."""
     for path in cache.glob(".*.*"):
-        if _WORKSPACE.fullmatch(path.name) and now_s - path.stat().st_mtime > _ABANDONED_S:
-            shutil.rmtree(path, ignore_errors=True)
+        with suppress(FileNotFoundError):  # Another server forgets them, too.
+            if _WORKSPACE.fullmatch(path.name) and now_s - path.stat().st_mtime > _ABANDONED_S:
+                shutil.rmtree(path, ignore_errors=True)

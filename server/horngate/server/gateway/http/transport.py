@@ -2,23 +2,20 @@
 
 import asyncio
 import socket
-import ssl
 from collections.abc import Iterator
 from contextlib import contextmanager
 
 import uvicorn
 
-from horngate.contract.errors import LoadError
 from horngate.server.gateway.core import Gateway
 from horngate.server.gateway.http.app import application
-from horngate.server.logs import logger
+from horngate.server.gateway.http.certificates import Certificates
 from horngate.server.tls import Tls
 
 CONNECTIONS = 4096
 """The most connections and requests at once; more get 503."""
 
 KEEP_ALIVE_S = 75
-FOLLOW_S = 1.0
 
 
 class HttpTransport:
@@ -48,8 +45,9 @@ class HttpTransport:
         if self._tls is not None:
             config = self._server.config
             config.load()
-            config.ssl = self._tls.context()
-            self._following = asyncio.get_running_loop().create_task(_follow(self._tls, config.ssl))
+            certificates = Certificates(self._tls)
+            config.ssl = certificates.context
+            self._following = asyncio.get_running_loop().create_task(certificates.follow())
         bound: int = listener.getsockname()[1]
         self._serving = asyncio.get_running_loop().create_task(self._server.serve([listener]))
         return bound
@@ -67,21 +65,6 @@ class _Server(uvicorn.Server):
     def capture_signals(self) -> Iterator[None]:
         """Leave signals alone: the supervisor says when to stop."""
         yield
-
-
-async def _follow(tls: Tls, context: ssl.SSLContext) -> None:
-    """Have the context use what the certificates' files hold, whenever they change."""
-    known = tls.changed()
-    while True:
-        await asyncio.sleep(FOLLOW_S)
-        now = tls.changed()
-        if now != known:
-            try:
-                tls.check()  # Elsewhere: half of a pair would leave the context with none.
-                tls.load(context)
-                known = now
-            except LoadError as error:
-                logger().error("the certificate stays as it was", error=str(error))
 
 
 def _listen(host: str, port: int) -> socket.socket:
