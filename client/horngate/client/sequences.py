@@ -5,17 +5,16 @@ that failed has not happened, and the next has its number.
 """
 
 import uuid
+from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from typing import Any, overload
-
-import numpy as np
 
 from horngate.client.calls import ask, oip_path
 from horngate.client.operations import as_asked
 from horngate.client.predictions import Place, Prediction, run, write_place
 from horngate.client.session import Session
 from horngate.client.steps import Deadline, Operation
-from horngate.client.tensors import Array, Inputs
+from horngate.client.tensors import Array, Inputs, array_of
 from horngate.contract.errors import (
     HorngateError,
     InvalidRequest,
@@ -192,8 +191,14 @@ def _replay(course: Course, deadline: Deadline) -> Operation[None]:
 
 def _copied(inputs: Inputs) -> tuple[Any, int]:
     """Copies, which nobody else writes to, and their size."""
-    if isinstance(inputs, dict):
-        copies = {name: np.array(value) for name, value in inputs.items()}
-        return copies, sum(copy.nbytes for copy in copies.values())
-    copy = np.array(inputs)
-    return copy, copy.nbytes
+    if isinstance(inputs, Mapping):
+        copies = {name: array_of(value).copy() for name, value in inputs.items()}
+        return copies, sum(map(_size_bytes, copies.values()))
+    copy = array_of(inputs).copy()
+    return copy, _size_bytes(copy)
+
+
+def _size_bytes(array: Array) -> int:
+    """What an array takes, texts and files that it only refers to as well."""
+    items = array.flat if array.dtype == object else ()
+    return array.nbytes + sum(len(item) for item in items if isinstance(item, str | bytes))

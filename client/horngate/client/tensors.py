@@ -55,7 +55,7 @@ def _only_input(model: str, value: ArrayLike, specs: Sequence[TensorSpec]) -> di
 def _array(model: str, value: ArrayLike, spec: TensorSpec) -> Array:
     where = f"model '{model}': input '{spec.name}'"
     try:
-        array = _objects(cast(Sequence[bytes], value)) if _are_bytes(value) else np.asarray(value)
+        array = array_of(value)
     except ValueError as error:
         raise InvalidRequest(f"{where}: received what numpy makes no array of: {error}") from None
     if spec.datatype == "BYTES":
@@ -63,6 +63,11 @@ def _array(model: str, value: ArrayLike, spec: TensorSpec) -> Array:
     if array.dtype.kind in _INTEGERS and numpy_dtype(spec.datatype).kind in _INTEGERS:
         return _integers(where, array, spec)
     return _numbers(where, array, spec)
+
+
+def array_of(value: ArrayLike) -> Array:
+    """What was given for an input, as an array. ValueError: numpy makes none of it."""
+    return _objects(cast(Sequence[bytes], value)) if _are_bytes(value) else np.asarray(value)
 
 
 def _are_bytes(value: Any) -> bool:
