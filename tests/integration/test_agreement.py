@@ -63,15 +63,30 @@ def path_of_saved(folder: Path, name: str) -> Path:
     return next(path for path in found if path.is_file())
 
 
+Asked = dict[str, list[tuple[list[Array], list[Array]]]]
+
+
+@pytest.fixture(scope="module")
+def asked(saved_models: tuple[Path, dict[str, Any]]) -> Asked:
+    """For each model, inputs of 1 to 7 rows, and what Keras answers to them."""
+    return {
+        name: [
+            (inputs, expected(model, inputs))
+            for inputs in (inputs_for(model, rows=1 + seed % 7, seed=seed) for seed in range(CLIENTS))
+        ]
+        for name, model in saved_models[1].items()
+        if name in MODELS
+    }
+
+
 @pytest.mark.parametrize("engine", ENGINES)
 @pytest.mark.parametrize("name", list(MODELS))
 def test_32_clients_with_mixed_rows_each_get_keras_answers(
-    per_engine: tuple[Serving, dict[str, Any]], name: str, engine: str
+    per_engine: tuple[Serving, dict[str, Any]], asked: Asked, name: str, engine: str
 ) -> None:
     server, models = per_engine
     model = models[name]
-    requests = [inputs_for(model, rows=1 + seed % 7, seed=seed) for seed in range(CLIENTS)]
-    truths = [expected(model, inputs) for inputs in requests]
+    requests, truths = zip(*asked[name], strict=True)
     with Client(server.grpc) as client, ThreadPoolExecutor(CLIENTS) as pool:
         assert client.describe(f"{name}-{engine}").engine.startswith(engine)
         answers = list(pool.map(lambda inputs: served(client, f"{name}-{engine}", model, inputs), requests))

@@ -20,12 +20,14 @@ X = np.ones((2, 4), np.float32)
 
 
 def save(path: Path, value: float) -> None:
-    """A model whose every answer is `value`; it appears in its place whole."""
-    constant = keras.layers.Dense(
-        1, kernel_initializer="zeros", bias_initializer=keras.initializers.Constant(value)
-    )
+    """A model whose every answer is `value`; it appears in its place whole.
+
+    Its file is the same each time, so that the session builds each value once.
+    """
+    start = keras.initializers.Constant(value)
+    constant = keras.layers.Dense(1, kernel_initializer="zeros", bias_initializer=start, name="constant")
     temporary = path.parent.parent / f"unfinished-{value}.h5"
-    keras.Sequential([keras.Input((4,)), constant]).save(temporary)
+    keras.Sequential([keras.Input((4,), name="x"), constant], name="always").save(temporary)
     path.parent.mkdir(parents=True, exist_ok=True)
     temporary.rename(path)
 

@@ -25,14 +25,17 @@ from tests.integration.test_metrics import sample, scrape
 
 
 def test_process_titles_say_who_is_who(served: Fixture) -> None:
-    found = sorted(titles(served.server.pid).values())
-    names = ("gateway 1", "http gateway", "supervisor", "worker onnx")
-    assert found == [f"horngate: {name}" for name in names]
+    found = set(titles(served.server.pid).values())
+    names = {f"horngate: {name}" for name in ("gateway 1", "http gateway", "supervisor", "worker onnx")}
+    # The learning phase has a worker of its own from when a test first asks for it.
+    assert names <= found <= names | {"horngate: worker keras"}
 
 
 def test_no_process_that_serves_onnx_has_loaded_tensorflow(served: Fixture, client: Client) -> None:
     client.predict("dense", np.zeros((1, 12), np.float32))
     for pid, title in titles(served.server.pid).items():
+        if title == "horngate: worker keras":
+            continue
         assert "libtensorflow" not in maps(pid), title
         assert ("onnxruntime" in maps(pid)) == ("worker" in title), title
 

@@ -108,8 +108,7 @@ def test_output_filter_names_outputs_and_layers(served: Fixture, stub: Any) -> N
 
 def test_a_single_value_stands_for_a_whole_tensor(served: Fixture, stub: Any) -> None:
     ones = tf.make_tensor_proto(1.0, shape=(2, 12))
-    name = served.models["dense"].inputs[0].name
-    answer = predict(stub, "dense", {name: ones})
+    answer = predict(stub, "dense", {"input_layer": ones})
     expected = served.models["dense"].predict(np.ones((2, 12), "f4"), verbose=0)
     np.testing.assert_allclose(tf.make_ndarray(answer.outputs["probabilities"]), expected, atol=1e-6)
 

@@ -29,7 +29,7 @@ def test_the_folder_tells_the_whole_story(recipe, trained):
     names = {path.name for path in done.folder.iterdir()}
     assert names >= {
         "recipe.json", "environment.json", "data.json", "status.json", "history.json", "metrics.jsonl",
-        "model.h5", "curves.png", "card.md", "checkpoints",
+        "model.h5", "curves.png", "card.md",
     }  # fmt: skip
     assert set(done.history) == {"loss", "accuracy", "val_loss", "val_accuracy"}
     assert json.loads((done.folder / "history.json").read_text()) == done.history
