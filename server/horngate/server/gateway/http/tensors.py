@@ -127,7 +127,7 @@ def _data(raw: Raw, datatype: str, shape: Sequence[int], name: str) -> Any:
     array = decode_tensor(raw, datatype, shape, name).reshape(-1)
     if datatype == "BYTES":
         return [_decoded(each, name) for each in array]
-    return array.astype(np.float32) if datatype in ("FP16", "BF16") else np.ascontiguousarray(array)
+    return array.astype(np.float32) if datatype == "FP16" else np.ascontiguousarray(array)
 
 
 def _decoded(element: bytes, name: str) -> str:
