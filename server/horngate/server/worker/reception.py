@@ -48,9 +48,11 @@ class Reception:
 
     def cancel(self, link: GatewayLink, request: int) -> None:
         """The caller is gone: what has not begun to run never will."""
-        work = link.works.get(request)
+        work, error = link.works.get(request), DeadlineExceeded("the caller is gone")
         if work is not None:
-            self._batcher.end(work, DeadlineExceeded("the caller is gone"))
+            self._batcher.end(work, error)
+        elif any(early.requests.pop((link, request), None) for early in self._shelf.arriving.values()):
+            link.refuse(request, error)
 
     def receive(self, link: GatewayLink, item: Frame) -> None:
         """Take a request in; one that cannot be run is refused at once."""
@@ -85,7 +87,7 @@ class Reception:
         early = self._shelf.arriving.get(handle)
         if early is None:
             raise NotFound(f"this worker does not hold {handle}")
-        early.requests.append((link, item))
+        early.requests[link, item[0]] = item
         if step is not None and step.start:
             early.begun.add(step.key)
 

@@ -32,9 +32,9 @@ LOAD_FACTOR = 3
 
 @dataclass(slots=True, eq=False)
 class Early:
-    """The requests that came before their model was loaded, and the sequences that begin with them."""
+    """The requests that came before their model was loaded, in order, and the sequences that begin with them."""
 
-    requests: list[tuple[GatewayLink, Frame]] = field(default_factory=list)
+    requests: dict[tuple[GatewayLink, int], Frame] = field(default_factory=dict)
     begun: set[Key] = field(default_factory=set)
 
 
@@ -180,7 +180,8 @@ class Shelf:
             self.refit()
 
     def _loaded(self, order: LoadOrder, result: ServedModel | Exception) -> None:
-        early = [(link, item) for link, item in self.arriving.pop(order.handle).requests if link.open]
+        requests = self.arriving.pop(order.handle).requests
+        early = [(link, item) for (link, _), item in requests.items() if link.open]
         if isinstance(result, Exception):
             is_too_large = isinstance(result, ResourceExhausted)
             self._tell("failed", order.handle, str(result) or repr(result), is_too_large)
