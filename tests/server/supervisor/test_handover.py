@@ -87,7 +87,10 @@ def test_what_a_killed_server_left_goes_after_a_day(tmp_path):
         (tmp_path / name / "artifact").mkdir(parents=True)
     now_s = (tmp_path / names[1]).stat().st_mtime
     os.utime(tmp_path / names[0], (now_s - 90_000, now_s - 90_000))
+    gone = tmp_path / f".{'f' * 32}.12345678"
+    gone.symlink_to("nowhere")
     forget_abandoned(tmp_path, now_s)
+    gone.unlink()
     assert {path.name for path in tmp_path.iterdir()} == set(names[1:])
 
 

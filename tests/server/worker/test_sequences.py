@@ -1,7 +1,6 @@
 """Sequences between their steps: which step is taken, what is said of those that are gone, what is counted."""
 
 import time
-from collections import Counter
 from pathlib import Path
 from types import SimpleNamespace
 from typing import Any
@@ -22,21 +21,9 @@ from horngate.server.step import Step
 from horngate.server.worker.ledger import Ledger, read_ledger
 from horngate.server.worker.sequences import Sequence, Sequences
 from horngate.zoo.states import State
+from tests.server.worker.figures import Figures
 
 STATE = State(layer="l", input="l/state.0", output="l/state.0.next", shape=(None, 3), dtype="float32")
-
-
-class Figures:
-    """Counters and gauges by their labels."""
-
-    def __init__(self) -> None:
-        self.values: Counter[tuple[str, ...]] = Counter()
-
-    def labels(self, *labels: str) -> Any:
-        def set_(value: int) -> None:
-            self.values[labels] = value
-
-        return SimpleNamespace(inc=lambda: self.values.update([labels]), set=set_)
 
 
 class World:
@@ -214,3 +201,11 @@ def test_memory_and_number_are_bounded_and_a_refusal_costs_nothing(tmp_path: Pat
         world.begin(1, rows=200)
     assert world.find(1) is before
     assert world.one.states_bytes == held
+
+
+def test_a_model_that_is_unloaded_has_no_states(tmp_path: Path) -> None:
+    world = World(tmp_path)
+    world.sequences.end(world.begin(1))
+    assert world.metrics.bytes.values["m", "1", "cpu"] > 0
+    world.sequences.forget(world.one.order.handle)
+    assert world.metrics.bytes.values["m", "1", "cpu"] == 0

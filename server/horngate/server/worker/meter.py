@@ -27,6 +27,8 @@ class Meter:
         self._measured_s = 0.0
         self._rated_s = 0.0
         self._rated_rows: dict[str, int] = {}
+        # Invariant: holds the models whose gauges were set and not cleared since, and their labels.
+        self._shown: dict[str, tuple[str, ...]] = {}
 
     def measure(self) -> None:
         """Set the gauges, if TICK_S has passed since the last time."""
@@ -41,8 +43,19 @@ class Meter:
             oldest_s = self._batcher.oldest_s(handle)
             age_s = now_s - oldest_s if oldest_s is not None else 0.0
             self._metrics.queue_age.labels(*model.labels, self._device).set(age_s)
+            self._shown[handle] = model.labels
+        self._clear_gone()
         if now_s - self._rated_s >= RATE_S:
             self.is_idle = not self._rate(now_s) and not rows
+
+    def _clear_gone(self) -> None:
+        """Nothing waits or runs of a model that is unloaded."""
+        for handle in self._shown.keys() - self._models.keys():
+            labels = self._shown.pop(handle)
+            self._rated_rows.pop(handle, None)
+            if labels not in self._shown.values():
+                for figure in (self._metrics.queue_age, self._metrics.rows_rate):
+                    figure.labels(*labels, self._device).set(0)
 
     def _rate(self, now_s: float) -> bool:
         """Set rows a second; whether any ran since the last time."""

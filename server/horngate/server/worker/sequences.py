@@ -65,8 +65,9 @@ class Sequence:
 
 @dataclass(slots=True, eq=False)
 class Held:
-    """A model's states, and how many sequences have some."""
+    """A model's labels and states, and how many sequences have some."""
 
+    labels: tuple[str, str]
     bank: Bank
     count: int = 0
 
@@ -143,7 +144,7 @@ class Sequences:
     def _begin(self, step: Step, model: "ServedModel", rows: int) -> Sequence:
         """A new sequence. ResourceExhausted if there is no memory for its states, or there are too many."""
         handle = model.order.handle
-        held = self._held.get(handle) or Held(Bank(model.carried, model.begin))
+        held = self._held.get(handle) or Held(model.labels, Bank(model.carried, model.begin))
         refusal = self._refusal(step, model, held, rows)
         if refusal is not None:
             raise refusal
@@ -204,7 +205,9 @@ class Sequences:
 
     def forget(self, handle: str) -> None:
         """Drop what is left of a model that is unloaded."""
-        self._held.pop(handle, None)
+        gone = self._held.pop(handle, None)
+        if gone is not None and not any(held.labels == gone.labels for held in self._held.values()):
+            self._metrics.bytes.labels(*gone.labels, self._device).set(0)
 
     def read(self, batch: "Batch") -> dict[str, Array]:
         """The states that a batch of steps begins with."""

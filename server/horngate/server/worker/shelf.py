@@ -175,7 +175,8 @@ class Shelf:
             model = self.models.pop(handle, None)
             self._batcher.forget(handle)
             if model is not None and not any(other.labels == model.labels for other in self.models.values()):
-                self._metrics.memory.labels(*model.labels, self._device).set(0)
+                for figure in (self._metrics.memory, self._metrics.programs):
+                    figure.labels(*model.labels, self._device).set(0)
             self._tell("gone", handle)
             self.refit()
 
