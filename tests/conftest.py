@@ -22,6 +22,12 @@ class ByServer(LoadScopeScheduling):  # type: ignore[misc]
         return "servers" if shares else file
 
 
+def pytest_collection_modifyitems(items: list[Any]) -> None:
+    """Those with servers first: they take longest, and would end one process's work long after the other's."""
+    items.sort(key=lambda item: not item.nodeid.startswith("tests/integration/"))
+
+
 def pytest_xdist_make_scheduler(config: Any, log: Any) -> ByServer:
-    """Called by pytest-xdist."""
+    """Called by pytest-xdist. Its own order is by the number of tests in a file."""
+    config.option.loadscopereorder = False
     return ByServer(config, log)

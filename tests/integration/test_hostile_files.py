@@ -15,7 +15,7 @@ from tests.integration.processes import titles
 from tests.zoo.safety.files import DENSE, archive, fill, hdf5, layer, sequential
 from tests.zoo.safety.hostile import HOSTILE, left_behind, old_function
 
-BUILD_TIMEOUT_S = 30
+BUILD_TIMEOUT_S = 20
 BUILD_MEMORY_MIB = 3000
 
 SHOWN = ("lambda in HDF5", "external link", "64 GiB shape", "path traversal", "vocabulary path", "brackets")
@@ -90,13 +90,14 @@ def test_hostile_files_cost_themselves_alone(start: Start, tmp_path: Path) -> No
     assert "layer 'up3' makes (rows, 4000000000000, 1) of its input" in reasons["bomb"]
     assert reasons["crashing"].startswith("its builder crashed (SIGSEGV) on this file")
     assert (
-        reasons["endless"] == "its builder took more than 30 s and was stopped; --build-timeout allows more"
+        reasons["endless"]
+        == f"its builder took more than {BUILD_TIMEOUT_S} s and was stopped; --build-timeout allows more"
     )
     assert "more than the 3,000 MiB of memory that its builder may use" in reasons["greedy"]
     for name in messages:
         assert reasons[name].startswith(f"'{name}."), reasons[name]
         assert " is refused: " in reasons[name]
-    assert time.monotonic() - begun_s < 3 * BUILD_TIMEOUT_S
+    assert time.monotonic() - begun_s < 5 * BUILD_TIMEOUT_S
     assert not any(left_behind(tmp_path / f"hostile{index}") for index in range(len(SHOWN)))
     assert "builder" not in " ".join(titles(server.pid).values())
     assert resource.getrusage(resource.RUSAGE_CHILDREN).ru_maxrss * 1024 < (BUILD_MEMORY_MIB + 1000) << 20

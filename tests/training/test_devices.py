@@ -11,6 +11,7 @@ import pytest
 PROGRAM = Path(__file__).with_name("devices_run.py")
 
 
+@pytest.mark.slow
 def test_two_devices_train_as_one_does(tmp_path):
     environment = {**os.environ, "HORNGATE_VIRTUAL_DEVICES": "2"}
     command = [sys.executable, str(PROGRAM), str(tmp_path)]

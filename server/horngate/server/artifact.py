@@ -33,7 +33,7 @@ from horngate.contract.tensors import TensorSpec, datatype_of
 from horngate.zoo.images.recipe import PIXELS, ImageInput
 from horngate.zoo.states import State
 
-FORMAT = 4
+FORMAT = 5
 SPEC = "spec.json"
 GRAPH = "graph.onnx"
 WEIGHTS = "weights.bin"

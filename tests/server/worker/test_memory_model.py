@@ -1,6 +1,7 @@
 """What a memory model promises: never falling in rows or sizes, above its probes, and its own inverse."""
 
 import itertools
+from dataclasses import replace
 
 from hypothesis import given
 from hypothesis import strategies as st
@@ -93,3 +94,17 @@ def test_every_pair_of_shapes_is_stretched_by_its_larger_axes_alone() -> None:
     for height, width in itertools.product((1, 10, 40), repeat=2):
         expected = max(1, height / 10) * max(1, width / 10)
         assert model.stretched(((height, width),)) == expected
+
+
+def test_a_batch_of_many_pages_may_take_one_more():
+    finely = MemoryModel(points=((1, 1 << 20), (64, 64 << 20)), row_bytes=1)
+    by_pages = replace(finely, page_bytes=2 << 20)
+    more = [by_pages.bytes(rows) - finely.bytes(rows) for rows in (1, 8, 32, 64)]
+    assert more == [0, 0, 2 << 20, 2 << 20]
+    budget = by_pages.bytes(20)
+    assert (
+        by_pages.bytes(by_pages.rows_within(budget))
+        <= budget
+        < by_pages.bytes(by_pages.rows_within(budget) + 1)
+    )
+    assert MemoryModel.from_json(by_pages.to_json()) == by_pages

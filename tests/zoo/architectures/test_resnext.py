@@ -56,7 +56,8 @@ def test_published_weights_answer_as_the_published_network(tmp_path: Path) -> No
     np.testing.assert_allclose(new.predict(images, verbose=0), truth, rtol=0, atol=1e-5)
 
 
-@pytest.mark.parametrize("name", ["resnext50", pytest.param("resnext101", marks=pytest.mark.slow)])
+@pytest.mark.slow
+@pytest.mark.parametrize("name", ["resnext50", "resnext101"])
 def test_parameters_are_the_published(name: str) -> None:
     model = build(name)
     assert model.count_params() == find(name).published.parameters

@@ -23,6 +23,10 @@ PROGRAM_MARGIN = 1.01
 SLACK_BYTES = 256 << 10
 """What allocators and thread stacks take whatever the batch."""
 
+HUGE_PAGE_BYTES = 2 << 20
+MANY_PAGES = 8
+"""A batch of so many pages has tensors of a page's size; each ends in the middle of one, more or less by run."""
+
 STRAIGHT = 0.05
 HIDDEN_SHARE = 0.15
 """Growth within STRAIGHT of a straight line may hide a square of less than this share, noise of probes included."""
@@ -37,15 +41,18 @@ Shapes = Sequence[tuple[int, ...]]
 
 @dataclass(frozen=True, kw_only=True)
 class Margins:
-    """How much more than probed a batch, and a program, may take."""
+    """How much more than probed a batch, and a program, may take; memory is taken by `page_bytes`, 0 for finely."""
 
     batch: float = MARGIN
     program: float = PROGRAM_MARGIN
+    page_bytes: int = 0
 
 
 def margins(engine: str) -> Margins:
     """An engine's margins. Keras's workers take memory by huge pages (supervisor/children.py): one more or less."""
-    return Margins(batch=1.04, program=1.02) if engine == "keras" else Margins()
+    if engine == "keras":
+        return Margins(batch=1.04, program=1.02, page_bytes=HUGE_PAGE_BYTES)
+    return Margins()
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -54,7 +61,8 @@ class MemoryModel:
 
     `points` are probes: rows, and the peak growth in bytes, rows ascending, at least one. `row_bytes` is the
     least that one more row can take: its inputs and outputs. `shapes` are the reference's; a probe with each
-    free axis `stretch` times as long took `growth` times the bytes. `margin` is what varies between runs.
+    free axis `stretch` times as long took `growth` times the bytes. `margin` is what varies between runs; a
+    batch of many pages takes up to one of `page_bytes` more.
     """
 
     points: tuple[tuple[int, int], ...]
@@ -63,11 +71,13 @@ class MemoryModel:
     stretch: float = 1.0
     growth: float = 1.0
     margin: float = MARGIN
+    page_bytes: int = 0
 
     def bytes(self, rows: int, shapes: Shapes = ()) -> int:
         """An upper bound of what a batch of so many rows takes, its inputs having these trailing shapes."""
         stretched = rows * self.row * (self._growth(shapes) - 1.0)
-        return math.ceil(self.margin * (self.line(rows) + stretched)) + SLACK_BYTES
+        needed = math.ceil(self.margin * (self.line(rows) + stretched)) + SLACK_BYTES
+        return needed + (self.page_bytes if needed >= MANY_PAGES * self.page_bytes else 0)
 
     def rows_within(self, budget_bytes: int, shapes: Shapes = ()) -> int:
         """The most rows whose batch fits the budget, at most MAX_ROWS; 0 if not even one does."""
@@ -145,6 +155,7 @@ class MemoryModel:
             "stretch": self.stretch,
             "growth": self.growth,
             "margin": self.margin,
+            "page_bytes": self.page_bytes,
         }
 
     @classmethod
@@ -157,4 +168,5 @@ class MemoryModel:
             stretch=float(data["stretch"]),
             growth=float(data["growth"]),
             margin=float(data["margin"]),
+            page_bytes=int(data["page_bytes"]),
         )

@@ -22,6 +22,7 @@ def memory_model(
         row_bytes=reference.row_bytes,
         shapes=reference.shapes,
         margin=margins(engine).batch,
+        page_bytes=margins(engine).page_bytes,
     )
     shapes = [spec.shape for spec in artifact.spec.inputs]
     if all(None not in shape[1:] for shape in shapes):
