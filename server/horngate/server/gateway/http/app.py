@@ -19,9 +19,9 @@ from horngate.oip import messages as oip
 from horngate.server.gateway.core import INFER, Gateway
 from horngate.server.gateway.door import HEADER
 from horngate.server.gateway.http.bodies import packed, read_body
-from horngate.server.gateway.http.messages import plain, read_object
+from horngate.server.gateway.http.messages import MAX_JSON_BYTES, plain, read_json, read_object
 from horngate.server.gateway.http.status import headers_of, status_of
-from horngate.server.gateway.http.tensors import MAX_JSON_BYTES, HttpRequest, write_response
+from horngate.server.gateway.http.tensors import HttpRequest, write_response
 from horngate.v1 import horngate_pb2 as v1
 from horngate.v1.describe import SERVICE as DESCRIBE_SERVICE
 
@@ -113,7 +113,7 @@ class _Api:
         """RepositoryIndex, as a list; `{"ready": true}` leaves out what is not."""
         self.admit(request, "RepositoryIndex")
         body = await self.body(request, MAX_JSON_BYTES)
-        wanted = read_object(_loads(body) if body else {}, "the request")
+        wanted = read_object(read_json(body) if body else {}, "the request")
         asked = oip.RepositoryIndexRequest(ready=wanted.get("ready") is True)
         reply = await self.ask(request, asked, oip.RepositoryIndexResponse)
         return _json(plain(reply)["models"])
@@ -190,7 +190,7 @@ class _Regions:
         """SystemSharedMemoryRegister."""
         self._api.admit(request, "SystemSharedMemoryRegister")
         body = await self._api.body(request, MAX_JSON_BYTES)
-        told = read_object(_loads(body), "the request")
+        told = read_object(read_json(body), "the request")
         try:
             asked = oip.SystemSharedMemoryRegisterRequest(
                 name=request.path_params["name"],
@@ -234,13 +234,6 @@ def _json_bytes(request: Request, size: int) -> int:
     if not text.isascii() or not text.isdigit() or len(text) > _LENGTH_DIGITS or int(text) > size:
         raise InvalidRequest(f"{HEADER_LENGTH} is {text!r:.40}; the body has {size} bytes")
     return int(text)
-
-
-def _loads(body: bytes) -> Any:
-    try:
-        return orjson.loads(body)
-    except orjson.JSONDecodeError as error:
-        raise InvalidRequest(f"the request is not JSON: {error}") from None
 
 
 def _json(value: Any, status: int = 200, headers: dict[str, str] | None = None) -> Response:

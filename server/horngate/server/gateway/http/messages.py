@@ -3,9 +3,13 @@
 from collections.abc import Mapping
 from typing import Any
 
+import orjson
 from google.protobuf.message import Message
 
 from horngate.contract.errors import InvalidRequest
+
+MAX_JSON_BYTES = 64 << 20
+"""JSON costs about 30 times its size in memory while it is read; what is larger goes in binary."""
 
 _INT64 = range(-(1 << 63), 1 << 63)
 
@@ -40,6 +44,18 @@ def write_parameters(parameters: Any, to: Any, where: str) -> None:
 def read_parameters(parameters: Mapping[str, Any]) -> dict[str, Any]:
     """A map of InferParameter as a JSON object."""
     return {name: getattr(each, each.WhichOneof("parameter_choice")) for name, each in parameters.items()}
+
+
+def read_json(text: bytes | memoryview) -> Any:
+    """What the text holds. InvalidRequest: it is no JSON, or larger than MAX_JSON_BYTES."""
+    if len(text) > MAX_JSON_BYTES:
+        raise InvalidRequest(
+            f"received {len(text)} bytes of JSON; expected at most {MAX_JSON_BYTES}: send tensors in binary"
+        )
+    try:
+        return orjson.loads(text)
+    except orjson.JSONDecodeError as error:
+        raise InvalidRequest(f"the request is not JSON: {error}") from None
 
 
 def read_object(value: Any, name: str) -> dict[str, Any]:

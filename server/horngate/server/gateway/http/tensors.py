@@ -15,12 +15,9 @@ from horngate.contract.tensors import DATATYPES, numpy_dtype, shape_text
 from horngate.oip.codec import decode_tensor, encode_tensor
 from horngate.oip.messages import ModelInferRequest
 from horngate.oip.wire import ParsedResponse, assemble_infer_request, parse_infer_response
-from horngate.server.gateway.http.messages import read_object, read_parameters, write_parameters
+from horngate.server.gateway.http.messages import read_json, read_object, read_parameters, write_parameters
 
 Raw = bytes | memoryview
-MAX_JSON_BYTES = 64 << 20
-"""JSON costs about 30 times its size in memory while it is read; what is larger goes in binary."""
-
 _BINARY, _BINARY_SIZE, _ALL_BINARY = "binary_data", "binary_data_size", "binary_data_output"
 _KINDS = {"b": "b", "i": "iu", "u": "iu", "f": "iuf"}
 """The kinds of numbers that JSON may have for a datatype of each kind."""
@@ -31,7 +28,7 @@ class HttpRequest:
 
     def __init__(self, body: bytes, json_bytes: int, model: str, version: str) -> None:
         """Read a body whose first `json_bytes` are JSON. InvalidRequest says what is wrong and where."""
-        head = read_object(_loads(memoryview(body)[:json_bytes]), "the request")
+        head = read_object(read_json(memoryview(body)[:json_bytes]), "the request")
         self._rest = memoryview(body)[json_bytes:]
         self._raws: list[Raw] = []
         self._message = ModelInferRequest(model_name=model, model_version=version)
@@ -194,17 +191,6 @@ def _cast(received: np.ndarray[Any, Any], datatype: str, where: str) -> np.ndarr
 
 def _within(received: np.ndarray[Any, Any], limits: Any) -> bool:
     return int(received.min()) >= int(limits.min) and int(received.max()) <= int(limits.max)
-
-
-def _loads(text: memoryview) -> Any:
-    if len(text) > MAX_JSON_BYTES:
-        raise InvalidRequest(
-            f"received {len(text)} bytes of JSON; expected at most {MAX_JSON_BYTES}: send tensors in binary"
-        )
-    try:
-        return orjson.loads(text)
-    except orjson.JSONDecodeError as error:
-        raise InvalidRequest(f"the request is not JSON: {error}") from None
 
 
 def _text(value: Any, name: str) -> str:
