@@ -3,7 +3,6 @@
 import base64
 import marshal
 import resource
-import time
 from pathlib import Path
 
 import h5py
@@ -15,7 +14,6 @@ from tests.integration.processes import titles
 from tests.zoo.safety.files import DENSE, archive, fill, hdf5, layer, sequential
 from tests.zoo.safety.hostile import HOSTILE, left_behind, old_function
 
-BUILD_TIMEOUT_S = 20
 BUILD_MEMORY_MIB = 3000
 
 SHOWN = ("lambda in HDF5", "external link", "64 GiB shape", "path traversal", "vocabulary path", "brackets")
@@ -65,7 +63,6 @@ def test_hostile_files_cost_themselves_alone(start: Start, tmp_path: Path) -> No
     folder = tmp_path / "models"
     folder.mkdir()
     hdf5(folder / "good.h5")
-    recurrent(folder / "endless.h5", steps=3_000_000)
     recurrent(folder / "greedy.h5", steps=400_000_000)
     steps = [layer("UpSampling1D", f"up{i}", size=1000) for i in range(4)]
     hdf5(folder / "bomb.h5", sequential(layer("Reshape", "steps", target_shape=[4, 1]), *steps, DENSE))
@@ -79,25 +76,31 @@ def test_hostile_files_cost_themselves_alone(start: Start, tmp_path: Path) -> No
         path = write(place)
         path.replace(folder / f"hostile{index}{path.suffix}")
         messages[f"hostile{index}"] = name
-    begun_s = time.monotonic()
-    server = start(folder, "--build-timeout", str(BUILD_TIMEOUT_S), "--build-memory", str(BUILD_MEMORY_MIB))
+    server = start(folder, "--build-memory", str(BUILD_MEMORY_MIB))
     with Client(server.grpc) as client:
         reasons = {one.name: one.reason for one in client.models() if one.state == "UNAVAILABLE"}
         rows = np.ones((2, 4), np.float32)
         assert client.predict("good", rows, timeout=20).tolist() == [[4.0] * 3] * 2
         assert client.predict("allowed", rows, timeout=20).tolist() == [[8.0] * 3] * 2
-    assert set(reasons) == {"bomb", "crashing", "endless", "greedy", *messages}
+    assert set(reasons) == {"bomb", "crashing", "greedy", *messages}
     assert "layer 'up3' makes (rows, 4000000000000, 1) of its input" in reasons["bomb"]
     assert reasons["crashing"].startswith("its builder crashed (SIGSEGV) on this file")
-    assert (
-        reasons["endless"]
-        == f"its builder took more than {BUILD_TIMEOUT_S} s and was stopped; --build-timeout allows more"
-    )
     assert "more than the 3,000 MiB of memory that its builder may use" in reasons["greedy"]
     for name in messages:
         assert reasons[name].startswith(f"'{name}."), reasons[name]
         assert " is refused: " in reasons[name]
-    assert time.monotonic() - begun_s < 5 * BUILD_TIMEOUT_S
     assert not any(left_behind(tmp_path / f"hostile{index}") for index in range(len(SHOWN)))
     assert "builder" not in " ".join(titles(server.pid).values())
     assert resource.getrusage(resource.RUSAGE_CHILDREN).ru_maxrss * 1024 < (BUILD_MEMORY_MIB + 1000) << 20
+
+
+def test_a_build_that_does_not_end_is_stopped(start: Start, tmp_path: Path) -> None:
+    folder = tmp_path / "models"
+    folder.mkdir()
+    recurrent(folder / "endless.h5", steps=3_000_000)
+    server = start(folder, "--build-timeout", "5")
+    with Client(server.grpc) as client:
+        (told,) = client.models()
+    assert told.state == "UNAVAILABLE"
+    assert told.reason == "its builder took more than 5 s and was stopped; --build-timeout allows more"
+    assert "builder" not in " ".join(titles(server.pid).values())

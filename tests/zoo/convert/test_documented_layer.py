@@ -26,11 +26,16 @@ def modules(tmp_path_factory):
 
 
 @pytest.fixture
-def soften(modules):
+def soften(modules, monkeypatch):
+    """The example's class; what it registers is forgotten after the test, for those that share the process."""
+    monkeypatch.setattr(registry, "_CONVERTERS", dict(registry._CONVERTERS))
+    registered = dict(keras.saving.get_custom_objects())
     spec = importlib.util.spec_from_file_location("mylayers", modules / "mylayers.py")
     module = importlib.util.module_from_spec(spec)
     spec.loader.exec_module(module)
-    return module.Soften
+    yield module.Soften
+    keras.saving.get_custom_objects().clear()
+    keras.saving.get_custom_objects().update(registered)
 
 
 def model_of(layer):
