@@ -55,6 +55,11 @@ COMMANDS = {
         summary="serve a folder of Keras files over gRPC",
         extra="server",
     ),
+    "config": Command(
+        module="horngate.server.config.command",
+        summary="show a server's settings, check files of them",
+        extra="server",
+    ),
     "predict": Command(
         module="horngate.client.predict_command",
         summary="send rows to a served model, print or save the answer",

@@ -29,12 +29,14 @@ class MemorySetting:
         """Read `"6GiB"`, `"60%"`, a number of bytes, or `"auto"`. LoadError if it is none of these."""
         if text in ("", "auto"):
             return cls()
-        found = re.fullmatch(r"([0-9]+(?:\.[0-9]+)?)\s*(%|[KMGT]i?B|B|)", text.strip())
-        if found is None or not float(found[1]) > 0:
+        try:
+            number = float(text.removesuffix("%")) if text.endswith("%") else size_bytes(text)
+        except ValueError:
+            number = 0
+        if not number > 0:
             raise LoadError(f'memory is {text!r}; expected one like "6GiB", "60%", or a number of bytes')
-        number, unit = float(found[1]), found[2]
-        if unit != "%":
-            return cls(amount_bytes=int(number * _UNITS[unit]))
+        if not text.endswith("%"):
+            return cls(amount_bytes=int(number))
         if number > 100:
             raise LoadError(f"memory is {text!r}; expected at most 100%")
         return cls(share=number / 100)
@@ -46,6 +48,14 @@ class MemorySetting:
         if self.share is not None:
             return int(limit_bytes * self.share)
         return max(0, available_bytes - reserve_bytes(limit_bytes))
+
+
+def size_bytes(text: str) -> int:
+    """Bytes of `"64MiB"`, `"1.5GB"` or a plain number. ValueError if it is no such text."""
+    found = re.fullmatch(r"([0-9]+(?:\.[0-9]+)?)\s*([KMGT]i?B|B|)", text.strip())
+    if found is None:
+        raise ValueError(text)
+    return int(float(found[1]) * _UNITS[found[2]])
 
 
 def reserve_bytes(limit_bytes: int) -> int:

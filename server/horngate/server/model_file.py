@@ -1,11 +1,14 @@
 """`model.toml` read: what it says of one model, checked key by key."""
 
+import re
 import tomllib
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
 from horngate.contract.errors import LoadError
+from horngate.contract.lines import Lines
+from horngate.contract.names import meant
 from horngate.server.endings import read_output, read_pop
 from horngate.server.image_settings import KEYS as IMAGE_KEYS
 from horngate.server.image_settings import ImageSettings
@@ -46,36 +49,55 @@ _SEQUENCE_TYPES: dict[str, type | tuple[type, ...]] = {"idle": str, "most": int}
 
 
 def read_model_config(path: Path) -> ModelConfig:
-    """Read a `model.toml`. LoadError names the file, the key, what it holds and what was expected."""
+    """Read a `model.toml`. LoadError names the file, the line, the key, what it holds and what was expected."""
     try:
-        table = tomllib.loads(path.read_text())
+        text = path.read_text()
+        table = tomllib.loads(text)
     except (OSError, UnicodeDecodeError, tomllib.TOMLDecodeError) as error:
         raise LoadError(f"{path.name}: {error}") from error
     try:
-        _check_types(table, _TYPES, list(_TYPES))
+        _check_types(table, _TYPES)
         return ModelConfig(**_plain(with_options(table)))
     except LoadError as error:
-        raise LoadError(f"{path.name}: {error}") from error
+        line = Lines(text).of(_blamed(str(error), table))
+        raise LoadError(f"{path.name}, line {line}: {error}" if line else f"{path.name}: {error}") from error
 
 
-def _check_types(table: dict[str, Any], types: Mapping[str, Any], known: Sequence[str]) -> None:
+def _blamed(message: str, table: Mapping[str, Any]) -> tuple[str, ...]:
+    """The key that a message is about: the first that it names, and within its table the next that it names."""
+    words = [word.rstrip(":") for word in re.findall(r"[\w:]+", message)]
+    key = min((key for key in table if key in words), key=words.index, default="")
+    inner = table.get(key)
+    if not isinstance(inner, dict):
+        return (key,)
+    return (key, min((name for name in inner if name in words), key=words.index, default=""))
+
+
+def _check_types(table: dict[str, Any], types: Mapping[str, Any], place: str = "") -> None:
     for key, value in table.items():
-        if key not in known:
-            raise LoadError(f"unknown key {key!r}; expected one of {', '.join(known)}")
+        if key not in types:
+            raise LoadError(f"{place}unknown key {key!r}; {meant(key, types)}")
         if not isinstance(value, types[key]) or (isinstance(value, bool) and types[key] is not bool):
-            raise LoadError(f"{key} is {value!r}, which is a {type(value).__name__}")
+            raise LoadError(f"{place}{key} is {value!r}, which is a {type(value).__name__}")
 
 
 def _queue(table: dict[str, Any]) -> QueueSettings:
-    _check_types(table, _QUEUE_TYPES, list(_QUEUE_TYPES))
+    _check_types(table, _QUEUE_TYPES, "queue: ")
     rest = {key: value for key, value in table.items() if key != "max_delay"}
-    return QueueSettings(max_delay_s=seconds(table.get("max_delay", "0s")), **rest)
+    return QueueSettings(max_delay_s=_time("queue: max_delay", table.get("max_delay", "0s")), **rest)
 
 
 def _sequence(table: dict[str, Any]) -> SequenceSettings:
-    _check_types(table, _SEQUENCE_TYPES, list(_SEQUENCE_TYPES))
-    idle_s = seconds(table["idle"]) if "idle" in table else SequenceSettings.idle_s
+    _check_types(table, _SEQUENCE_TYPES, "sequence: ")
+    idle_s = _time("sequence: idle", table["idle"]) if "idle" in table else SequenceSettings.idle_s
     return SequenceSettings(idle_s=idle_s, most=table.get("most"))
+
+
+def _time(place: str, text: str) -> float:
+    try:
+        return seconds(text)
+    except LoadError as error:
+        raise LoadError(f"{place}: {error}") from error
 
 
 def _names(text: Any) -> tuple[str, ...]:

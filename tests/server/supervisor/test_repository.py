@@ -58,39 +58,45 @@ def test_the_part_of_a_model_that_is_served_is_told(tmp_path: Path, text: str, w
 @pytest.mark.parametrize(
     ("text", "told"),
     [
-        ("engine = 3", "model.toml: engine is 3, which is a int"),
+        ("engine = 3", "model.toml, line 1: engine is 3, which is a int"),
         (
             'engine = "fast"',
-            "model.toml: engine is 'fast'; expected one of auto, onnxruntime, openvino, keras",
+            "model.toml, line 1: engine is 'fast'; expected one of auto, onnxruntime, openvino, keras",
         ),
-        ("speed = 1", "model.toml: unknown key 'speed'; expected one of source, weights"),
-        ("versions = [1, 0]", "model.toml: versions is [1, 0]; expected whole numbers above 0"),
-        ("max_rows = 0", "model.toml: max_rows is 0; expected 1 or more"),
+        ("speed = 1", "model.toml, line 1: unknown key 'speed'; expected one of source, weights"),
+        ("versions = [1, 0]", "model.toml, line 1: versions is [1, 0]; expected whole numbers above 0"),
+        ("max_rows = 0", "model.toml, line 1: max_rows is 0; expected 1 or more"),
         ("engine = ", "model.toml: Invalid value"),
-        ('load = "by_luck"', "model.toml: load is 'by_luck'; expected one of topology, by_name"),
-        ('custom_objects = ["Layer"]', "model.toml: custom_objects names 'Layer'; expected \"module:Name\""),
-        ("allow_code = 1", "model.toml: allow_code is 1, which is a int"),
-        ("output = 3", "model.toml: output is 3, which is a int"),
-        ('output = ["a", ""]', "model.toml: output is ['a', '']; expected the name of a layer, or a list"),
+        ('load = "by_luck"', "model.toml, line 1: load is 'by_luck'; expected one of topology, by_name"),
+        (
+            'custom_objects = ["Layer"]',
+            "model.toml, line 1: custom_objects names 'Layer'; expected \"module:Name\"",
+        ),
+        ("allow_code = 1", "model.toml, line 1: allow_code is 1, which is a int"),
+        ("output = 3", "model.toml, line 1: output is 3, which is a int"),
+        (
+            'output = ["a", ""]',
+            "model.toml, line 1: output is ['a', '']; expected the name of a layer, or a list",
+        ),
         (
             'version_labels = { "3" = 1 }',
-            "model.toml: version_labels has '3' = 1; expected a word that means a version",
+            "model.toml, line 1: version_labels has '3' = 1; expected a word that means a version",
         ),
         (
             'version_labels = { stable = "3" }',
-            "model.toml: version_labels has 'stable' = '3'; expected a word that means",
+            "model.toml, line 1: version_labels has 'stable' = '3'; expected a word that means",
         ),
-        ("pop = true", "model.toml: pop is True, which is a bool"),
-        ("pop = -1", "model.toml: pop is -1; expected a number of layers, 1 or more"),
+        ("pop = true", "model.toml, line 1: pop is True, which is a bool"),
+        ("pop = -1", "model.toml, line 1: pop is -1; expected a number of layers, 1 or more"),
         (
             'pop = { score = "2" }',
-            "model.toml: pop is {'score': '2'}; expected a number of layers, 1 or more",
+            "model.toml, line 1: pop is {'score': '2'}; expected a number of layers, 1 or more",
         ),
         (
             'output = "a"\npop = 1',
-            "model.toml: output is ['a'] and pop is set, too; expected one of the two",
+            "model.toml, line 1: output is ['a'] and pop is set, too; expected one of the two",
         ),
-        ('source = "base"', "model.toml: source is 'base'; expected \"zoo:NAME\" or an architecture"),
+        ('source = "base"', "model.toml, line 1: source is 'base'; expected \"zoo:NAME\" or an architecture"),
     ],
 )
 def test_a_bad_configuration_is_a_problem_of_its_model_alone(tmp_path: Path, text: str, told: str) -> None:

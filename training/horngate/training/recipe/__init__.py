@@ -2,7 +2,6 @@
 
 sections    what a recipe says, one frozen class a table
 tables      a TOML table as one of those classes, with the line and key of what is wrong
-lines       where in a TOML text a key stands
 named       what Keras and Python modules offer by name, with settings checked against its constructor
 """
 

@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import Any
 
 from horngate.contract.errors import RecipeError
-from horngate.training.recipe.lines import Lines
+from horngate.contract.lines import Lines
 from horngate.training.recipe.sections import DataFrom, Recipe
 from horngate.training.recipe.tables import read_table
 
