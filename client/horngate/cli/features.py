@@ -9,13 +9,11 @@ from contextlib import ExitStack, contextmanager
 from pathlib import Path
 from tempfile import TemporaryDirectory
 
-from rich.console import Console
-from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
-
 from horngate.cli.feature_file import FeatureFile
 from horngate.cli.serving import serving
 from horngate.client import Client, InvalidRequest, LayerSpec, ModelDescription
 from horngate.client.pictures import file_of
+from horngate.client.progress import new_bar
 from horngate.client.reaching import add_server_arguments, check_own, connect
 from horngate.client.tensors import Array
 
@@ -134,7 +132,7 @@ def _extract(
     left = [name for name in names if name not in file.done and name not in file.refused]
     batches = deque(left[start : start + args.batch] for start in range(0, len(left), args.batch))
     under_way: deque[Future[tuple[dict[str, Array], dict[str, str]]]] = deque()
-    with _progress() as progress, ThreadPoolExecutor(AHEAD) as pool:
+    with new_bar() as progress, ThreadPoolExecutor(AHEAD) as pool:
         task = progress.add_task(args.model, total=len(names), completed=len(names) - len(left))
         while batches or under_way:
             while batches and len(under_way) <= AHEAD:
@@ -185,8 +183,3 @@ def _pooled(client: Client, args: argparse.Namespace, layer: str, files: list[by
         return output.reshape(len(files), -1)
     pooled: Array = output.mean(axis=(1, 2)) if args.pooling == "avg" else output.max(axis=(1, 2))
     return pooled
-
-
-def _progress() -> Progress:
-    columns = (TextColumn("{task.description}"), BarColumn(), MofNCompleteColumn(), TimeRemainingColumn())
-    return Progress(*columns, console=Console(stderr=True))

@@ -5,6 +5,7 @@
     with Client("localhost:8001") as client:
         probabilities = client.predict("digits", images)
         features = client.predict("digits", images, layers="dense_1")
+        for probabilities in client.predict_many("digits", dataset): ...
         with client.sequence("lstm") as seq:
             first, second = seq.predict(window_1), seq.predict(window_2)
 
@@ -38,6 +39,7 @@ from horngate.contract.errors import (
     Unavailable,
     Unsupported,
 )
+from horngate.contract.matrix import HDF5Matrix
 from horngate.contract.models import LayerSpec
 from horngate.contract.tensors import TensorSpec
 
@@ -47,6 +49,7 @@ __all__ = [
     "AsyncSequence",
     "Client",
     "DeadlineExceeded",
+    "HDF5Matrix",
     "HorngateError",
     "ImageInput",
     "Inputs",

@@ -12,6 +12,7 @@ import grpc.aio
 
 from horngate.client import operations
 from horngate.client.awaiting_sequence import AsyncSequence
+from horngate.client.awaiting_stream import predict_many
 from horngate.client.channel import bearer, open_async
 from horngate.client.classifying import classify
 from horngate.client.sequences import REPLAY_BYTES, course_of
@@ -80,6 +81,7 @@ class AsyncClient:
         await self._channel.close()
 
     predict = _awaiting(operations.predict)
+    predict_many = predict_many
     predict_timed = _awaiting(operations.predict_timed)
     classify = _awaiting(classify)
     models = _awaiting(operations.models)

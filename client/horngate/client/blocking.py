@@ -10,6 +10,7 @@ import grpc
 
 from horngate.client import operations
 from horngate.client.blocking_sequence import Sequence
+from horngate.client.blocking_stream import predict_many
 from horngate.client.channel import bearer, open_blocking
 from horngate.client.classifying import classify
 from horngate.client.sequences import REPLAY_BYTES, course_of
@@ -80,6 +81,7 @@ class Client:
         self._channel.close()
 
     predict = _blocking(operations.predict)
+    predict_many = predict_many
     predict_timed = _blocking(operations.predict_timed)
     classify = _blocking(classify)
     models = _blocking(operations.models)

@@ -70,25 +70,25 @@ def run(session: Session, wanted: Prediction, deadline: Deadline) -> Operation[A
     """The answer."""
     known = session.inputs.get((wanted.model, wanted.version))
     if known is None:
-        learned = yield from _learn(session, wanted, deadline)
+        learned = yield from learn(session, wanted.model, wanted.version, deadline)
         return (yield from _infer(session, wanted, learned, deadline))
     try:
         return (yield from _infer(session, wanted, known, deadline))
     except (InvalidRequest, NotFound):
-        learned = yield from _learn(session, wanted, deadline)
+        learned = yield from learn(session, wanted.model, wanted.version, deadline)
         if learned == known:
             raise
     return (yield from _infer(session, wanted, learned, deadline))
 
 
-def _learn(session: Session, wanted: Prediction, deadline: Deadline) -> Operation[Specs]:
+def learn(session: Session, model: str, version: str, deadline: Deadline) -> Operation[Specs]:
     """The model's inputs, as its server declares them now."""
-    request = oip.ModelMetadataRequest(name=wanted.model, version=wanted.version)
+    request = oip.ModelMetadataRequest(name=model, version=version)
     answer = yield from ask(session, oip_path("ModelMetadata"), request, oip.ModelMetadataResponse, deadline)
-    specs = tuple(_spec(wanted.model, tensor) for tensor in answer.inputs)
-    session.outputs[wanted.model, wanted.version] = tuple(output.name for output in answer.outputs)
-    session.takes_pixels.pop((wanted.model, wanted.version), None)
-    session.inputs[wanted.model, wanted.version] = specs
+    specs = tuple(_spec(model, tensor) for tensor in answer.inputs)
+    session.outputs[model, version] = tuple(output.name for output in answer.outputs)
+    session.takes_pixels.pop((model, version), None)
+    session.inputs[model, version] = specs
     return specs
 
 

@@ -20,12 +20,17 @@ _INTEGERS = "iu"
 
 def arrays_for(model: str, inputs: Inputs, specs: Sequence[TensorSpec]) -> list[tuple[TensorSpec, Array]]:
     """Each input's spec with its array, cast to the declared dtype. InvalidRequest: they do not fit."""
+    named = by_name(model, inputs, specs)
+    return [(spec, _array(model, named[spec.name], spec)) for spec in specs]
+
+
+def by_name(model: str, inputs: Any, specs: Sequence[TensorSpec]) -> Mapping[str, Any]:
+    """What is given for each input. InvalidRequest: not all that the model declares, or others."""
     named = inputs if isinstance(inputs, Mapping) else _only_input(model, inputs, specs)
-    declared = {spec.name: spec for spec in specs}
-    if named.keys() != declared.keys():
+    if set(named) != {spec.name for spec in specs}:
         received = ", ".join(map(repr, named)) or "none"
         raise InvalidRequest(f"model '{model}': received inputs {received}; expected {_listing(specs)}")
-    return [(spec, _array(model, named[name], spec)) for name, spec in declared.items()]
+    return named
 
 
 def arrays_of(response: ModelInferResponse, raws: Sequence[Buffer]) -> dict[str, Array]:
@@ -67,15 +72,15 @@ def _array(model: str, value: ArrayLike, spec: TensorSpec) -> Array:
 
 def array_of(value: ArrayLike) -> Array:
     """What was given for an input, as an array. ValueError: numpy makes none of it."""
-    return _objects(cast(Sequence[bytes], value)) if _are_bytes(value) else np.asarray(value)
+    return objects(cast(Sequence[bytes], value)) if _are_bytes(value) else np.asarray(value)
 
 
 def _are_bytes(value: Any) -> bool:
     return isinstance(value, list | tuple) and all(isinstance(item, bytes) for item in value)
 
 
-def _objects(items: Sequence[bytes]) -> Array:
-    """An array of bytes as they are; numpy's own would drop the zeros at their ends."""
+def objects(items: Sequence[str | bytes]) -> Array:
+    """An array of texts as they are; numpy's own would drop the zeros at their ends."""
     array = np.empty(len(items), np.object_)
     array[:] = items
     return array
