@@ -92,7 +92,10 @@ def test_over_http(served: Fixture, sharing: Serving, remote: Any, owned: Any, k
     with triton_http.InferenceServerClient(sharing.http) as client:
         client.register_system_shared_memory("region", key, 4096)
         assert client.get_system_shared_memory_status()[0]["key"] == key
-        ask(triton_http, client)
+        answer = ask(triton_http, client)
+        # Triton's C++ client looks for the size wherever there are parameters.
+        assert answer.get_output("probabilities")["parameters"]["binary_data_size"] == 0
+        assert answer.as_numpy("hidden").shape == (ROWS, 16)
         client.unregister_system_shared_memory()
         assert client.get_system_shared_memory_status() == []
     got = memory.get_contents_as_numpy(owned, np.float32, [ROWS, 4], offset=1024)
@@ -137,6 +140,11 @@ def test_an_owner_that_shrinks_it_or_dies_costs_the_server_nothing(
         ask(triton, remote)  # This gateway has it open: it lives as long as the registration.
     finally:
         file.with_suffix(".gone").rename(file)
+
+
+def test_clients_let_go_of_a_gpu_s_memory_that_they_never_had(remote: Any) -> None:
+    remote.unregister_cuda_shared_memory()
+    assert list(remote.get_cuda_shared_memory_status().regions) == []
 
 
 def test_it_is_off_unless_allowed(served: Fixture, key: str, owned: Any) -> None:

@@ -96,6 +96,11 @@ def test_statistics_rise_with_requests(served: Fixture, remote: Any) -> None:
     assert after.inference_stats.success.count - before.inference_stats.success.count == 4
     for field in ("success", "queue", "compute_infer"):
         assert getattr(after.inference_stats, field).ns > getattr(before.inference_stats, field).ns
+    # perf_analyzer ends where the three differ.
+    counts = {
+        getattr(after.inference_stats, f"compute_{part}").count for part in ("input", "infer", "output")
+    }
+    assert counts == {after.inference_stats.queue.count}
 
 
 def test_the_index_lists_every_model(served: Fixture, remote: Any) -> None:

@@ -25,7 +25,14 @@ from horngate.server.gateway.decoders import Decoders
 from horngate.server.gateway.door import Door
 from horngate.server.gateway.infer import Call, Respond, read_call, read_continuing
 from horngate.server.gateway.links import SWEEP_S, Links
-from horngate.server.gateway.regions import Regions, register_region, show_regions, unregister_region
+from horngate.server.gateway.regions import (
+    Regions,
+    register_region,
+    show_cuda_regions,
+    show_regions,
+    unregister_cuda_region,
+    unregister_region,
+)
 from horngate.server.gateway.routes import Entry, Routes, read_routes
 from horngate.server.gateway.sequences import is_continuing
 from horngate.server.gateway.tfs.labels import Relabelling
@@ -58,6 +65,11 @@ _FROM_REGIONS: Mapping[str, tuple[Any, Callable[[Any, Regions | None], Any]]] = 
     f"/{oip.SERVICE}/SystemSharedMemoryUnregister": (
         oip.SystemSharedMemoryUnregisterRequest,
         unregister_region,
+    ),
+    f"/{oip.SERVICE}/CudaSharedMemoryStatus": (oip.CudaSharedMemoryStatusRequest, show_cuda_regions),
+    f"/{oip.SERVICE}/CudaSharedMemoryUnregister": (
+        oip.CudaSharedMemoryUnregisterRequest,
+        unregister_cuda_region,
     ),
 }
 METHODS = (INFER, STATISTICS, *_FROM_ROUTES, *_FROM_REGIONS, *TENSORFLOW_SERVING)

@@ -29,11 +29,11 @@ class Scope(StrEnum):
 _ANYBODY = frozenset({"ServerLive", "ServerReady", "ModelReady"})
 _SCOPES = dict.fromkeys(
     ("ModelInfer", "ModelStreamInfer", "Predict", "Classify", "Regress", "MultiInference",
-     "SystemSharedMemoryRegister", "SystemSharedMemoryUnregister"),
+     "SystemSharedMemoryRegister", "SystemSharedMemoryUnregister", "CudaSharedMemoryUnregister"),
     Scope.INFER,
 ) | dict.fromkeys(
     ("ServerMetadata", "ModelMetadata", "ModelConfig", "ModelStatistics", "RepositoryIndex", "DescribeModel",
-     "SystemSharedMemoryStatus", "GetModelMetadata", "GetModelStatus"),
+     "SystemSharedMemoryStatus", "CudaSharedMemoryStatus", "GetModelMetadata", "GetModelStatus"),
     Scope.READ,
 )  # fmt: skip
 

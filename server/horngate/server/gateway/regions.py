@@ -259,6 +259,20 @@ def unregister_region(
     return oip.SystemSharedMemoryUnregisterResponse()
 
 
+def show_cuda_regions(
+    request: oip.CudaSharedMemoryStatusRequest, regions: Regions | None
+) -> oip.CudaSharedMemoryStatusResponse:
+    """CudaSharedMemoryStatus: a GPU's memory cannot be registered, so there are none."""
+    return oip.CudaSharedMemoryStatusResponse()
+
+
+def unregister_cuda_region(
+    request: oip.CudaSharedMemoryUnregisterRequest, regions: Regions | None
+) -> oip.CudaSharedMemoryUnregisterResponse:
+    """CudaSharedMemoryUnregister: nothing to do. Clients end with it, whatever they registered."""
+    return oip.CudaSharedMemoryUnregisterResponse()
+
+
 def _allowed(regions: Regions | None) -> Regions:
     if regions is None:
         raise Unsupported(_OFF)

@@ -166,7 +166,8 @@ def _statistics(entry: Entry, sums: Mapping[str, float]) -> oip.ModelStatistics:
         duration.count = int(sums.get(f"{metric}_count", 0))
         duration.ns = int(sums.get(f"{metric}_sum", 0.0) * 1e9)
     # Triton counts compute by request, and clients divide by it: a request's share of its batch's time.
-    stats.compute_infer.count = stats.queue.count
+    # Inputs and outputs are moved while other batches compute; perf_analyzer wants them counted all the same.
+    stats.compute_infer.count = stats.compute_input.count = stats.compute_output.count = stats.queue.count
     stats.fail.count = sum(
         int(value)
         for name, value in sums.items()

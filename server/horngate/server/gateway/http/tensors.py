@@ -99,7 +99,7 @@ def write_response(request: HttpRequest, data: bytes) -> tuple[list[Raw], int | 
         }
         parameters = read_parameters(output.parameters)
         if "shared_memory_region" in parameters:
-            pass  # Its data is there.
+            parameters[_BINARY_SIZE] = 0  # Its data is there; Triton's C++ client looks for the size.
         elif request.wants_binary(output.name):
             parameters[_BINARY_SIZE] = len(raw)
             raws.append(raw)
