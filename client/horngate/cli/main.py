@@ -20,6 +20,7 @@ EPILOG = """examples:
   horngate inspect models/churn.h5               what a file holds, without serving it
   horngate zoo list                              pretrained networks, by name
   horngate export models/churn.h5 --onnx x.onnx  the same model as a file of another format
+  horngate doctor                                what is wrong here, and how to mend it
 
 `horngate COMMAND --help` explains a command.
 """
@@ -103,6 +104,10 @@ COMMANDS = {
         module="horngate.server.bench_command",
         summary="simulate the scheduler under a load, on 1 to 64 devices",
         extra="server",
+    ),
+    "doctor": Command(
+        module="horngate.cli.doctor.command",
+        summary="say what is wrong with this machine or installation",
     ),
     "demo": Command(
         module="horngate.cli.demo",

@@ -30,6 +30,8 @@ def run(args: argparse.Namespace) -> int:
     # The folder of sockets and counters goes with the server; only this user may enter it.
     with found.for_processes(), tempfile.TemporaryDirectory(prefix="horngate-") as directory:
         settings = server_settings(values)
+        if settings.models is None and not settings.zoo.networks:
+            raise LoadError("there is nothing to serve: name a folder of models, or networks with --zoo")
         return asyncio.run(_serve(settings, Path(directory), values["ready_file"]))
 
 

@@ -6,6 +6,7 @@ file        a TOML file of settings, with the line and key of what is wrong
 effective   the value of each setting, and where it came from
 flags       the settings as flags of a command
 building    the server's settings, made of the values
+checking    all that is wrong in them, and in the models' own files
 shown       the values as a TOML file again
 command     `horngate config`
 """

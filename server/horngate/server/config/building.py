@@ -33,8 +33,6 @@ def server_settings(values: Values) -> ServerSettings:
         sequence=SequenceSettings(idle_s=values["sequence_idle"]),
         devices=read_devices(values["devices"], server_cores()),
     )
-    if settings.models is None and not settings.zoo.networks:
-        raise LoadError("there is nothing to serve: name a folder of models, or networks with --zoo")
     if settings.models is not None and not settings.models.is_dir():
         raise LoadError(f"{settings.models} is no folder; expected the folder that holds the models")
     return settings

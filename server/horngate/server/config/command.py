@@ -2,16 +2,13 @@
 
 import argparse
 import os
-from collections.abc import Iterator, Sequence
+from collections.abc import Sequence
 from pathlib import Path
 
-from horngate.contract.errors import LoadError
-from horngate.server.config.building import server_settings
-from horngate.server.config.effective import FILE_VARIABLE, Effective, read_effective
+from horngate.server.config.checking import faults_at
+from horngate.server.config.effective import FILE_VARIABLE
 from horngate.server.config.flags import add_setting_flags, effective
 from horngate.server.config.shown import as_json, as_toml
-from horngate.server.model_file import read_model_config
-from horngate.server.supervisor.repository import CONFIG, scan
 
 HELP = "show a server's settings and where each comes from, or check a file of them and the models' own"
 WRONG = 1
@@ -46,46 +43,8 @@ def run(args: argparse.Namespace) -> int:
 
 def _check(paths: Sequence[Path]) -> int:
     places: Sequence[Path | None] = paths or [None]
-    faults = [fault for path in places for fault in _faults(path)]
+    faults = [fault for path in places for fault in faults_at(path)]
     for fault in faults:
         print(fault)
     print(f"{len(faults)} fault{'s' * (len(faults) != 1)}" if faults else "nothing is wrong")
     return WRONG if faults else 0
-
-
-def _faults(path: Path | None) -> Iterator[str]:
-    """What is wrong in a file or a folder; None: the file that the environment names, and the environment."""
-    if path is not None and path.is_dir():
-        yield from _faults_of_models(path)
-    elif path is not None and path.name == CONFIG:
-        yield from _faults_of_model(path)
-    else:
-        environment = dict(os.environ) if path is None else {}
-        yield from _faults_of_settings(read_effective({}, environment, path))
-
-
-def _faults_of_settings(found: Effective) -> Iterator[str]:
-    yield from found.faults
-    yield from found.warnings
-    if found.faults:
-        return
-    models = found.found["models"]
-    try:
-        with found.for_processes():
-            server_settings(found.values())
-            if models.value is not None:
-                yield from _faults_of_models(models.value)
-    except LoadError as error:
-        yield str(error)
-
-
-def _faults_of_models(folder: Path) -> Iterator[str]:
-    for name, problem in scan(folder).problems.items():
-        yield f"{folder / name}: {problem}"
-
-
-def _faults_of_model(path: Path) -> Iterator[str]:
-    try:
-        read_model_config(path)
-    except LoadError as error:
-        yield f"{path.parent}: {error}"
