@@ -212,6 +212,7 @@ def restartable():
     port = int(handler.target.rpartition(":")[2])
     yield SimpleNamespace(
         target=handler.target,
+        calls=lambda: handler.calls,
         stop=lambda: running.pop().stop(None).wait(),
         start=lambda: running.append(serving(handler, port)),
     )

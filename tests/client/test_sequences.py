@@ -18,6 +18,7 @@ from horngate.client import (
     Unavailable,
 )
 from horngate.client.sequences import MAX_REPLAYS, course_of
+from horngate.client.servers import Servers
 from horngate.client.session import DEFAULT_RETRY, Session
 from horngate.oip import messages as oip
 from horngate.oip.codec import decode_tensor, encode_tensor
@@ -239,7 +240,7 @@ def test_memory_for_a_replay_is_bounded_and_its_end_is_told(sequence):
     "inputs", [[b"a\0", b""], {"text": [b"a\0", b""]}, MappingProxyType({"text": [b"a\0", b""]})]
 )
 def test_texts_are_kept_for_a_replay_as_they_are_and_count(inputs):
-    session = Session(target="", timeout_s=1.0, retry=DEFAULT_RETRY)
+    session = Session(servers=Servers(["a:1"], lambda: 0.0), timeout_s=1.0, retry=DEFAULT_RETRY)
     course = course_of(session, "m", None, 1, replay_bytes=1000)
     course.went(course.next(inputs, (), 0))
     (kept,) = course.sent

@@ -3,7 +3,7 @@
 import asyncio
 import random
 import time
-from collections.abc import Awaitable, Callable, Coroutine
+from collections.abc import Awaitable, Callable, Coroutine, Iterable
 from functools import cached_property, partial, wraps
 from typing import Any, Concatenate, ParamSpec, Self, TypeVar
 
@@ -13,11 +13,12 @@ import grpc.aio
 from horngate.client import operations
 from horngate.client.awaiting_sequence import AsyncSequence
 from horngate.client.awaiting_stream import predict_many
-from horngate.client.channel import bearer, open_async
+from horngate.client.channel import Compression, bearer, open_async
 from horngate.client.classifying import classify
 from horngate.client.sequences import REPLAY_BYTES, course_of
+from horngate.client.servers import Servers, addresses_of
 from horngate.client.session import DEFAULT_RETRY, Retry, Session
-from horngate.client.steps import Call, Operation, Pause, method_signature
+from horngate.client.steps import Look, Operation, Pause, Step, method_signature
 from horngate.contract.errors import HorngateError
 from horngate.oip.status import error_from
 
@@ -49,18 +50,19 @@ class AsyncClient:
 
     def __init__(
         self,
-        target: str,
+        target: str | Iterable[str],
         *,
         timeout: float = 60.0,
         retry: Retry = DEFAULT_RETRY,
         credentials: grpc.ChannelCredentials | None = None,
         token: str | None = None,
+        compression: Compression | None = None,
         clock: Callable[[], float] = time.monotonic,
         sleep: Callable[[float], Awaitable[None]] = asyncio.sleep,
         chance: Callable[[], float] = random.random,
     ) -> None:
         self._session = Session(
-            target=target,
+            servers=Servers(addresses_of(target), clock),
             timeout_s=timeout,
             retry=retry,
             metadata=bearer(token),
@@ -69,6 +71,10 @@ class AsyncClient:
         )
         self._sleep = sleep
         self._credentials = credentials
+        self._compression = compression
+        self._looks: set[asyncio.Future[grpc.StatusCode]] = (
+            set()
+        )  # A loop keeps no task that nobody else does.
 
     async def __aenter__(self) -> Self:
         return self
@@ -77,8 +83,11 @@ class AsyncClient:
         await self.close()
 
     async def close(self) -> None:
-        """Close the connection; calls under way end with an error."""
-        await self._channel.close()
+        """Close the connections; calls under way end with an error."""
+        for look in self._looks:
+            look.cancel()
+        for channel in self._channels.values():
+            await channel.close()
 
     predict = _awaiting(operations.predict)
     predict_many = predict_many
@@ -90,9 +99,12 @@ class AsyncClient:
     is_ready = _awaiting(operations.is_ready)
 
     @cached_property
-    def _channel(self) -> grpc.aio.Channel:
+    def _channels(self) -> dict[str, grpc.aio.Channel]:
         # Opened by the first call: gRPC binds a channel to the loop that is current when it is made.
-        return open_async(self._session.target, self._credentials)
+        return {
+            server: open_async(server, self._credentials, self._compression)
+            for server in self._session.servers.addresses
+        }
 
     def sequence(
         self,
@@ -114,7 +126,7 @@ class AsyncClient:
         return AsyncSequence(course, self._run)
 
     async def _run(self, operation: Operation[T]) -> T:
-        resume: Callable[[], Call | Pause] = partial(next, operation)
+        resume: Callable[[], Step] = partial(next, operation)
         while True:
             try:
                 step = resume()
@@ -126,15 +138,28 @@ class AsyncClient:
             except HorngateError as error:
                 resume = partial(operation.throw, error)
 
-    async def _take(self, step: Call | Pause) -> bytes:
+    async def _take(self, step: Step) -> bytes:
         if isinstance(step, Pause):
             await self._sleep(step.delay_s)
             return b""
+        if isinstance(step, Look):
+            self._look(step)
+            return b""
         try:
-            method = self._channel.unary_unary(step.path)
+            method = self._channels[step.server].unary_unary(step.path)
             answer: bytes = await method(
                 step.request, timeout=step.timeout_s, metadata=self._session.metadata
             )
             return answer
         except grpc.aio.AioRpcError as error:
             raise error_from(error.code(), error.details() or "", error.trailing_metadata()) from error
+
+    def _look(self, look: Look) -> None:
+        method = self._channels[look.call.server].unary_unary(look.call.path)
+        call = method(look.call.request, timeout=look.call.timeout_s, metadata=self._session.metadata)
+        task = asyncio.ensure_future(call.code())
+        self._looks.add(task)
+        task.add_done_callback(self._looks.discard)
+        task.add_done_callback(
+            lambda done: None if done.cancelled() else look.told(done.result() is grpc.StatusCode.OK)
+        )

@@ -2,7 +2,7 @@
 
 import random
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from functools import partial, wraps
 from typing import Concatenate, ParamSpec, Self, TypeVar
 
@@ -11,11 +11,12 @@ import grpc
 from horngate.client import operations
 from horngate.client.blocking_sequence import Sequence
 from horngate.client.blocking_stream import predict_many
-from horngate.client.channel import bearer, open_blocking
+from horngate.client.channel import Compression, bearer, open_blocking
 from horngate.client.classifying import classify
 from horngate.client.sequences import REPLAY_BYTES, course_of
+from horngate.client.servers import Servers, addresses_of
 from horngate.client.session import DEFAULT_RETRY, Retry, Session
-from horngate.client.steps import Call, Operation, Pause, method_signature
+from horngate.client.steps import Look, Operation, Pause, Step, method_signature
 from horngate.contract.errors import HorngateError
 from horngate.oip.status import error_from
 
@@ -42,25 +43,30 @@ class Client:
         with Client("localhost:8001") as client:
             probabilities = client.predict("digits", images)
 
-    Threads may share one. `timeout`, in seconds, is for calls that name none. With `credentials` the
-    connection is TLS; `token` is shown with every call. `clock` (monotonic, seconds), `sleep` and `chance`
-    (a number in [0, 1)) time the retries; tests replace them.
+    Several servers with the same models, as "a:8001,b:8001" or a list, have their turn one after another. One that
+    is down is left out until it is back, and what was sent to it goes to another; a sequence stays where it began.
+
+    Threads may share one. `timeout`, in seconds, is for calls that name none. With `credentials` the connection is
+    TLS; `token` is shown with every call; `compression="gzip"` is for what is sent, where the network is slower
+    than zlib. `clock` (monotonic, seconds), `sleep` and `chance` (a number in [0, 1)) time the retries; tests
+    replace them.
     """
 
     def __init__(
         self,
-        target: str,
+        target: str | Iterable[str],
         *,
         timeout: float = 60.0,
         retry: Retry = DEFAULT_RETRY,
         credentials: grpc.ChannelCredentials | None = None,
         token: str | None = None,
+        compression: Compression | None = None,
         clock: Callable[[], float] = time.monotonic,
         sleep: Callable[[float], None] = time.sleep,
         chance: Callable[[], float] = random.random,
     ) -> None:
         self._session = Session(
-            target=target,
+            servers=Servers(addresses_of(target), clock),
             timeout_s=timeout,
             retry=retry,
             metadata=bearer(token),
@@ -68,7 +74,10 @@ class Client:
             chance=chance,
         )
         self._sleep = sleep
-        self._channel = open_blocking(target, credentials)
+        self._channels = {
+            server: open_blocking(server, credentials, compression)
+            for server in self._session.servers.addresses
+        }
 
     def __enter__(self) -> Self:
         return self
@@ -77,8 +86,9 @@ class Client:
         self.close()
 
     def close(self) -> None:
-        """Close the connection; calls under way end with an error."""
-        self._channel.close()
+        """Close the connections; calls under way end with an error."""
+        for channel in self._channels.values():
+            channel.close()
 
     predict = _blocking(operations.predict)
     predict_many = predict_many
@@ -109,7 +119,7 @@ class Client:
         return Sequence(course, self._run)
 
     def _run(self, operation: Operation[T]) -> T:
-        resume: Callable[[], Call | Pause] = partial(next, operation)
+        resume: Callable[[], Step] = partial(next, operation)
         while True:
             try:
                 step = resume()
@@ -121,13 +131,23 @@ class Client:
             except HorngateError as error:
                 resume = partial(operation.throw, error)
 
-    def _take(self, step: Call | Pause) -> bytes:
+    def _take(self, step: Step) -> bytes:
         if isinstance(step, Pause):
             self._sleep(step.delay_s)
             return b""
+        if isinstance(step, Look):
+            self._look(step)
+            return b""
         try:
-            method = self._channel.unary_unary(step.path)
+            method = self._channels[step.server].unary_unary(step.path)
             answer: bytes = method(step.request, timeout=step.timeout_s, metadata=self._session.metadata)
             return answer
         except grpc.RpcError as error:
             raise error_from(error.code(), error.details(), error.trailing_metadata()) from error
+
+    def _look(self, look: Look) -> None:
+        method = self._channels[look.call.server].unary_unary(look.call.path)
+        answer = method.future(
+            look.call.request, timeout=look.call.timeout_s, metadata=self._session.metadata
+        )
+        answer.add_done_callback(lambda done: look.told(done.code() is grpc.StatusCode.OK))

@@ -236,12 +236,20 @@ def is_ready(
 def _whether(
     session: Session, method: str, request: Message, answer: type[M], deadline: Deadline
 ) -> Operation[M]:
-    """The answer to a question asked once; an empty one, with false in every field, if there is none."""
-    try:
-        data = yield from once(session, oip_path(method), request.SerializeToString(), deadline)
-    except (Unavailable, NotFound, DeadlineExceeded):
-        return answer()
-    return parse(session, answer, data)
+    """The answer to a question asked once, of several servers the first that there is; an empty one, with false in
+    every field, if there is none."""
+    tried: list[str] = []
+    while True:
+        tried.append(session.servers.next(tried).server)
+        try:
+            data = yield from once(
+                session, tried[-1], oip_path(method), request.SerializeToString(), deadline
+            )
+        except (Unavailable, NotFound, DeadlineExceeded):
+            if session.servers.has_other(tried):
+                continue
+            return answer()
+        return parse(session, answer, data)
 
 
 def _text(version: str | int | None) -> str:

@@ -28,7 +28,8 @@ Specs = tuple[TensorSpec, ...]
 class Place:
     """A prediction's place in a sequence. `number` counts from 1; 0 says nothing of it.
 
-    `reset` begins all states (True), or those of these layers, anew before the step.
+    `reset` begins all states (True), or those of these layers, anew before the step. `server` has the states; if
+    the sequence `may_move`, another can have them.
     """
 
     id: int | str
@@ -36,6 +37,8 @@ class Place:
     end: bool = False
     number: int = 0
     reset: bool | tuple[str, ...] = False
+    server: str = ""
+    may_move: bool = False
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -158,7 +161,8 @@ def _infer(session: Session, wanted: Prediction, specs: Specs, deadline: Deadlin
     if wanted.place is not None:
         write_place(request, wanted.place)
     data = assemble_infer_request(request, (encode_tensor(array) for _, array in arrays))
-    answer = yield from exchange(session, oip_path("ModelInfer"), data, deadline)
+    server, may_move = (wanted.place.server, wanted.place.may_move) if wanted.place else ("", False)
+    answer = yield from exchange(session, oip_path("ModelInfer"), data, deadline, server, may_move=may_move)
     parsed = parse_infer_response(answer)
     outputs = arrays_of(*parsed)
     missing = [name for name in wanted.names if name not in outputs]

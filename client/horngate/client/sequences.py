@@ -21,6 +21,7 @@ from horngate.contract.errors import (
     SequenceExpired,
     SequenceLost,
     SequenceUnknown,
+    Unavailable,
 )
 from horngate.oip import messages as oip
 
@@ -38,7 +39,8 @@ class Course:
 
     `done` counts the steps that the server has of it. `sent` is what brought it there, None if that cannot be sent
     again: it was not to be kept, or became more than `replay_bytes`. `reset` is what the next step begins anew: all
-    states (True) or those of layers. `is_behind` while the server does not have all of what was sent again.
+    states (True) or those of layers. `is_behind` while the server does not have all of what was sent. `server` has
+    the sequence's states, "" before the first step.
     """
 
     session: Session
@@ -52,6 +54,32 @@ class Course:
     reset: bool | tuple[str, ...] = False
     is_behind: bool = False
     is_over: bool = False
+    server: str = ""
+
+    @property
+    def may_move(self) -> bool:
+        """Whether another server can take the sequence over: it has not begun, or can be sent again."""
+        return self.done == 0 or self.sent is not None
+
+    def place(self, reset: bool | tuple[str, ...]) -> Place:
+        """Where the next step stands."""
+        self.server = self.server or self.session.servers.home()
+        return Place(
+            id=self.id,
+            start=self.done == 0,
+            number=self.done + 1,
+            reset=reset,
+            server=self.server,
+            may_move=self.may_move,
+        )
+
+    def move(self) -> bool:
+        """Go to another server, if one is up; whether it does."""
+        may = self.may_move and self.session.servers.has_other([self.server])
+        if may:
+            self.server = self.session.servers.home([self.server])
+            self.is_behind = self.is_behind or self.done > 0
+        return may
 
     def reset_next(self, layers: tuple[str, ...]) -> None:
         """Have the next step begin all states anew, or those of these layers beside what is to be already."""
@@ -62,9 +90,13 @@ class Course:
 
     def next(self, inputs: Inputs, names: tuple[str, ...], priority: int) -> Prediction:
         """The next step."""
-        place = Place(id=self.id, start=self.done == 0, number=self.done + 1, reset=self.reset)
         return Prediction(
-            model=self.model, version=self.version, inputs=inputs, names=names, priority=priority, place=place
+            model=self.model,
+            version=self.version,
+            inputs=inputs,
+            names=names,
+            priority=priority,
+            place=self.place(self.reset),
         )
 
     def went(self, wanted: Prediction) -> None:
@@ -148,13 +180,17 @@ def predict(
     deadline = course.session.deadline(timeout)
     for attempt in range(MAX_REPLAYS + 1):
         try:
-            if attempt or course.is_behind:
+            if course.is_behind:
                 yield from _replay(course, deadline)
             wanted = course.next(inputs, names, priority)
             answer = yield from run(course.session, wanted, deadline)
         except _GONE as error:
             if course.sent is None or attempt == MAX_REPLAYS:
                 raise course.explained(error) from error
+            course.is_behind = True
+        except Unavailable:
+            if attempt == MAX_REPLAYS or not course.move():
+                raise
         else:
             course.went(wanted)
             return as_asked(answer.outputs, layers)
@@ -173,7 +209,14 @@ def end(course: Course) -> Operation[None]:
         write_place(request, Place(id=course.id, end=True))
         deadline = course.session.deadline(END_S)
         try:
-            yield from ask(course.session, oip_path("ModelInfer"), request, oip.ModelInferResponse, deadline)
+            yield from ask(
+                course.session,
+                oip_path("ModelInfer"),
+                request,
+                oip.ModelInferResponse,
+                deadline,
+                course.server,
+            )
         except HorngateError:
             return
 
@@ -183,8 +226,7 @@ def _replay(course: Course, deadline: Deadline) -> Operation[None]:
     course.done, course.is_behind = 0, True
     for wanted in course.sent or ():
         reset = wanted.place.reset if wanted.place else False
-        place = Place(id=course.id, start=course.done == 0, number=course.done + 1, reset=reset)
-        yield from run(course.session, replace(wanted, place=place), deadline)
+        yield from run(course.session, replace(wanted, place=course.place(reset)), deadline)
         course.done += 1
     course.is_behind = False
 

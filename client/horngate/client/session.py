@@ -5,6 +5,7 @@ import time
 from collections.abc import Callable
 from dataclasses import dataclass, field
 
+from horngate.client.servers import Servers
 from horngate.client.steps import Deadline
 from horngate.contract.tensors import TensorSpec
 
@@ -44,7 +45,7 @@ class Session:
     """One client's settings and memory. Any thread or task of the client may use it: entries are replaced
     whole, and a lost race costs one more call of ModelMetadata or DescribeModel."""
 
-    target: str
+    servers: Servers
     timeout_s: float
     retry: Retry
     metadata: tuple[tuple[str, str], ...] = ()

@@ -16,8 +16,9 @@ T = TypeVar("T")
 
 @dataclass(frozen=True, kw_only=True)
 class Call:
-    """Send `request` to the gRPC method at `path`; the answer is the response's bytes."""
+    """Send `request` to the gRPC method at `path` of `server`; the answer is the response's bytes."""
 
+    server: str
     path: str
     request: bytes
     timeout_s: float
@@ -30,7 +31,16 @@ class Pause:
     delay_s: float
 
 
-Operation: TypeAlias = Generator[Call | Pause, bytes, T]
+@dataclass(frozen=True, kw_only=True)
+class Look:
+    """Have `call` made and `told` whether it was answered, while the operation goes on; the answer is no bytes."""
+
+    call: Call
+    told: Callable[[bool], None]
+
+
+Step: TypeAlias = Call | Pause | Look
+Operation: TypeAlias = Generator[Step, bytes, T]
 
 
 @dataclass(frozen=True, kw_only=True)
