@@ -136,6 +136,8 @@ def test_what_is_not_offered_says_so(remote: Any) -> None:
         "binary_tensor_data",
         "classification",
         "model_configuration",
+        "model_repository",
+        "model_repository(unload_dependents)",
         "parameters",
         "schedule_policy",
         "sequence",

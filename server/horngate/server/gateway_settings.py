@@ -17,7 +17,8 @@ class GatewaySettings:
 
     `native` carries plaintext unary calls at a tenth of the CPU; `grpcio` carries everything. `http_port` is for
     HTTP and JSON, None for none; pages of `http_origins` may call it from a browser. `shared_memory` lets
-    callers name shared memory of this machine's for the server to read and write. `decoders` are processes that
+    callers name shared memory of this machine's for the server to read and write; `upload_bytes` is how much of
+    models' files they may upload in all, 0 for none. `decoders` are processes that
     decode pictures, started with the first model that takes some; 0: one for each core. `tokens`
     is the file of the tokens that callers need.
     """
@@ -31,6 +32,7 @@ class GatewaySettings:
     http_port: int | None = 8000
     http_origins: tuple[str, ...] = ()
     shared_memory: bool = False
+    upload_bytes: int = 0
     tls: Tls | None = None
     tokens: Path | None = None
 
@@ -41,6 +43,8 @@ class GatewaySettings:
             raise LoadError("transport is 'native', which has no TLS; expected grpcio")
         if self.gateways < 1:
             raise LoadError(f"gateways is {self.gateways}; expected 1 or more")
+        if self.upload_bytes < 0:
+            raise LoadError(f"upload bytes is {self.upload_bytes}; expected 0, which is none, or more")
         if self.decoders < 0:
             raise LoadError(f"decoders is {self.decoders}; expected 0, which is one for each core, or more")
 

@@ -3,8 +3,9 @@
 import re
 import tomllib
 from collections.abc import Mapping
+from dataclasses import fields, replace
 from pathlib import Path
-from typing import Any
+from typing import Any, TypeVar
 
 from horngate.contract.errors import LoadError
 from horngate.contract.lines import Lines
@@ -47,6 +48,8 @@ _QUEUE_TYPES: dict[str, type | tuple[type, ...]] = {
 }
 _SEQUENCE_TYPES: dict[str, type | tuple[type, ...]] = {"idle": str, "most": int}
 
+Settings = TypeVar("Settings", FileSettings, ImageSettings)
+
 
 def read_model_config(path: Path) -> ModelConfig:
     """Read a `model.toml`. LoadError names the file, the line, the key, what it holds and what was expected."""
@@ -73,7 +76,21 @@ def _blamed(message: str, table: Mapping[str, Any]) -> tuple[str, ...]:
     return (key, min((name for name in inner if name in words), key=words.index, default=""))
 
 
-def _check_types(table: dict[str, Any], types: Mapping[str, Any], place: str = "") -> None:
+def overridden(config: ModelConfig, table: Mapping[str, Any]) -> ModelConfig:
+    """`config` with what a table of the same keys says instead. LoadError says which key is wrong, and how."""
+    _check_types(table, _TYPES)
+    told = _plain(dict(table))
+    told["file"] = _changed(config.file, told["file"], table)
+    told["images"] = _changed(config.images, told["images"], table)
+    return replace(config, **told)
+
+
+def _changed(settings: Settings, told: Settings, table: Mapping[str, Any]) -> Settings:
+    names = [each.name for each in fields(settings) if each.name in table]
+    return replace(settings, **{name: getattr(told, name) for name in names})
+
+
+def _check_types(table: Mapping[str, Any], types: Mapping[str, Any], place: str = "") -> None:
     for key, value in table.items():
         if key not in types:
             raise LoadError(f"{place}unknown key {key!r}; {meant(key, types)}")

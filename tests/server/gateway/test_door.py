@@ -8,8 +8,8 @@ import pytest
 
 from horngate.contract.errors import LoadError, PermissionDenied, Unauthenticated
 from horngate.oip.messages import SERVICE
-from horngate.server.gateway.core import METHODS
 from horngate.server.gateway.door import Door, read_tokens
+from horngate.server.gateway.methods import METHODS
 
 INFER, INDEX = f"/{SERVICE}/ModelInfer", f"/{SERVICE}/RepositoryIndex"
 LOAD = f"/{SERVICE}/RepositoryModelLoad"

@@ -5,7 +5,8 @@ from pathlib import Path
 import pytest
 
 from horngate.server.settings import ModelConfig
-from horngate.server.supervisor.repository import SETTLE_S, Scan, scan, settle, wanted
+from horngate.server.supervisor.repository import Scan, scan, wanted
+from horngate.server.supervisor.settling import SETTLE_S, settle
 
 
 def put(path: Path, content: str = "x") -> Path:

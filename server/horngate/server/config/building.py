@@ -62,6 +62,7 @@ def _gateway(values: Values) -> GatewaySettings:
         http_port=values["http_port"] if values["http"] else None,
         http_origins=values["http_origin"],
         shared_memory=values["shared_memory"],
+        upload_bytes=values["upload_bytes"],
         tls=tls,
         tokens=values["tokens"],
     )

@@ -123,6 +123,12 @@ _CALLED = Group(
             "there; any of the server's user that they name",
         ),
         Setting(
+            key="upload_bytes",
+            kind=kinds.size(0),
+            default=_DOOR.upload_bytes,
+            about="callers that may administer the server may upload models' files, so many bytes in all; 0: none",
+        ),
+        Setting(
             key="decoders",
             kind=kinds.whole(0),
             default=_DOOR.decoders,

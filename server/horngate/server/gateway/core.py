@@ -1,7 +1,6 @@
 """The gateway without a transport: a method's bytes in, one answer out. Transports call `handle`."""
 
 import asyncio
-import itertools
 import time
 from collections.abc import Callable, Mapping
 from functools import partial
@@ -25,55 +24,21 @@ from horngate.server.gateway.decoders import Decoders
 from horngate.server.gateway.door import Door
 from horngate.server.gateway.infer import Call, Respond, read_call, read_continuing
 from horngate.server.gateway.links import SWEEP_S, Links
-from horngate.server.gateway.regions import (
-    Regions,
-    register_region,
-    show_cuda_regions,
-    show_regions,
-    unregister_cuda_region,
-    unregister_region,
-)
+from horngate.server.gateway.methods import ANSWERS, INFER
+from horngate.server.gateway.origin import NOBODY, Origin
+from horngate.server.gateway.questions import Questions
+from horngate.server.gateway.regions import Regions
+from horngate.server.gateway.repository import Repository
 from horngate.server.gateway.routes import Entry, Routes, read_routes
 from horngate.server.gateway.sequences import is_continuing
 from horngate.server.gateway.tfs.labels import Relabelling
-from horngate.server.gateway.tfs.methods import METHODS as TENSORFLOW_SERVING
+from horngate.server.gateway.uploads import Uploads
 from horngate.server.logs import logger
 from horngate.server.metrics import GatewayMetrics
 from horngate.tfs import messages as tfs
-from horngate.v1 import horngate_pb2 as v1
-from horngate.v1.describe import SERVICE as DESCRIBE_SERVICE
 
 MAX_MESSAGE_BYTES = (1 << 31) - 1
-INFER = f"/{oip.SERVICE}/ModelInfer"
-STATISTICS = f"/{oip.SERVICE}/ModelStatistics"
 STATISTICS_PATIENCE_S = 5.0
-
-Answer = Callable[[Any, Routes], Any]
-_FROM_ROUTES: Mapping[str, tuple[Any, Answer]] = {
-    f"/{oip.SERVICE}/ServerLive": (oip.ServerLiveRequest, service.server_live),
-    f"/{oip.SERVICE}/ServerReady": (oip.ServerReadyRequest, service.server_ready),
-    f"/{oip.SERVICE}/ModelReady": (oip.ModelReadyRequest, service.model_ready),
-    f"/{oip.SERVICE}/ModelMetadata": (oip.ModelMetadataRequest, service.model_metadata),
-    f"/{oip.SERVICE}/ModelConfig": (oip.ModelConfigRequest, service.model_config),
-    f"/{oip.SERVICE}/RepositoryIndex": (oip.RepositoryIndexRequest, service.repository_index),
-    f"/{DESCRIBE_SERVICE}/DescribeModel": (v1.DescribeModelRequest, service.describe_model),
-}
-_FROM_REGIONS: Mapping[str, tuple[Any, Callable[[Any, Regions | None], Any]]] = {
-    f"/{oip.SERVICE}/ServerMetadata": (oip.ServerMetadataRequest, service.server_metadata),
-    f"/{oip.SERVICE}/SystemSharedMemoryStatus": (oip.SystemSharedMemoryStatusRequest, show_regions),
-    f"/{oip.SERVICE}/SystemSharedMemoryRegister": (oip.SystemSharedMemoryRegisterRequest, register_region),
-    f"/{oip.SERVICE}/SystemSharedMemoryUnregister": (
-        oip.SystemSharedMemoryUnregisterRequest,
-        unregister_region,
-    ),
-    f"/{oip.SERVICE}/CudaSharedMemoryStatus": (oip.CudaSharedMemoryStatusRequest, show_cuda_regions),
-    f"/{oip.SERVICE}/CudaSharedMemoryUnregister": (
-        oip.CudaSharedMemoryUnregisterRequest,
-        unregister_cuda_region,
-    ),
-}
-METHODS = (INFER, STATISTICS, *_FROM_ROUTES, *_FROM_REGIONS, *TENSORFLOW_SERVING)
-"""Every unary method that is served."""
 
 
 class Gateway:
@@ -84,6 +49,7 @@ class Gateway:
         control: Channel,
         *,
         max_message_bytes: int = MAX_MESSAGE_BYTES,
+        uploads: Uploads,
         regions: Regions | None = None,
         door: Door | None = None,
     ) -> None:
@@ -93,13 +59,13 @@ class Gateway:
         self.stopping = asyncio.Event()
         self.max_message_bytes = max_message_bytes
         self._control = control
-        self._regions = regions
+        self.regions = regions
         self._metrics = GatewayMetrics()
         self._links = Links(self._answered, lambda handle: self.tell("training", handle))
         self._decoders = Decoders(self._decoded)
         self._labels: dict[tuple[str, str], Any] = {}
-        self._tokens = itertools.count()
-        self._asked: dict[int, tuple[Any, Respond, float]] = {}
+        self._questions = Questions(self.tell)
+        self.repository = Repository(self._questions, uploads)
         self._relabelling = Relabelling(self.tell)
         self._on_routes: list[Callable[[Routes], None]] = [self._relabelling.update]
         asyncio.get_running_loop().add_reader(control.fileno(), self._on_control)
@@ -113,7 +79,14 @@ class Gateway:
         """Call `listener` with each new table, from the next one on."""
         self._on_routes.append(listener)
 
-    def handle(self, method: str, data: bytes, deadline_s: float | None, respond: Respond) -> Call | None:
+    def handle(
+        self,
+        method: str,
+        data: bytes,
+        deadline_s: float | None,
+        respond: Respond,
+        origin: Origin = NOBODY,
+    ) -> Call | None:
         """Answer a unary method through `respond`, now or later. The Call, if there is one, can be cancelled."""
         try:
             if len(data) > self.max_message_bytes:
@@ -122,20 +95,10 @@ class Gateway:
                 )
             if method == INFER:
                 return self.infer(partial(parse_infer_request, data), deadline_s, respond)
-            if method == STATISTICS:
-                self._ask_statistics(_parsed(oip.ModelStatisticsRequest, data), respond)
-                return None
-            if method in TENSORFLOW_SERVING:
-                request, run = TENSORFLOW_SERVING[method]
-                return run(self, _parsed(request, data), deadline_s, respond)
-            if method in _FROM_REGIONS:
-                request, act = _FROM_REGIONS[method]
-                respond(act(_parsed(request, data), self._regions).SerializeToString())
-                return None
-            if method not in _FROM_ROUTES:
+            if method not in ANSWERS:
                 raise Unsupported(f"this server does not offer {method}")
-            request, answer = _FROM_ROUTES[method]
-            respond(answer(_parsed(request, data), self.routes).SerializeToString())
+            request, run = ANSWERS[method]
+            return run(self, _parsed(request, data), deadline_s, respond, origin)
         except HorngateError as error:
             respond(error)
         except Exception as fault:
@@ -164,12 +127,10 @@ class Gateway:
         self._decoders.sweep()
         self._relabelling.sweep()
         self.door.refresh()
-        if self._regions is not None:
-            self._regions.sweep()
+        if self.regions is not None:
+            self.regions.sweep()
+        self._questions.sweep()
         self._metrics.waiting.set(self.pending)
-        now_s = time.monotonic()
-        for token in [token for token, (_, _, until_s) in self._asked.items() if until_s < now_s]:
-            self._asked.pop(token)[1](InternalError("the supervisor did not answer for the statistics"))
 
     def relabel(self, request: tfs.ReloadConfigRequest, respond: Respond) -> None:
         """Move labels, and answer when the table has them; see Relabelling."""
@@ -192,13 +153,13 @@ class Gateway:
             if is_continuing(parsed.message):
                 entries = self.routes.holding(name, version)
                 entry = entries[0]
-                call = read_continuing(entries, parsed, deadline_s, respond, self._regions)
+                call = read_continuing(entries, parsed, deadline_s, respond, self.regions)
             else:
                 entry = self.routes.find_ready(name, version)
                 refused = self._links.refusal(entry)
                 if refused is not None:
                     raise refused
-                call = read_call(entry, parsed, deadline_s, respond, self._regions)
+                call = read_call(entry, parsed, deadline_s, respond, self.regions)
             if call.pictures is not None:
                 self._decoders.submit(call, call.pictures)
                 return call
@@ -251,26 +212,34 @@ class Gateway:
             self._metrics.refused.labels(*labels, error.reason).inc()
         self._metrics.failed_seconds.labels(*labels).inc(took_s)
 
-    def _ask_statistics(self, request: oip.ModelStatisticsRequest, respond: Respond) -> None:
+    def statistics(self, request: oip.ModelStatisticsRequest, respond: Respond) -> None:
+        """Ask the supervisor for what models have done, and tell."""
         service.model_statistics(request, self.routes, {})  # An unknown name is told at once.
-        token = next(self._tokens)
-        self._asked[token] = (request, respond, time.monotonic() + STATISTICS_PATIENCE_S)
-        self.tell("statistics", token)
+
+        def write(rows: list[Any]) -> bytes:
+            totals = {(name, version): sums for name, version, sums in rows}
+            return service.model_statistics(request, self.routes, totals).SerializeToString()
+
+        self._questions.ask("statistics", write=write, respond=respond, patience_s=STATISTICS_PATIENCE_S)
 
     def _on_control(self) -> None:
         try:
             frames = self._control.receive()
         except ChannelClosed:
             asyncio.get_running_loop().remove_reader(self._control.fileno())
-            self.stopping.set()
+            self._stop()
             return
         for kind, *rest in frames:
             if kind == "routes":
                 self._take_routes(rest[0])
-            elif kind == "statistics":
-                self._tell_statistics(*rest)
+            elif kind == "answer":
+                self._questions.answer(*rest)
             elif kind == "stop":
-                self.stopping.set()
+                self._stop()
+
+    def _stop(self) -> None:
+        self.stopping.set()
+        self._questions.stop()
 
     def _take_routes(self, data: Mapping[str, Any]) -> None:
         self.routes = read_routes(data, self.routes)
@@ -279,16 +248,6 @@ class Gateway:
         for listener in self._on_routes:
             listener(self.routes)
         self.tell("routed", self.routes.generation)
-
-    def _tell_statistics(self, token: int, rows: list[Any]) -> None:
-        if token not in self._asked:
-            return
-        request, respond, _ = self._asked.pop(token)
-        totals = {(name, version): sums for name, version, sums in rows}
-        try:
-            respond(service.model_statistics(request, self.routes, totals).SerializeToString())
-        except HorngateError as error:
-            respond(error)
 
     def _flush_control(self) -> None:
         loop = asyncio.get_running_loop()

@@ -73,8 +73,11 @@ class Door:
         except (OSError, LoadError) as error:
             logger().error("the tokens stay as they were", error=str(error))
 
-    def admit(self, method: str, authorization: str) -> None:
-        """Let a call pass. Unauthenticated: no token, or an unknown one. PermissionDenied: not for this method."""
+    def admit(self, method: str, authorization: str) -> str:
+        """Let a call pass; its token's name, if it was asked for one.
+
+        Unauthenticated: no token, or an unknown one. PermissionDenied: not for this method.
+        """
         name = method.rpartition("/")[2]
         scope = _SCOPES.get(name, Scope.ADMIN)
         if self._path is None:
@@ -84,11 +87,12 @@ class Door:
                 )
             who = ""
         elif name in _ANYBODY:
-            return
+            return ""
         else:
             who = self._holder(authorization, scope, name)
         if scope is Scope.ADMIN and name not in _ANYBODY:
             logger().info("admin call", method=name, token=who)
+        return who
 
     def _holder(self, authorization: str, scope: Scope, name: str) -> str:
         if authorization[: len(_BEARER)].lower() != _BEARER:

@@ -14,8 +14,10 @@ from horngate.contract.errors import HorngateError
 from horngate.oip import messages as oip
 from horngate.oip.pool import POOL, add_file
 from horngate.oip.status import code_of, trailers_of
-from horngate.server.gateway.core import METHODS, Gateway
+from horngate.server.gateway.core import Gateway
 from horngate.server.gateway.door import HEADER
+from horngate.server.gateway.methods import METHODS
+from horngate.server.gateway.origin import Origin
 from horngate.server.gateway.routes import Routes
 from horngate.server.gateway.streams import METHOD as STREAM
 from horngate.server.gateway.streams import Stream
@@ -111,8 +113,8 @@ def _handler(gateway: Gateway, method: str) -> Callable[[bytes, Any], Awaitable[
             if not answer.done():
                 answer.set_result(result)
 
-        await _admit(gateway, method, context)
-        call = gateway.handle(method, data, _deadline_s(context), respond)
+        origin = await _admit(gateway, method, context)
+        call = gateway.handle(method, data, _deadline_s(context), respond, origin)
         try:
             result = await answer
         except asyncio.CancelledError:
@@ -137,12 +139,13 @@ def _stream_handler(gateway: Gateway) -> Callable[[AsyncIterator[bytes], Any], A
     return handle
 
 
-async def _admit(gateway: Gateway, method: str, context: Any) -> None:
+async def _admit(gateway: Gateway, method: str, context: Any) -> Origin:
     metadata = dict(context.invocation_metadata() or ())
     try:
-        gateway.door.admit(method, metadata.get(HEADER, ""))
+        return Origin(gateway.door.admit(method, metadata.get(HEADER, "")), context.peer())
     except HorngateError as error:
         await context.abort(code_of(error), str(error))
+        raise  # It has raised already.
 
 
 def _deadline_s(context: Any) -> float | None:

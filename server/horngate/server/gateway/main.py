@@ -16,7 +16,9 @@ from horngate.server.frames.channel import Channel
 from horngate.server.gateway.core import Gateway
 from horngate.server.gateway.door import Door
 from horngate.server.gateway.regions import Regions
+from horngate.server.gateway.uploads import Uploads
 from horngate.server.logs import configure_logs, logger
+from horngate.server.orders import UPLOADS
 from horngate.server.tls import Tls
 
 GRACE_S = 30.0
@@ -61,6 +63,7 @@ async def serve(options: Mapping[str, Any], control: Channel) -> None:
     gateway = Gateway(
         control,
         max_message_bytes=options["max_message_bytes"],
+        uploads=Uploads(Path(options["directory"]) / UPLOADS, options["upload_bytes"]),
         regions=regions,
         door=Door(tokens, admin_is_open=options["admin_is_open"]),
     )

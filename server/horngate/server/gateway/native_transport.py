@@ -18,10 +18,12 @@ from pygrpc_native import EVENT_CALL, NativeGrpcFront
 
 from horngate.contract.errors import HorngateError
 from horngate.oip.status import code_of, trailers_of
-from horngate.server.gateway.core import METHODS, Gateway
+from horngate.server.gateway.core import Gateway
 from horngate.server.gateway.door import HEADER
 from horngate.server.gateway.grpcio_transport import GrpcioTransport
 from horngate.server.gateway.infer import Call
+from horngate.server.gateway.methods import METHODS
+from horngate.server.gateway.origin import Origin
 
 MAX_EVENTS = 256
 POLL_MS = 200
@@ -81,16 +83,17 @@ class NativeTransport:
             if not self._accepting:
                 self._front.fail(number, grpc.StatusCode.UNAVAILABLE.value[0], "the server is shutting down")
                 continue
-            metadata, _, left_s = details or ((), "", None)
+            metadata, peer, left_s = details or ((), "", None)
             deadline_s = None if left_s is None else now_s + left_s
             self._unanswered += 1
             respond = partial(self._respond, number)
             try:
-                self._gateway.door.admit(METHODS[method], _authorization(metadata))
+                token = self._gateway.door.admit(METHODS[method], _authorization(metadata))
             except HorngateError as error:
                 respond(error)
                 continue
-            pending = self._gateway.handle(METHODS[method], payload, deadline_s, respond)
+            origin = Origin(token, peer)
+            pending = self._gateway.handle(METHODS[method], payload, deadline_s, respond, origin)
             if pending is not None and not pending.answered:
                 self._calls[number] = pending
 

@@ -11,6 +11,7 @@ from horngate.contract.models import ModelSpec
 from horngate.contract.names import nearest
 from horngate.contract.tensors import TensorSpec
 from horngate.server.artifact import Artifact
+from horngate.server.orders import UNLOADED
 from horngate.zoo.images.recipe import ImageInput
 from horngate.zoo.states import State
 
@@ -166,6 +167,10 @@ class Routes:
     def find_ready(self, name: str, version: str) -> Entry:
         """Like `find`; Unavailable while the entry is on its way, LoadError, with why, if it failed."""
         entry = self.find(name, version)
+        if entry.reason == UNLOADED:
+            raise LoadError(
+                f"model '{name}' version {entry.version} is unloaded; RepositoryModelLoad loads it"
+            )
         if entry.state == UNAVAILABLE:
             raise LoadError(f"model '{name}' version {entry.version} could not be loaded: {entry.reason}")
         if not entry.ready:

@@ -14,8 +14,8 @@ from horngate.zoo.images.recipe import ImageInput
 
 SERVER_NAME = "horngate"
 EXTENSIONS = (
-    "binary_tensor_data", "classification", "model_configuration", "parameters", "schedule_policy", "sequence",
-    "statistics",
+    "binary_tensor_data", "classification", "model_configuration", "model_repository",
+    "model_repository(unload_dependents)", "parameters", "schedule_policy", "sequence", "statistics",
 )  # fmt: skip
 _CONFIG_TYPE = {"BYTES": "TYPE_STRING"}
 _DURATIONS = {

@@ -15,8 +15,9 @@ from google.protobuf.message import DecodeError
 from horngate.contract.errors import HorngateError, Unavailable
 from horngate.oip.messages import ModelInferRequest, ModelInferResponse, ModelStreamInferResponse
 from horngate.oip.wire import assemble_stream_response
-from horngate.server.gateway.core import INFER, Gateway
+from horngate.server.gateway.core import Gateway
 from horngate.server.gateway.infer import Call
+from horngate.server.gateway.methods import INFER
 
 METHOD = "ModelStreamInfer"
 AHEAD = 256

@@ -4,20 +4,23 @@ import asyncio
 import itertools
 import time
 from collections.abc import Callable, Mapping, Sequence
+from functools import partial
 from pathlib import Path
 from typing import Any
 
-from horngate.contract.errors import LoadError
+from horngate.contract.errors import HorngateError, LoadError
 from horngate.server import memory
 from horngate.server.frames.channel import Frame
 from horngate.server.gateway_settings import GatewaySettings
 from horngate.server.logs import logger
 from horngate.server.metrics import SupervisorMetrics, collect_totals, forget_process
+from horngate.server.orders import Order
 from horngate.server.settings import available_cores
 from horngate.server.supervisor.children import Child
 from horngate.server.supervisor.launches import Launches
 from horngate.server.supervisor.owner import Owner
 from horngate.server.supervisor.seats import Seat
+from horngate.server.supervisor.standing_orders import StandingOrders
 from horngate.server.worker.notes import NOTE_SUFFIX, is_hunger, read_note
 
 DRAIN_S = 35.0
@@ -35,7 +38,12 @@ class Fleet:
     """The workers, the decoders and the gateways, by name. The supervisor's event loop owns it."""
 
     def __init__(
-        self, settings: GatewaySettings, directory: Path, owner: Owner, metrics: SupervisorMetrics
+        self,
+        settings: GatewaySettings,
+        directory: Path,
+        owner: Owner,
+        orders: StandingOrders,
+        metrics: SupervisorMetrics,
     ) -> None:
         self.grpc_port = settings.port
         self.http_port = settings.http_port
@@ -43,6 +51,7 @@ class Fleet:
         self._settings = settings
         self._launches = Launches(settings, directory)
         self._owner = owner
+        self._orders = orders
         self._metrics = metrics
         self._numbers = itertools.count(1)
         # Invariant: a worker's name is in _listening only while it takes connections.
@@ -235,13 +244,20 @@ class Fleet:
             self._owner.relabel(rest[0])
         elif kind == "routed":
             self._routed[child.name] = rest[0]
+            self._orders.hear()
         elif kind == "unable":
             self.fault = LoadError(f"{'HTTP' if child.name == HTTP else 'gRPC'}: {rest[0]}")
-        elif kind == "statistics":
-            answer = asyncio.get_running_loop().create_task(self._send_statistics(child, rest[0]))
-            # The loop itself holds its tasks only weakly.
-            self._answers.add(answer)
-            answer.add_done_callback(self._answers.discard)
+        elif kind == "asked":
+            self._on_question(child, *rest)
+
+    def _on_question(self, child: Child, token: int, kind: str, *question: Any) -> None:
+        if kind == "order":
+            self._orders.give(Order(**question[0]), partial(_tell_outcome, child, token))
+            return
+        answer = asyncio.get_running_loop().create_task(self._send_statistics(child, token))
+        # The loop itself holds its tasks only weakly.
+        self._answers.add(answer)
+        answer.add_done_callback(self._answers.discard)
 
     def _gateway_started(self, child: Child, port: int) -> None:
         if child.name == HTTP:
@@ -259,7 +275,7 @@ class Fleet:
 
     async def _send_statistics(self, child: Child, token: int) -> None:
         totals = await asyncio.to_thread(collect_totals)
-        child.send("statistics", token, [[*key, dict(sums)] for key, sums in totals.items()])
+        child.send("answer", token, [[*key, dict(sums)] for key, sums in totals.items()])
 
     def _send_table(self) -> int:
         generation: int = self._table["generation"] + 1
@@ -277,3 +293,7 @@ class Fleet:
             {"name": name, "path": str(self._launches.socket(name)), "incarnation": incarnation}
             for name, incarnation in incarnations.items()
         ]
+
+
+def _tell_outcome(child: Child, token: int, error: HorngateError | None) -> None:
+    child.send("answer", token, None if error is None else [type(error).__name__, str(error)])

@@ -11,10 +11,11 @@ from horngate.contract.errors import InternalError, LoadError
 from horngate.contract.models import ModelSpec
 from horngate.contract.names import nearest
 from horngate.server.artifact import Artifact
+from horngate.server.orders import UNLOADED
 from horngate.server.placement import written
 from horngate.server.settings import QueueSettings, SequenceSettings
 from horngate.server.supervisor.reconcile import TRANSITIONS, Seen, State
-from horngate.server.supervisor.repository import Source
+from horngate.server.supervisor.repository import Key, Source
 from horngate.server.supervisor.seats import KERAS, ONNX
 
 
@@ -187,7 +188,9 @@ _INDEX = {
 }
 
 
-def entries(instances: Iterable[Instance], problems: Mapping[str, str]) -> list[dict[str, Any]]:
+def entries(
+    instances: Iterable[Instance], problems: Mapping[str, str], unloaded: Iterable[Key] = ()
+) -> list[dict[str, Any]]:
     """The routing table's entries, one a model and version, versions in order; see gateway.routes.Entry.
 
     Where a version has several instances the ready one answers; a failed newer one is told as its reason.
@@ -203,6 +206,9 @@ def entries(instances: Iterable[Instance], problems: Mapping[str, str]) -> list[
     for item in table:
         if item["name"] in problems:
             item["reason"] = f"serving as configured before: {problems[item['name']]}"
+    for name, version in unloaded:
+        if (name, version) not in chosen:
+            table.append(_plain(name=name, version=str(version), state="UNAVAILABLE", reason=UNLOADED))
     listed = {item["name"] for item in table}
     for name, problem in problems.items():
         if name not in listed:

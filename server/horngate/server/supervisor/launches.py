@@ -50,6 +50,7 @@ class Launches:
             "max_message_bytes": self._settings.max_message_bytes,
             "directory": str(self._directory),
             "shared_memory": self._settings.shared_memory,
+            "upload_bytes": self._settings.upload_bytes,
             **self._settings.door,
         }
         return Child(name, "horngate.server.gateway.main", [name, json.dumps(options)])

@@ -22,7 +22,6 @@ from horngate.zoo.labels import IMAGENET
 SUFFIXES = (".h5", ".hdf5", ".keras")
 WEIGHTS = ".weights.h5"
 CONFIG = "model.toml"
-SETTLE_S = 1.0
 MAX_VERSION = (1 << 63) - 1
 
 Key = tuple[str, int]
@@ -142,29 +141,9 @@ def wanted(found: Scan, failed: Iterable[str] = ()) -> dict[Key, Source]:
     return chosen
 
 
-def settle(found: Scan, looked: Scan, kept: Scan, now_s: float) -> Scan:
-    """`found` without the files that somebody seems to be writing; what was kept of those before stays.
-
-    A file rests when it is as it was at the last look (`looked`), or has been for SETTLE_S seconds. A model
-    whose configuration cannot be read stays as it was.
-    """
-    resting: dict[str, dict[int, Source]] = {
-        name: dict(kept.versions[name]) for name in found.problems if name in kept.versions
-    }
-    for name, versions in found.versions.items():
-        for version, source in versions.items():
-            rests = _rests(source, looked, now_s)
-            chosen = source if rests else kept.versions.get(name, {}).get(version)
-            if chosen is not None:
-                resting.setdefault(name, {})[version] = chosen
-    return Scan(versions=resting, problems=found.problems)
-
-
-def _rests(source: Source, looked: Scan, now_s: float) -> bool:
-    if source.path is None or now_s - source.stamp[1] / 1e9 > SETTLE_S:
-        return True
-    before = looked.versions.get(source.name, {}).get(source.version)
-    return before is not None and before.stamp == source.stamp
+def versions_in(folder: Path, name: str) -> dict[int, Source]:
+    """The versions of a model in a folder of its own. LoadError, OSError as `scan` meets them."""
+    return _folder(folder, name)
 
 
 def _entry(entry: Path, name: str) -> dict[int, Source]:

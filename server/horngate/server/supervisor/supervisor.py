@@ -15,13 +15,16 @@ from pathlib import Path
 from horngate.contract.errors import LoadError
 from horngate.server.logs import logger
 from horngate.server.metrics import SupervisorMetrics
+from horngate.server.orders import UPLOADS
 from horngate.server.settings import ModelConfig, ServerSettings
 from horngate.server.supervisor.artifacts import Artifacts
 from horngate.server.supervisor.fleet import Fleet
 from horngate.server.supervisor.instances import Instance, entries, leaving
 from horngate.server.supervisor.loads import Loads
 from horngate.server.supervisor.reconcile import Build, Forget, Load, Retire, State, plan
-from horngate.server.supervisor.repository import Scan, Source, scan, settle, wanted
+from horngate.server.supervisor.repository import Key, Scan, Source, scan, wanted
+from horngate.server.supervisor.settling import settle, taken
+from horngate.server.supervisor.standing_orders import StandingOrders
 from horngate.server.zoo_settings import ZOO
 
 POLL_S = 0.5
@@ -43,7 +46,8 @@ class Supervisor:
         self._on_change = on_change
         self._metrics = SupervisorMetrics()
         self._loads = Loads(settings, self.instances, self, self._metrics)
-        self._fleet = Fleet(settings.gateway, directory, self._loads, self._metrics)
+        self._orders = StandingOrders(directory / UPLOADS, lambda: self._changed.set())
+        self._fleet = Fleet(settings.gateway, directory, self._loads, self._orders, self._metrics)
         self._loads.workers = self._fleet
         self._artifacts = Artifacts(
             settings.cache.expanduser(), settings.build, settings.zoo.supply, self._metrics
@@ -57,6 +61,7 @@ class Supervisor:
         self._looked = Scan()
         self._looked_s = -POLL_S
         self._scan = Scan()
+        self._unloaded: list[Key] = []
         self._relabelled: dict[str, dict[str, str]] = {}
         self._generation = 0
         self._stopped = asyncio.Event()
@@ -94,6 +99,8 @@ class Supervisor:
         while not self._stopped.is_set() and self._fleet.fault is None:
             self._look()
             self._act()
+            routed = self._fleet.routed(self._generation)
+            self._orders.carry_out(self._wanted(), self._serving, routed=routed)
             self.ready = self._is_ready()
             self._on_change(self)
             await self._next_turn()
@@ -131,26 +138,42 @@ class Supervisor:
 
     def _look(self) -> None:
         now_s = time.monotonic()
-        if now_s - self._looked_s < POLL_S:
-            return  # Two looks at once would take a file that is being written for one that rests.
-        self._looked_s = now_s
+        # Two looks at once would take a file that is being written for one that rests.
+        is_time = now_s - self._looked_s >= POLL_S
+        if not is_time and not self._orders.are_new:
+            return
         try:
-            found = scan(self.settings.models, self._zoo)
+            there = scan(self.settings.models, self._zoo)
         except OSError as error:
             logger().error("the model repository cannot be read", error=str(error))
+            self._looked_s = now_s
             return
-        before = self._scan
-        self._scan = settle(found, self._looked, self._scan, time.time())
-        self._looked = found
+        ordered = self._take_orders(there)
+        found, before = self._orders.applied(there), self._scan
+        if is_time:
+            self._scan = settle(found, self._looked, self._scan, time.time())
+            self._looked, self._looked_s = found, now_s
+        self._scan = taken(self._scan, found, ordered)
+        unloaded, self._unloaded = self._unloaded, self._orders.unloaded(there)
+        if ordered or unloaded != self._unloaded:
+            self.publish()
         if changed := self._scan.relabelled_since(before):
             self._relabelled = {
                 name: labels for name, labels in self._relabelled.items() if name not in changed
             }
             self.publish()
-        if found.problems != before.problems:
-            for name, problem in found.problems.items():
+        if self._scan.problems != before.problems:
+            for name, problem in self._scan.problems.items():
                 logger().error("not served", model=name, reason=problem)
             self.publish()
+
+    def _take_orders(self, there: Scan) -> list[str]:
+        """Let new orders stand; what had failed is tried again. The models that they are for."""
+        ordered = self._orders.take(there)
+        for instance in [one for one in self._serving if one.state is State.FAILED]:
+            if instance.source.name in ordered:
+                self.remove(instance)
+        return ordered
 
     def _wanted(self) -> dict[tuple[str, int], Source]:
         failed = [each.source.identity for each in self._serving if each.state is State.FAILED]
@@ -198,7 +221,7 @@ class Supervisor:
         """Tell every gateway how things are now; the generation of that table."""
         problems = self._scan.problems
         self._generation = self._fleet.publish(
-            entries(self.instances.values(), problems),
+            entries(self.instances.values(), problems, self._unloaded),
             leaving(self.instances.values()),
             self._scan.version_labels() | self._relabelled,
             draining=self.draining,

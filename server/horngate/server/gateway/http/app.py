@@ -5,7 +5,6 @@ from collections.abc import Awaitable, Callable
 from importlib.resources import files
 from typing import Any
 
-import orjson
 from starlette.applications import Starlette
 from starlette.exceptions import HTTPException
 from starlette.middleware import Middleware
@@ -16,12 +15,22 @@ from starlette.routing import Route
 
 from horngate.contract.errors import HorngateError, InvalidRequest
 from horngate.oip import messages as oip
-from horngate.server.gateway.core import INFER, Gateway
+from horngate.server.gateway.core import Gateway
 from horngate.server.gateway.door import HEADER
+from horngate.server.gateway.http.administration import administration
 from horngate.server.gateway.http.bodies import packed, read_body
-from horngate.server.gateway.http.messages import MAX_JSON_BYTES, plain, read_json, read_object
+from horngate.server.gateway.http.messages import (
+    JSON,
+    MAX_JSON_BYTES,
+    json_response,
+    plain,
+    read_json,
+    read_object,
+)
 from horngate.server.gateway.http.status import headers_of, status_of
 from horngate.server.gateway.http.tensors import HttpRequest, write_response
+from horngate.server.gateway.methods import INFER
+from horngate.server.gateway.origin import Origin
 from horngate.v1 import horngate_pb2 as v1
 from horngate.v1.describe import SERVICE as DESCRIBE_SERVICE
 
@@ -31,12 +40,12 @@ HEADER_LENGTH = "inference-header-content-length"
 PACK_ELSEWHERE_BYTES = 1 << 16
 _LENGTH_DIGITS = 20
 _NOBODY = 499
-_JSON, _BINARY = "application/json", "application/octet-stream"
+_BINARY = "application/octet-stream"
 Endpoint = Callable[[Request], Awaitable[Response]]
 
 
-def application(gateway: Gateway, origins: tuple[str, ...] = ()) -> Starlette:
-    """The ASGI application. Pages of `origins` may call it from a browser."""
+def application(gateway: Gateway, origins: tuple[str, ...] = (), upload_bytes: int = 0) -> Starlette:
+    """The ASGI application. Pages of `origins` may call it from a browser; see Uploads for `upload_bytes`."""
     api = _Api(gateway)
     models = "/v2/models/{name}"
     routes = [
@@ -46,7 +55,7 @@ def application(gateway: Gateway, origins: tuple[str, ...] = ()) -> Starlette:
         Route("/v2/health/ready", api.yes_or_no(oip.ServerReadyRequest, oip.ServerReadyResponse)),
         Route("/v2/models/stats", api.statistics),
         Route("/v2/repository/index", api.index, methods=["POST"]),
-        *_regions(_Regions(api)),
+        *administration(api, upload_bytes),
     ]
     for path in (models, models + "/versions/{version}"):
         routes += [
@@ -86,45 +95,49 @@ class _Api:
     async def server(self, request: Request) -> Response:
         """ServerMetadata."""
         asked = oip.ServerMetadataRequest()
-        return _json(plain(await self.ask(request, asked, oip.ServerMetadataResponse)))
+        return json_response(plain(await self.ask(request, asked, oip.ServerMetadataResponse)))
 
     async def metadata(self, request: Request) -> Response:
         """ModelMetadata."""
         asked = oip.ModelMetadataRequest(**request.path_params)
-        return _json(plain(await self.ask(request, asked, oip.ModelMetadataResponse)))
+        return json_response(plain(await self.ask(request, asked, oip.ModelMetadataResponse)))
 
     async def config(self, request: Request) -> Response:
         """ModelConfig."""
         asked = oip.ModelConfigRequest(**request.path_params)
         reply = await self.ask(request, asked, oip.ModelConfigResponse)
-        return _json(plain(reply.config))
+        return json_response(plain(reply.config))
 
     async def statistics(self, request: Request) -> Response:
         """ModelStatistics, of one model or of all."""
         asked = oip.ModelStatisticsRequest(**request.path_params)
-        return _json(plain(await self.ask(request, asked, oip.ModelStatisticsResponse)))
+        return json_response(plain(await self.ask(request, asked, oip.ModelStatisticsResponse)))
 
     async def layers(self, request: Request) -> Response:
         """horngate.v1 DescribeModel: every layer."""
         asked = v1.DescribeModelRequest(**request.path_params)
-        return _json(plain(await self.ask(request, asked, v1.DescribeModelResponse, DESCRIBE_SERVICE)))
+        return json_response(
+            plain(await self.ask(request, asked, v1.DescribeModelResponse, service=DESCRIBE_SERVICE))
+        )
 
     async def index(self, request: Request) -> Response:
         """RepositoryIndex, as a list; `{"ready": true}` leaves out what is not."""
-        self.admit(request, "RepositoryIndex")
+        origin = self.admit(request, "RepositoryIndex")
         body = await self.body(request, MAX_JSON_BYTES)
         wanted = read_object(read_json(body) if body else {}, "the request")
         asked = oip.RepositoryIndexRequest(ready=wanted.get("ready") is True)
-        reply = await self.ask(request, asked, oip.RepositoryIndexResponse)
-        return _json(plain(reply)["models"])
+        reply = await self.ask(request, asked, oip.RepositoryIndexResponse, origin=origin)
+        return json_response(plain(reply)["models"])
 
     async def infer(self, request: Request) -> Response:
         """ModelInfer, in JSON, or with the binary tensor extension."""
-        self.admit(request, INFER)
+        origin = self.admit(request, INFER)
         body = await self.body(request, self._gateway.max_message_bytes)
         path = request.path_params
         asked = HttpRequest(body, _json_bytes(request, len(body)), path["name"], path.get("version", ""))
-        parts, json_bytes = write_response(asked, await self._answer(INFER, asked.serialized(), request))
+        parts, json_bytes = write_response(
+            asked, await self._answer(INFER, asked.serialized(), origin, request)
+        )
         headers = {} if json_bytes is None else {HEADER_LENGTH: str(json_bytes)}
         content = b"".join(parts)
         accepted = request.headers.get("accept-encoding", "")
@@ -134,23 +147,35 @@ class _Api:
             content, encoding = packed(content, accepted)
         if encoding:
             headers["content-encoding"] = encoding
-        return Response(content, headers=headers, media_type=_JSON if json_bytes is None else _BINARY)
+        return Response(content, headers=headers, media_type=JSON if json_bytes is None else _BINARY)
 
     async def body(self, request: Request, limit: int) -> bytes:
         """The request's body."""
         return await read_body(request.stream(), request.headers.get("content-encoding", ""), limit)
 
-    def admit(self, request: Request, method: str) -> None:
-        """Refuse callers who may not do that, before their bodies are read."""
-        self._gateway.door.admit(method, request.headers.get(HEADER, ""))
+    def admit(self, request: Request, method: str) -> Origin:
+        """Refuse callers who may not do that, before their bodies are read; where the call comes from."""
+        token = self._gateway.door.admit(method, request.headers.get(HEADER, ""))
+        return Origin(token, f"{request.client.host}:{request.client.port}" if request.client else "")
 
-    async def ask(self, request: Request, asked: Any, answer: Any, service: str = oip.SERVICE) -> Any:
-        """What the gateway's method answers that `asked` is the request of."""
+    async def ask(
+        self,
+        request: Request,
+        asked: Any,
+        answer: Any,
+        *,
+        service: str = oip.SERVICE,
+        origin: Origin | None = None,
+    ) -> Any:
+        """What the gateway's method answers that `asked` is the request of; `origin` if it is admitted already."""
         method = asked.DESCRIPTOR.name.removesuffix("Request")
-        self.admit(request, method)
-        return answer.FromString(await self._answer(f"/{service}/{method}", asked.SerializeToString()))
+        origin = origin or self.admit(request, method)
+        path = f"/{service}/{method}"
+        return answer.FromString(await self._answer(path, asked.SerializeToString(), origin))
 
-    async def _answer(self, method: str, data: bytes, request: Request | None = None) -> bytes:
+    async def _answer(
+        self, method: str, data: bytes, origin: Origin, request: Request | None = None
+    ) -> bytes:
         """The gateway's answer; where it takes long and `request`'s caller goes away, it is cancelled."""
         answer: asyncio.Future[bytes | HorngateError] = asyncio.get_running_loop().create_future()
 
@@ -158,7 +183,7 @@ class _Api:
             if not answer.done():
                 answer.set_result(result)
 
-        call = self._gateway.handle(method, data, None, respond)
+        call = self._gateway.handle(method, data, None, respond, origin)
         if request is not None and not answer.done():
             gone = asyncio.ensure_future(_disconnected(request))
             await asyncio.wait((answer, gone), return_when=asyncio.FIRST_COMPLETED)
@@ -171,55 +196,6 @@ class _Api:
         if isinstance(result, HorngateError):
             raise result
         return result
-
-
-class _Regions:
-    """Shared memory: what is registered, and registering."""
-
-    def __init__(self, api: _Api) -> None:
-        self._api = api
-
-    async def status(self, request: Request) -> Response:
-        """SystemSharedMemoryStatus, as a list."""
-        asked = oip.SystemSharedMemoryStatusRequest(**request.path_params)
-        answer = oip.SystemSharedMemoryStatusResponse
-        reply = await self._api.ask(request, asked, answer)
-        return _json(list(plain(reply)["regions"].values()))
-
-    async def register(self, request: Request) -> Response:
-        """SystemSharedMemoryRegister."""
-        self._api.admit(request, "SystemSharedMemoryRegister")
-        body = await self._api.body(request, MAX_JSON_BYTES)
-        told = read_object(read_json(body), "the request")
-        try:
-            asked = oip.SystemSharedMemoryRegisterRequest(
-                name=request.path_params["name"],
-                key=told.get("key", ""),
-                offset=told.get("offset", 0),
-                byte_size=told.get("byte_size", 0),
-            )
-        except (TypeError, ValueError) as error:
-            raise InvalidRequest(f"key, offset or byte_size: {error}") from None
-        await self._api.ask(request, asked, oip.SystemSharedMemoryRegisterResponse)
-        return Response()
-
-    async def unregister(self, request: Request) -> Response:
-        """SystemSharedMemoryUnregister."""
-        asked = oip.SystemSharedMemoryUnregisterRequest(**request.path_params)
-        answer = oip.SystemSharedMemoryUnregisterResponse
-        await self._api.ask(request, asked, answer)
-        return Response()
-
-
-def _regions(regions: _Regions) -> list[Route]:
-    path = "/v2/systemsharedmemory"
-    return [
-        Route(f"{path}/status", regions.status),
-        Route(f"{path}/region/{{name}}/status", regions.status),
-        Route(f"{path}/region/{{name}}/register", regions.register, methods=["POST"]),
-        Route(f"{path}/region/{{name}}/unregister", regions.unregister, methods=["POST"]),
-        Route(f"{path}/unregister", regions.unregister, methods=["POST"]),
-    ]
 
 
 async def _disconnected(request: Request) -> None:
@@ -236,17 +212,13 @@ def _json_bytes(request: Request, size: int) -> int:
     return int(text)
 
 
-def _json(value: Any, status: int = 200, headers: dict[str, str] | None = None) -> Response:
-    return Response(orjson.dumps(value), status_code=status, headers=headers, media_type=_JSON)
-
-
 async def _openapi(request: Request) -> Response:
     text = files(__package__).joinpath("openapi.json").read_bytes()
-    return Response(text, media_type=_JSON)
+    return Response(text, media_type=JSON)
 
 
 async def _told(request: Request, error: HorngateError) -> Response:
-    return _json({"error": str(error)}, status_of(error), headers_of(error))
+    return json_response({"error": str(error)}, status_of(error), headers_of(error))
 
 
 async def _gone(request: Request, error: ClientDisconnect) -> Response:
@@ -256,6 +228,6 @@ async def _gone(request: Request, error: ClientDisconnect) -> Response:
 
 async def _not_there(request: Request, error: HTTPException) -> Response:
     method, path = request.method, request.url.path
-    return _json(
+    return json_response(
         {"error": f"there is no {method} {path}; /openapi.json tells what there is"}, error.status_code
     )

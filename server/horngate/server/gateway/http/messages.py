@@ -5,12 +5,14 @@ from typing import Any
 
 import orjson
 from google.protobuf.message import Message
+from starlette.responses import Response
 
 from horngate.contract.errors import InvalidRequest
 
 MAX_JSON_BYTES = 64 << 20
 """JSON costs about 30 times its size in memory while it is read; what is larger goes in binary."""
 
+JSON = "application/json"
 _INT64 = range(-(1 << 63), 1 << 63)
 
 
@@ -46,11 +48,16 @@ def read_parameters(parameters: Mapping[str, Any]) -> dict[str, Any]:
     return {name: getattr(each, each.WhichOneof("parameter_choice")) for name, each in parameters.items()}
 
 
-def read_json(text: bytes | memoryview) -> Any:
-    """What the text holds. InvalidRequest: it is no JSON, or larger than MAX_JSON_BYTES."""
-    if len(text) > MAX_JSON_BYTES:
+def json_response(value: Any, status: int = 200, headers: dict[str, str] | None = None) -> Response:
+    """An answer in JSON."""
+    return Response(orjson.dumps(value), status_code=status, headers=headers, media_type=JSON)
+
+
+def read_json(text: bytes | memoryview, limit: int = MAX_JSON_BYTES) -> Any:
+    """What the text holds. InvalidRequest: it is no JSON, or larger than `limit` bytes."""
+    if len(text) > limit:
         raise InvalidRequest(
-            f"received {len(text)} bytes of JSON; expected at most {MAX_JSON_BYTES}: send tensors in binary"
+            f"received {len(text)} bytes of JSON; expected at most {limit}: send tensors in binary"
         )
     try:
         return orjson.loads(text)

@@ -23,7 +23,7 @@ class HttpTransport:
 
     def __init__(self, gateway: Gateway, origins: tuple[str, ...] = (), tls: Tls | None = None) -> None:
         config = uvicorn.Config(
-            application(gateway, origins),
+            application(gateway, origins, gateway.repository.uploads.limit_bytes),
             http="httptools",
             ws="none",
             lifespan="off",

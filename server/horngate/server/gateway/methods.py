@@ -1,0 +1,108 @@
+"""Every unary method that is served but ModelInfer: its request, and what answers it."""
+
+from collections.abc import Callable, Mapping
+from typing import Any, Protocol
+
+from horngate.oip import messages as oip
+from horngate.server.gateway import service
+from horngate.server.gateway.infer import Call, Respond
+from horngate.server.gateway.origin import Origin
+from horngate.server.gateway.regions import (
+    Regions,
+    register_region,
+    show_cuda_regions,
+    show_regions,
+    unregister_cuda_region,
+    unregister_region,
+)
+from horngate.server.gateway.repository import Repository
+from horngate.server.gateway.routes import Routes
+from horngate.server.gateway.tfs.methods import METHODS as TENSORFLOW_SERVING
+from horngate.server.gateway.tfs.methods import Answering, Method
+from horngate.v1 import horngate_pb2 as v1
+from horngate.v1.describe import SERVICE as DESCRIBE_SERVICE
+
+INFER = f"/{oip.SERVICE}/ModelInfer"
+
+
+class Answerer(Answering, Protocol):
+    """What is needed of a Gateway."""
+
+    regions: Regions | None
+    repository: Repository
+
+    def statistics(self, request: oip.ModelStatisticsRequest, respond: Respond) -> None:
+        """Tell what models have done."""
+
+
+Run = Callable[[Any, Any, float | None, Respond, Origin], Call | None]
+"""Answers a request through Respond, now or later: gateway, request, deadline, whom to answer, where from."""
+
+
+def _from_routes(answer: Callable[[Any, Routes], Any]) -> Run:
+    def run(gateway: Answerer, request: Any, _: float | None, respond: Respond, origin: Origin) -> None:
+        respond(answer(request, gateway.routes).SerializeToString())
+
+    return run
+
+
+def _from_regions(answer: Callable[[Any, Regions | None], Any]) -> Run:
+    def run(gateway: Answerer, request: Any, _: float | None, respond: Respond, origin: Origin) -> None:
+        respond(answer(request, gateway.regions).SerializeToString())
+
+    return run
+
+
+def _by_repository(order: Callable[[Repository, Any, Origin, Respond], None]) -> Run:
+    def run(gateway: Answerer, request: Any, _: float | None, respond: Respond, origin: Origin) -> None:
+        order(gateway.repository, request, origin, respond)
+
+    return run
+
+
+def _of_tensorflow_serving(method: Method) -> Run:
+    def run(
+        gateway: Answerer, request: Any, deadline_s: float | None, respond: Respond, origin: Origin
+    ) -> Call | None:
+        return method(gateway, request, deadline_s, respond)
+
+    return run
+
+
+def _statistics(gateway: Answerer, request: Any, _: float | None, respond: Respond, origin: Origin) -> None:
+    gateway.statistics(request, respond)
+
+
+_OF_OIP: Mapping[str, tuple[Any, Run]] = {
+    "ServerLive": (oip.ServerLiveRequest, _from_routes(service.server_live)),
+    "ServerReady": (oip.ServerReadyRequest, _from_routes(service.server_ready)),
+    "ServerMetadata": (oip.ServerMetadataRequest, _from_regions(service.server_metadata)),
+    "ModelReady": (oip.ModelReadyRequest, _from_routes(service.model_ready)),
+    "ModelMetadata": (oip.ModelMetadataRequest, _from_routes(service.model_metadata)),
+    "ModelConfig": (oip.ModelConfigRequest, _from_routes(service.model_config)),
+    "ModelStatistics": (oip.ModelStatisticsRequest, _statistics),
+    "RepositoryIndex": (oip.RepositoryIndexRequest, _from_routes(service.repository_index)),
+    "RepositoryModelLoad": (oip.RepositoryModelLoadRequest, _by_repository(Repository.load)),
+    "RepositoryModelUnload": (oip.RepositoryModelUnloadRequest, _by_repository(Repository.unload)),
+    "SystemSharedMemoryStatus": (oip.SystemSharedMemoryStatusRequest, _from_regions(show_regions)),
+    "SystemSharedMemoryRegister": (oip.SystemSharedMemoryRegisterRequest, _from_regions(register_region)),
+    "SystemSharedMemoryUnregister": (
+        oip.SystemSharedMemoryUnregisterRequest,
+        _from_regions(unregister_region),
+    ),
+    "CudaSharedMemoryStatus": (oip.CudaSharedMemoryStatusRequest, _from_regions(show_cuda_regions)),
+    "CudaSharedMemoryUnregister": (
+        oip.CudaSharedMemoryUnregisterRequest,
+        _from_regions(unregister_cuda_region),
+    ),
+}
+ANSWERS: Mapping[str, tuple[Any, Run]] = {
+    **{f"/{oip.SERVICE}/{name}": answer for name, answer in _OF_OIP.items()},
+    f"/{DESCRIBE_SERVICE}/DescribeModel": (v1.DescribeModelRequest, _from_routes(service.describe_model)),
+    **{
+        path: (request, _of_tensorflow_serving(method))
+        for path, (request, method) in TENSORFLOW_SERVING.items()
+    },
+}
+METHODS = (INFER, *ANSWERS)
+"""Every unary method that is served."""
