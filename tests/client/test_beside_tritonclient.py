@@ -24,7 +24,7 @@ with triton.InferenceServerClient(sys.argv[1]) as client:
 @pytest.mark.parametrize("clients", [(OURS, THEIRS, OURS), (THEIRS, OURS, THEIRS)], ids=["ours", "theirs"])
 def test_both_clients_work_in_one_process(server, clients):
     program = "\n".join(("import json, sys", "answers = []", *clients, "print(json.dumps(answers))"))
-    command = [sys.executable, "-c", program, server.target]
+    command = [sys.executable, "-c", program, server.address]
     done = subprocess.run(command, capture_output=True, text=True, check=False)
     assert done.returncode == 0, done.stderr
     assert json.loads(done.stdout) == [[[2, 4, 6, 8]]] * 3

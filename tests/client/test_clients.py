@@ -21,6 +21,7 @@ from horngate.client import (
     Retry,
     Unavailable,
 )
+from horngate.oip import messages as oip
 
 ROWS = np.ones((2, 4), np.float32)
 
@@ -46,7 +47,7 @@ def awaited(target, time, method, *args, **kwargs):
 @pytest.fixture(params=[blocking, awaited])
 def ask(request, server, time):
     """Make one call of a fresh client, whose clock only sleeping moves."""
-    return lambda *args, **kwargs: request.param(server.target, time, *args, **kwargs)
+    return lambda *args, **kwargs: request.param(server.address, time, *args, **kwargs)
 
 
 @pytest.fixture(params=[blocking, awaited])
@@ -67,7 +68,11 @@ def test_predict(ask):
     np.testing.assert_array_equal(ask("predict", "iris", ROWS), ROWS * 2)
 
 
-def test_models(ask):
+def test_models(ask, server):
+    index = oip.RepositoryIndexResponse()
+    index.models.add(name="iris", version="3", state="READY")
+    index.models.add(name="churn", version="1", state="UNAVAILABLE", reason="not an HDF5 file")
+    server.script["RepositoryIndex"].append(index.SerializeToString())
     assert ask("models") == [
         ModelStatus(name="iris", version="3", state="READY", reason=""),
         ModelStatus(name="churn", version="1", state="UNAVAILABLE", reason="not an HDF5 file"),
@@ -128,7 +133,7 @@ def test_retries_end_before_the_deadline_and_say_so(ask, server, time):
 def test_the_deadline_bounds_the_learning_and_the_prediction_together(ask, server, time):
     def late(data):
         time.now_s += 10
-        return server.ModelMetadata(data).SerializeToString()
+        return server.unscripted("ModelMetadata", data)
 
     server.script["ModelMetadata"].append(late)
     with pytest.raises(DeadlineExceeded, match=r"no answer to .*/ModelInfer within 10 s; a longer timeout"):
@@ -139,8 +144,8 @@ def test_the_deadline_bounds_the_learning_and_the_prediction_together(ask, serve
 def test_a_server_that_does_not_answer_in_time(ask_anywhere, server):
     released = threading.Event()
     server.script["RepositoryIndex"].append(lambda data: (released.wait(30), b"")[1])
-    with pytest.raises(DeadlineExceeded, match=f"server {server.target}: no answer to .* within 0.05 s"):
-        ask_anywhere(server.target, None, "models", timeout=0.05)
+    with pytest.raises(DeadlineExceeded, match=f"server {server.address}: no answer to .* within 0.05 s"):
+        ask_anywhere(server.address, None, "models", timeout=0.05)
     released.set()
 
 
@@ -151,18 +156,18 @@ def test_nobody_there(ask_anywhere, closed_port, time):
         ask_anywhere(closed_port, time, "models", timeout=1)
 
 
-def test_a_server_that_comes_back_is_found_again_soon(restartable):
+def test_a_server_that_comes_back_is_found_again_soon(server_of_its_own):
     pauses = []
 
     def restart_then_sleep(delay_s):
         if not pauses:
-            restartable.start()
+            server_of_its_own.start()
         pauses.append(delay_s)
         sleep(delay_s)
 
-    with Client(restartable.target, sleep=restart_then_sleep) as client:
+    with Client(server_of_its_own.address, sleep=restart_then_sleep) as client:
         assert client.is_live() is True
-        restartable.stop()
+        server_of_its_own.stop()
         np.testing.assert_array_equal(client.predict("iris", ROWS), ROWS * 2)
     assert sum(pauses) < 2
 
@@ -191,7 +196,7 @@ def test_tasks_of_one_client_run_together(server):
     server.script["RepositoryIndex"].extend([lambda data: (together.wait(30), b"")[1]] * 4)
 
     async def main():
-        async with AsyncClient(server.target) as client:
+        async with AsyncClient(server.address) as client:
             return await asyncio.gather(*(client.models() for _ in range(4)))
 
     assert asyncio.run(main()) == [[]] * 4
@@ -209,7 +214,7 @@ def test_cancelling_a_task_ends_its_call(server):
     server.script["RepositoryIndex"].append(hang)
 
     async def main():
-        async with AsyncClient(server.target) as client:
+        async with AsyncClient(server.address) as client:
             task = asyncio.create_task(client.models())
             await asyncio.to_thread(arrived.wait)
             task.cancel()
@@ -235,5 +240,5 @@ def test_delays_that_make_no_sense_are_refused(delays):
 
 def test_credentials_make_the_connection_tls(server):
     """A plaintext server cannot be talked to over TLS."""
-    with Client(server.target, credentials=grpc.ssl_channel_credentials()) as client:
+    with Client(server.address, credentials=grpc.ssl_channel_credentials()) as client:
         assert client.is_live(timeout=5) is False

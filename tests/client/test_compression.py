@@ -60,10 +60,10 @@ def awaited(target, **options):
 
 @pytest.mark.parametrize("predict", [blocking, awaited])
 def test_gzip_packs_what_is_sent(server, predict):
-    with counted(server.target) as (target, sent):
+    with counted(server.address) as (target, sent):
         np.testing.assert_array_equal(predict(target), ROWS)
     assert sent[0] > ROWS.nbytes
-    with counted(server.target) as (target, sent):
+    with counted(server.address) as (target, sent):
         np.testing.assert_array_equal(predict(target, compression="gzip"), ROWS)
     assert sent[0] < ROWS.nbytes / 10
 

@@ -11,16 +11,15 @@ from horngate.cli.main import main
 from horngate.oip import messages as oip
 from horngate.oip.codec import encode_tensor
 from horngate.v1 import horngate_pb2 as v1
-from tests.client.conftest import FakeModel, spec
+from tests.client.conftest import fake, spec
 
-CAMERA = FakeModel(
-    inputs=(spec("image", "FP32", 12, 10, 3),),
-    functions={
-        "probs": lambda image: image.mean((1, 2)),
-        "maps": lambda image: np.concatenate([image, -image], -1),
-        "steps": lambda image: image[..., 0],
-        "volume": lambda image: np.stack([image, image], 1),
-    },
+LAYERS = {
+    "maps": lambda image: np.concatenate([image, -image], -1),
+    "steps": lambda image: image[..., 0],
+    "volume": lambda image: np.stack([image, image], 1),
+}
+CAMERA = fake(
+    spec("image", "FP32", 12, 10, 3), outputs={"probs": lambda image: image.mean((1, 2))}, layers=LAYERS
 )
 
 
@@ -33,7 +32,7 @@ def layers(server, capsys, tmp_path):
     def run(*arguments, out="out.svg"):
         given = [str(tmp_path / "red.png") if one == "IMAGE" else one for one in arguments]
         status = main(
-            ["layers", *given, "--out", str(tmp_path / out), "--server", server.target, "--timeout", "5"]
+            ["layers", *given, "--out", str(tmp_path / out), "--server", server.address, "--timeout", "5"]
         )
         return status, capsys.readouterr().err, tmp_path / out
 
@@ -56,8 +55,8 @@ def test_the_graph_names_every_layer_with_what_it_makes_and_holds(layers):
 
 def test_the_layers_asked_for_are_drawn_from_what_the_server_answers(layers, server):
     sent = []
-    model = CAMERA.functions | {"maps": lambda image: sent.append(image) or image}
-    server.models["camera"] = replace(CAMERA, functions=model)
+    maps = {"maps": lambda image: sent.append(image) or image}
+    server.models["camera"] = replace(CAMERA, layers=LAYERS | maps)
     status, err, svg = layers("camera", "IMAGE", "--layer", "maps", "--layer", "probs", "--values=-1..1")
     assert (status, err) == (0, "")
     np.testing.assert_allclose(sent[0], np.broadcast_to([1, -1, -0.6], (1, 12, 10, 3)), atol=0.01)
@@ -67,14 +66,15 @@ def test_the_layers_asked_for_are_drawn_from_what_the_server_answers(layers, ser
 
 
 def test_a_model_that_takes_pictures_gets_the_file_itself(layers, server, tmp_path):
-    described = server.DescribeModel(v1.DescribeModelRequest(name="camera").SerializeToString())
+    request = v1.DescribeModelRequest(name="camera").SerializeToString()
+    described = v1.DescribeModelResponse.FromString(server.unscripted("DescribeModel", request))
     described.image.name = "image"
     server.script["DescribeModel"].extend([described.SerializeToString()] * 3)
     probs = oip.ModelInferResponse(raw_output_contents=[encode_tensor(np.ones((1, 3), "f4"))])
     probs.outputs.add(name="probs", datatype="FP32", shape=[1, 3])
     server.script["ModelInfer"].append(probs.SerializeToString())
     assert layers("camera", "IMAGE", "--layer", "probs")[:2] == (0, "")
-    sent = oip.ModelInferRequest.FromString(server.requests[-1])
+    sent = oip.ModelInferRequest.FromString(server.sent[-1])
     assert sent.inputs[0].datatype == "BYTES"
     assert sent.raw_input_contents[0].endswith((tmp_path / "red.png").read_bytes())
 

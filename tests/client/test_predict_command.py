@@ -12,7 +12,7 @@ def predict(server, capsys):
     """Run `horngate predict` against the server; its status, output and errors."""
 
     def run(*arguments):
-        status = main(["predict", *arguments, "--server", server.target, "--timeout", "5"])
+        status = main(["predict", *arguments, "--server", server.address, "--timeout", "5"])
         printed = capsys.readouterr()
         return status, printed.out, printed.err
 
@@ -29,7 +29,7 @@ def rows(tmp_path):
 def test_it_prints_each_output_and_says_how_long_it_took(predict, rows, server):
     status, out, err = predict("iris", rows)
     assert (status, out) == (0, "probs: float32 (1, 4)\n[[2. 4. 6. 8.]]\n")
-    assert err.startswith(f"iris at {server.target} answered in ")
+    assert err.startswith(f"iris at {server.address} answered in ")
 
 
 def test_layers_are_printed_instead_when_asked_for(predict, rows):
@@ -68,7 +68,7 @@ def test_without_rows_it_lists_what_the_model_takes_and_offers(predict):
     ("arguments", "message"),
     [
         (["nope", "ROWS"], "no model 'nope'; served: iris"),
-        (["iris", "ROWS", "--layer", "nope"], "has no output {'nope'}"),
+        (["iris", "ROWS", "--layer", "nope"], "has no output 'nope'"),
         (["iris", "/nope/rows.npy"], "'/nope/rows.npy' cannot be read: No such file or directory"),
         (["iris", "ROWS", "--out", "/nope/out.npz"], "'/nope/out.npz' cannot be written: No such file"),
     ],
@@ -82,5 +82,5 @@ def test_errors_go_to_stderr_with_status_1(predict, rows, arguments, message):
 
 def test_the_training_phase_is_asked_for_with_its_seed(predict, rows, server):
     assert predict("iris", rows, "--training", "--seed", "7")[0] == 0
-    parameters = oip.ModelInferRequest.FromString(server.requests[-1]).parameters
+    parameters = oip.ModelInferRequest.FromString(server.sent[-1]).parameters
     assert (parameters["training"].bool_param, parameters["seed"].uint64_param) == (True, 7)

@@ -19,6 +19,7 @@ from horngate.client import (
     Unavailable,
 )
 from horngate.client.row_sources import MAX_ROWS, MESSAGE_BYTES
+from horngate.client.testing import FakeModel
 from horngate.oip import messages as oip
 
 ROWS = np.arange(400, dtype=np.float32).reshape(100, 4)
@@ -42,7 +43,7 @@ def awaited(target, *args, **kwargs):
 @pytest.fixture(params=[blocking, awaited])
 def many(request, server):
     """All answers of a fresh client's `predict_many`, or their number."""
-    return lambda *args, **kwargs: request.param(server.target, *args, **kwargs)
+    return lambda *args, **kwargs: request.param(server.address, *args, **kwargs)
 
 
 @pytest.fixture
@@ -54,7 +55,7 @@ def file(tmp_path):
 
 def lengths(server):
     """The rows of each request."""
-    requests = [oip.ModelInferRequest.FromString(data) for data in server.requests]
+    requests = [oip.ModelInferRequest.FromString(data) for data in server.sent]
     return sorted((each.inputs[0].shape[0] for each in requests if each.inputs), reverse=True)
 
 
@@ -106,7 +107,7 @@ def test_an_asynchronous_generator(server):
             await asyncio.sleep(0)
             yield row
 
-    answers = awaited(server.target, "iris", rows(), batch_rows=8)
+    answers = awaited(server.address, "iris", rows(), batch_rows=8)
     np.testing.assert_array_equal(np.concatenate(answers), ROWS * 2)
 
 
@@ -123,10 +124,10 @@ def test_a_generator_may_fill_one_array_again_and_again(many):
 
 @pytest.mark.parametrize("given", [None, 3000])
 def test_batches_are_about_a_megabyte_unless_told(many, server, given):
-    many("iris", np.zeros((5000, 4), np.float32), batch_rows=given)
+    many("twice", np.zeros((5000, 4), np.float32), batch_rows=given)
     assert lengths(server)[0] == (given or MAX_ROWS)
-    server.requests.clear()
-    many("iris", np.zeros((20, 50_000), np.float32), batch_rows=given)
+    server.sent.clear()
+    many("twice", np.zeros((20, 50_000), np.float32), batch_rows=given)
     assert lengths(server)[0] == (20 if given else MESSAGE_BYTES // 200_000)
 
 
@@ -183,12 +184,12 @@ def test_an_error_says_which_rows_and_what_was_before_them_is_written(many, serv
     out = np.zeros((100, 4), np.float32)
     rows = ROWS.copy()
 
-    def fail(data):
-        raise InternalError("the engine is on fire")
+    def probs(x):
+        if 240 in x:
+            raise InternalError("the engine is on fire")
+        return x * 2
 
-    server.models["iris"] = server.models["iris"].__class__(
-        inputs=server.models["iris"].inputs, functions={"probs": lambda x: fail(x) if 240 in x else x * 2}
-    )
+    server.models["iris"] = FakeModel(answer=probs)
     with pytest.raises(InternalError, match=r"^rows 60 to 69: the engine is on fire$"):
         many("iris", rows, out=out, batch_rows=10)
     np.testing.assert_array_equal(out[:60], rows[:60] * 2)
@@ -226,7 +227,7 @@ def test_so_many_are_under_way_at_once_and_no_more(many, server):
 
     def held(data):
         counted.append(together.wait())
-        return server.ModelInfer(data).SerializeToString()
+        return server.unscripted("ModelInfer", data)
 
     server.script["ModelInfer"].extend([held] * 9)
     answers = many("iris", ROWS[:90], batch_rows=10, in_flight=3)
@@ -261,6 +262,7 @@ def test_memory_does_not_grow_with_what_is_streamed(server):
     most, before = [0], [0]
 
     def progress(done, total):
+        server.sent.clear()
         server.requests.clear()
         if done == 50:  # What one needs at all: threads, connections, the allocator's first blocks.
             gc.collect()
@@ -268,15 +270,15 @@ def test_memory_does_not_grow_with_what_is_streamed(server):
         most[0] = max(most[0], resident_bytes())
 
     batches = (np.full((1, 1 << 18), number, np.float32) for number in range(400))
-    with Client(server.target) as client:
-        answers = client.predict_many("iris", batches, progress=progress)
+    with Client(server.address) as client:
+        answers = client.predict_many("twice", batches, progress=progress)
         assert [int(answer[0, -1]) for answer in answers] == [2 * number for number in range(400)]
     assert most[0] - before[0] < 60e6
 
 
 def test_an_iterator_that_is_left_stops_reading(server):
     read = itertools.count()
-    with Client(server.target) as client:
+    with Client(server.address) as client:
         answers = client.predict_many("iris", (ROWS + next(read) for _ in itertools.count()), in_flight=3)
         np.testing.assert_array_equal(next(answers), ROWS * 2)
         answers.close()

@@ -13,7 +13,7 @@ SAMPLES = np.random.default_rng(3).normal(1e3, 2, (7, 2, 4)).astype(np.float32)
 
 @pytest.fixture
 def client(server):
-    with Client(server.target, timeout=10) as client:
+    with Client(server.address, timeout=10) as client:
         yield client
 
 
@@ -25,7 +25,7 @@ def answer(array):
 
 
 def sent(server):
-    requests = [oip.ModelInferRequest.FromString(data) for data in server.requests[-len(SAMPLES) :]]
+    requests = [oip.ModelInferRequest.FromString(data) for data in server.sent[-len(SAMPLES) :]]
     assert all(request.parameters["training"].bool_param for request in requests)
     return [request.parameters["seed"].uint64_param for request in requests]
 
@@ -45,7 +45,7 @@ def test_each_sample_has_a_seed_of_its_own_that_follows_from_the_one_given(clien
         client.predict("iris", ROWS, samples=len(SAMPLES), seed=seed)
     first, second, third = (
         [oip.ModelInferRequest.FromString(data).parameters["seed"].uint64_param for data in part]
-        for part in np.array_split(np.array(server.requests[-3 * len(SAMPLES) :], object), 3)
+        for part in np.array_split(np.array(server.sent[-3 * len(SAMPLES) :], object), 3)
     )
     assert first == second
     assert len({*first, *third}) == 2 * len(SAMPLES)

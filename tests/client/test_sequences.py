@@ -118,7 +118,7 @@ def sequence(request, server, time):
     """Open a sequence with options; what the server keeps of it is `sums`."""
     sums = Sums()
     server.script["ModelInfer"].extend([sums] * 100)
-    return lambda **options: request.param(server.target, time, **options), sums
+    return lambda **options: request.param(server.address, time, **options), sums
 
 
 def test_steps_go_on_from_one_another_are_numbered_and_ended(sequence):
@@ -260,7 +260,7 @@ def test_no_step_follows_the_end(sequence):
 
 
 def test_ids_are_new_ones_unless_given(server):
-    with Client(server.target) as client:
+    with Client(server.address) as client:
         assert client.sequence("iris").id != client.sequence("iris").id
         assert client.sequence("iris", id=7).id == 7
         with pytest.raises(InvalidRequest, match="received the sequence id 0; expected a number or text"):

@@ -16,7 +16,7 @@ from horngate.client import (
     Unavailable,
 )
 from horngate.client.servers import FIRST_REST_S, LONGEST_REST_S, LOOK_S, Servers, addresses_of
-from tests.client.conftest import FakeServer, serving
+from tests.client.conftest import ScriptedServer
 from tests.client.test_sequences import Sums
 
 ROWS = np.ones((2, 4), np.float32)
@@ -47,11 +47,8 @@ def ask(request, time):
 @pytest.fixture
 def three():
     """Three servers, as if just started."""
-    handlers = [FakeServer() for _ in range(3)]
-    running = [serving(handler) for handler in handlers]
-    yield handlers
-    for server in running:
-        server.stop(None).wait()
+    with ScriptedServer() as one, ScriptedServer() as two, ScriptedServer() as three:
+        yield [one, two, three]
 
 
 @pytest.fixture
@@ -66,32 +63,32 @@ def predictions(handlers):
 
 
 def test_each_has_its_turn(ask, three):
-    ask([each.target for each in three], *[("predict", "iris", ROWS)] * 9)
+    ask([each.address for each in three], *[("predict", "iris", ROWS)] * 9)
     assert predictions(three) == [3, 3, 3]
 
 
 def test_one_that_is_down_is_left_out_and_nothing_waits_or_is_lost(ask, three, nobody, time):
-    answers = ask(f"{nobody},{three[0].target}", *[("predict", "iris", ROWS)] * 6)
+    answers = ask(f"{nobody},{three[0].address}", *[("predict", "iris", ROWS)] * 6)
     assert len(answers) == 6
     assert (predictions(three), time.now_s) == ([6, 0, 0], 0)
 
 
 def test_questions_are_answered_by_whoever_is_there(ask, three, nobody):
-    assert ask([nobody, three[0].target], ("is_live",), ("is_ready", "iris")) == [True, True]
+    assert ask([nobody, three[0].address], ("is_live",), ("is_ready", "iris")) == [True, True]
     assert ask([nobody, "127.0.0.1:1"], ("is_live",)) == [False]
 
 
 def test_an_unavailable_server_loses_its_turn_to_another_at_once(ask, three, time):
     three[0].script["ModelInfer"].append(Unavailable("loading"))
     three[1].script["ModelInfer"].append(ResourceExhausted("full", retry_after_s=30))
-    ask([each.target for each in three], ("is_live",), ("is_live",), ("predict", "iris", ROWS))
+    ask([each.address for each in three], ("is_live",), ("is_live",), ("predict", "iris", ROWS))
     assert (predictions(three), time.now_s) == ([1, 1, 1], 0)
 
 
 def test_all_are_tried_again_after_a_wait(ask, three, time):
     for each in three:
         each.script["ModelInfer"].extend([Unavailable("loading")] * 2)
-    ask([each.target for each in three], ("predict", "iris", ROWS))
+    ask([each.address for each in three], ("predict", "iris", ROWS))
     assert sum(predictions(three)) >= 5
     assert time.now_s > 0
 
@@ -99,45 +96,45 @@ def test_all_are_tried_again_after_a_wait(ask, three, time):
 def test_in_the_end_all_of_them_are_named(ask, three):
     for each in three[:2]:
         each.script["RepositoryIndex"].extend([Unavailable("loading")] * 99)
-    names = f"server {three[0].target}, {three[1].target}: loading"
+    names = f"server {three[0].address}, {three[1].address}: loading"
     with pytest.raises(Unavailable, match=rf"{names} \(gave up after \d+ attempts in 60 s\)"):
-        ask([each.target for each in three[:2]], ("models",))
+        ask([each.address for each in three[:2]], ("models",))
 
 
 def test_what_one_refuses_is_refused(ask, three):
     with pytest.raises(NotFound, match="no model 'nope'"):
-        ask([each.target for each in three], ("predict", "nope", ROWS))
+        ask([each.address for each in three], ("predict", "nope", ROWS))
     assert sum(each.calls.count("ModelMetadata") for each in three) == 1
 
 
-def test_one_that_comes_back_is_looked_at_and_taken_back(restartable, three):
-    restartable.stop()
+def test_one_that_comes_back_is_looked_at_and_taken_back(server_of_its_own, three):
+    server_of_its_own.stop()
     answered = []
-    with Client([restartable.target, three[0].target]) as client, ThreadPoolExecutor(4) as pool:
+    with Client([server_of_its_own.address, three[0].address]) as client, ThreadPoolExecutor(4) as pool:
         list(pool.map(lambda _: client.predict("iris", ROWS), range(20)))
-        restartable.start()
+        server_of_its_own.start()
         for _ in range(20_000):
             answered.append(client.predict("iris", ROWS))
-            if restartable.calls():
+            if server_of_its_own.calls:
                 break
-    assert "ServerLive" in restartable.calls()
+    assert "ServerLive" in server_of_its_own.calls
     assert {answer.shape for answer in answered} == {(2, 4)}
 
 
-def test_an_awaited_client_takes_one_back_too(restartable, three):
+def test_an_awaited_client_takes_one_back_too(server_of_its_own, three):
     async def main():
-        async with AsyncClient([restartable.target, three[0].target]) as client:
+        async with AsyncClient([server_of_its_own.address, three[0].address]) as client:
             for _ in range(4):
                 await client.predict("iris", ROWS)
-            restartable.start()
+            server_of_its_own.start()
             for _ in range(20_000):
                 await client.predict("iris", ROWS)
-                if "ModelInfer" in restartable.calls():
+                if "ModelInfer" in server_of_its_own.calls:
                     return
 
-    restartable.stop()
+    server_of_its_own.stop()
     asyncio.run(main())
-    assert "ServerLive" in restartable.calls()
+    assert "ServerLive" in server_of_its_own.calls
 
 
 def summing(*handlers):
@@ -150,7 +147,7 @@ def summing(*handlers):
 
 def test_a_sequence_stays_with_its_server(three):
     sums = summing(*three[:2])
-    with Client([each.target for each in three[:2]]) as client:
+    with Client([each.address for each in three[:2]]) as client:
         client.is_live()
         with client.sequence("iris") as one, client.sequence("iris") as other:
             totals = [(one.predict(ROWS)[0, 0], other.predict(ROWS)[0, 0]) for _ in range(5)]
@@ -161,7 +158,7 @@ def test_a_sequence_stays_with_its_server(three):
 @pytest.mark.parametrize("steps", [0, 2])
 def test_a_sequence_that_can_be_sent_again_moves_when_its_server_is_down(three, steps, time):
     sums = summing(*three[:2])
-    with Client([each.target for each in three[:2]], clock=time.clock, sleep=time.sleep) as client:
+    with Client([each.address for each in three[:2]], clock=time.clock, sleep=time.sleep) as client:
         with client.sequence("iris", replay=steps > 0) as seq:
             before = [seq.predict(ROWS)[0, 0] for _ in range(steps)]
             home, other = reversed(sums) if sums[1].heard else sums
@@ -189,7 +186,7 @@ def home_is_down(handler, home):
 def test_a_sequence_that_cannot_be_sent_again_waits_for_its_server(three, time):
     sums = summing(*three[:2])
     with (
-        Client([each.target for each in three[:2]], clock=time.clock, sleep=time.sleep) as client,
+        Client([each.address for each in three[:2]], clock=time.clock, sleep=time.sleep) as client,
         client.sequence("iris") as seq,
     ):
         seq.predict(ROWS)
