@@ -12,6 +12,7 @@ import numpy as np
 import pytest
 
 from horngate.client import Client, LoadError, NotFound, Unavailable
+from horngate.training import promote, publish
 from tests.integration.conftest import Start
 from tests.integration.processes import until
 from tests.integration.test_metrics import sample
@@ -78,6 +79,26 @@ def test_a_new_version_is_swapped_in_with_no_failed_request(start: Start, folder
         until(lambda: [(one.version, one.state) for one in client.models()] == [("2", "READY")])
         with pytest.raises(NotFound, match="no version '1'"):
             answer(client, version="1")
+    assert seen == {1.0, 2.0}
+
+
+def test_a_canary_answers_who_asks_for_it_until_it_is_promoted(
+    start: Start, folder: Path, tmp_path: Path
+) -> None:
+    server, new = start(folder), tmp_path / "new" / "2.h5"
+    save(new, 2.0)
+    with Client(server.grpc) as client, load(server.grpc) as seen:
+        until(lambda: seen == {1.0})
+        publish(new, folder, "constant", canary=True)
+        until(lambda: ("2", "READY") in [(one.version, one.state) for one in client.models()])
+        assert answer(client, version="canary") == answer(client, version="2") == 2.0
+        assert answer(client) == 1.0
+        assert seen == {1.0}
+        assert promote(folder, "constant") == 2
+        until(lambda: answer(client) == 2.0)
+        until(lambda: [(one.version, one.state) for one in client.models()] == [("2", "READY")])
+        with pytest.raises(NotFound, match="no version 'canary'"):
+            answer(client, version="canary")
     assert seen == {1.0, 2.0}
 
 

@@ -100,6 +100,11 @@ COMMANDS = {
         summary="list training runs, show their curves",
         extra="training",
     ),
+    "publish": Command(
+        module="horngate.training.publish_command",
+        summary="make a file a served model's next version, or its canary",
+        extra="training",
+    ),
     "bench": Command(
         module="horngate.server.bench_command",
         summary="simulate the scheduler under a load, on 1 to 64 devices",

@@ -38,6 +38,7 @@ _TYPES: dict[str, type | tuple[type, ...]] = {
     "layers": list,
     **IMAGE_KEYS,
     "version_labels": dict,
+    "default_version": int,
 }
 _FILE_KEYS = ("custom_objects", "allow_code", "load", "output", "pop")
 _QUEUE_TYPES: dict[str, type | tuple[type, ...]] = {

@@ -140,7 +140,8 @@ class ModelConfig:
     that runs fastest) or `"largest"` (to what memory allows). `queue` and `sequence` replace the server's own
     settings for this model. `instances` is how many copies each device has. `layers` are sets of names whose
     programs are made before the model is ready. `images` says how pictures are prepared and what the classes are
-    called. `version_labels` are words that a request may have for versions.
+    called. `version_labels` are words that a request may have for versions; under `"latest"`, those they mean are
+    served, too. `default_version` answers requests that name none, instead of the newest.
     """
 
     source: str = ""
@@ -157,6 +158,7 @@ class ModelConfig:
     layers: tuple[tuple[str, ...], ...] = ()
     images: ImageSettings = field(default_factory=ImageSettings)
     version_labels: tuple[tuple[str, int], ...] = ()
+    default_version: int | None = None
 
     def __post_init__(self) -> None:
         engines = (*ENGINES, *own_engines())
@@ -174,6 +176,8 @@ class ModelConfig:
             raise LoadError(f"max_rows is {self.max_rows}; expected 1 or more")
         if self.instances < 1:
             raise LoadError(f"instances is {self.instances}; expected 1 or more")
+        if isinstance(self.versions, tuple) and self.default_version not in (None, *self.versions):
+            raise LoadError(f"default_version is {self.default_version}; expected one of versions")
         if self.placement and self.engine not in ("auto", "keras"):
             raise LoadError(
                 f"placement is set and engine is {self.engine!r}; only keras places layers on devices"

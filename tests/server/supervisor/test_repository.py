@@ -5,8 +5,7 @@ from pathlib import Path
 import pytest
 
 from horngate.server.settings import ModelConfig
-from horngate.server.supervisor.repository import Scan, scan, wanted
-from horngate.server.supervisor.settling import SETTLE_S, settle
+from horngate.server.supervisor.repository import Scan, scan
 
 
 def put(path: Path, content: str = "x") -> Path:
@@ -109,42 +108,6 @@ def test_a_bad_configuration_is_a_problem_of_its_model_alone(tmp_path: Path, tex
     assert told in found.problems["bad"]
 
 
-def test_latest_passes_over_versions_that_fail_but_still_shows_them(tmp_path: Path) -> None:
-    for version in (1, 2, 3):
-        put(tmp_path / "m" / str(version) / "model.h5")
-    found = scan(tmp_path)
-    identity = {version: found.versions["m"][version].identity for version in (1, 2, 3)}
-    assert set(wanted(found)) == {("m", 3)}
-    assert set(wanted(found, [identity[3]])) == {("m", 2), ("m", 3)}
-    assert set(wanted(found, [identity[3], identity[2]])) == {("m", 1), ("m", 3)}
-    assert set(wanted(found, identity.values())) == {("m", 3)}
-
-
-def test_policies(tmp_path: Path) -> None:
-    for version in (1, 2, 3):
-        put(tmp_path / "m" / str(version) / "model.h5")
-    config = tmp_path / "m" / "model.toml"
-    put(config, 'versions = "all"')
-    assert set(wanted(scan(tmp_path))) == {("m", 1), ("m", 2), ("m", 3)}
-    put(config, "versions = [2, 7]")
-    assert set(wanted(scan(tmp_path))) == {("m", 2)}
-
-
-def test_a_file_settles_when_it_rests(tmp_path: Path) -> None:
-    file = put(tmp_path / "m.h5")
-    written_s = file.stat().st_mtime
-    found = scan(tmp_path)
-    assert versions(settle(found, Scan(), Scan(), written_s + 0.1)) == {}
-    assert versions(settle(found, found, Scan(), written_s + 0.1)) == {"m": [1]}
-    assert versions(settle(found, Scan(), Scan(), written_s + SETTLE_S + 0.1)) == {"m": [1]}
-    put(file, "longer")
-    grown = scan(tmp_path)
-    kept = settle(grown, found, found, grown.versions["m"][1].stamp[1] / 1e9)
-    assert kept.versions["m"][1] == found.versions["m"][1], (
-        "what rested before stays until the new file rests"
-    )
-
-
 def test_an_architecture_and_its_weights_are_one_source(tmp_path: Path) -> None:
     for name in ("flat.json", "flat.weights.h5", "deep/1/model.yml", "deep/1/model.h5", "whole.weights.h5"):
         put(tmp_path / name)
@@ -188,3 +151,16 @@ def test_labels_of_one_model_leave_those_of_another_alone(tmp_path: Path) -> Non
     after = scan(tmp_path)
     assert before.relabelled_since(before) == set()
     assert after.relabelled_since(before) == before.relabelled_since(after) == {"net"}
+
+
+def test_a_default_version_moves_without_a_new_build_and_has_to_be_there(tmp_path: Path) -> None:
+    for version in ("1", "2"):
+        put(tmp_path / "net" / version / "model.h5")
+    free = scan(tmp_path)
+    put(tmp_path / "net" / "model.toml", "default_version = 1\n")
+    pinned = scan(tmp_path)
+    assert (free.pinned(), pinned.pinned()) == ({}, {"net": 1})
+    assert pinned.versions["net"][2].identity == free.versions["net"][2].identity
+    put(tmp_path / "net" / "model.toml", "default_version = 3\n")
+    told = "model.toml: default_version is 3; expected one that is there: 1, 2"
+    assert scan(tmp_path).problems == {"net": told}

@@ -10,7 +10,7 @@ if TYPE_CHECKING:
     from horngate.training.callbacks import EpochEnd, reset_states
     from horngate.training.data import HDF5Matrix
     from horngate.training.preparing import Prepared, prepare
-    from horngate.training.publishing import publish
+    from horngate.training.publishing import promote, publish, withdraw
     from horngate.training.recipe import (
         CheckpointRules,
         Compile,
@@ -45,10 +45,12 @@ __all__ = [
     "Stopped",
     "check",
     "prepare",
+    "promote",
     "publish",
     "read_recipe",
     "reset_states",
     "run",
+    "withdraw",
 ]
 
 _HOMES = {
@@ -70,7 +72,9 @@ _HOMES = {
     "Run": "horngate.training.running",
     "Stopped": "horngate.training.stopping",
     "check": "horngate.training.running",
+    "promote": "horngate.training.publishing",
     "publish": "horngate.training.publishing",
+    "withdraw": "horngate.training.publishing",
     "read_recipe": "horngate.training.recipe",
     "run": "horngate.training.running",
 }

@@ -9,7 +9,7 @@ from horngate.contract.errors import HorngateError, RecipeError
 from horngate.training.best import rises
 from horngate.training.compiling import compile_model
 from horngate.training.loop import Workload
-from horngate.training.publishing import newest_version, publish
+from horngate.training.publishing import newest_version, publish, served_version
 from horngate.training.recipe.sections import PublishTo
 from horngate.training.runs.folder import RunFolder
 from horngate.zoo.files import custom, load
@@ -40,15 +40,28 @@ def publish_run(work: Workload, path: Path, folder: RunFolder) -> Publication | 
     rules = work.recipe.publish
     if rules is None:
         return None
-    served = newest_version(rules.repository, rules.name)
-    if served is not None and filecmp.cmp(served, path, shallow=False):
-        return Publication(path=served)  # a run that was killed after it had published
-    found = _judged(work, rules, served)
+    newest = newest_version(rules.repository, rules.name)
+    if newest is not None and filecmp.cmp(newest, path, shallow=False):
+        # A run that was killed after it had published, or whose last model was published at its epoch's end.
+        return published_by(folder) or Publication(path=newest)
+    found = _judged(work, rules, served_version(rules.repository, rules.name))
     if not found.reason:
         settings = {**_of_the_rows(work), **rules.settings}
-        found = replace(found, path=publish(path, rules.repository, rules.name, settings=settings))
+        canary = rules.label == "canary"
+        new = publish(path, rules.repository, rules.name, settings=settings, canary=canary)
+        found = replace(found, path=new)
+    elif (earlier := published_by(folder)) is not None and earlier.path is not None:
+        return earlier  # at the end of an epoch, by Publish
     folder.write("publication", {**asdict(found), "path": str(found.path) if found.path else None})
     return found
+
+
+def published_by(folder: RunFolder) -> Publication | None:
+    """What a run's folder tells of its publication; None if there was none."""
+    told = folder.read("publication")
+    return (
+        None if told is None else Publication(**told | {"path": Path(told["path"]) if told["path"] else None})
+    )
 
 
 def _of_the_rows(work: Workload) -> dict[str, Any]:

@@ -12,12 +12,19 @@ from typing import Any
 import keras
 
 from horngate.contract.errors import InvalidRequest, RecipeError, Unsupported
-from horngate.training.callbacks import EpochEnd, Reporter, StopOnNaN, callbacks_of, check_callbacks
+from horngate.training.callbacks import (
+    EpochEnd,
+    Publish,
+    Reporter,
+    StopOnNaN,
+    callbacks_of,
+    check_callbacks,
+)
 from horngate.training.checkpoints import Store, Writer
 from horngate.training.compiling import check_compile
-from horngate.training.data import Feeding, Rows
+from horngate.training.data import Rows
 from horngate.training.data.opening import check_source
-from horngate.training.gate import Publication, publish_run
+from horngate.training.gate import Publication, publish_run, published_by
 from horngate.training.loop import Training, Workload
 from horngate.training.models import build, check_model, with_augmentation
 from horngate.training.preparing import (
@@ -56,7 +63,7 @@ def check(recipe: Recipe) -> None:
     if keras.config.backend() != "tensorflow":
         raise Unsupported(f"runs are trained on TensorFlow; Keras's backend here is {keras.config.backend()}")
     check_compile(recipe.compile)
-    check_callbacks(recipe.callbacks)
+    check_callbacks(recipe.callbacks, publishes=recipe.publish is not None)
     check_model(recipe.model)
     check_source(recipe.data, "data")
     if recipe.validation is not None:
@@ -97,16 +104,12 @@ def run(
 
 
 def _finished_before(recipe: Recipe, folder: RunFolder) -> Run:
-    publication = folder.read("publication")
-    if publication is not None:
-        path = publication["path"]
-        publication = Publication(**publication | {"path": Path(path) if path else None})
     return Run(
         folder=folder.path,
         recipe=recipe,
         history=folder.read("history"),
         model_path=_model_path(recipe, folder),
-        publication=publication,
+        publication=published_by(folder),
     )
 
 
@@ -141,7 +144,6 @@ def _carried_out(
         feeding = feeding_of(recipe, _batch_size(recipe, folder, trained, rows))
         check_feeding(trained, rows, feeding)
         heard = [*callbacks_of(recipe, folder), *callbacks, reporter]
-        _locate(heard, rows, feeding)
         work = Workload(
             recipe=recipe,
             model=trained,
@@ -150,6 +152,7 @@ def _carried_out(
             validation=evaluation_of(validation, feeding),
             callbacks=heard,
         )
+        _connect(work, folder, model)
         training = _trained(work, folder, tell)
         return _finished(work, folder, model, training, reporter)
 
@@ -163,11 +166,14 @@ def _batch_size(recipe: Recipe, folder: RunFolder, model: Any, rows: Rows) -> in
     return int(known["batch_size"])
 
 
-def _locate(callbacks: Sequence[Any], rows: Rows, feeding: Feeding) -> None:
-    """Tell StopOnNaN which rows a batch has."""
-    for callback in callbacks:
+def _connect(work: Workload, folder: RunFolder, model: Any) -> None:
+    """Tell StopOnNaN which rows a batch has, and Publish how."""
+    unfinished = folder.path / f"published{_model_path(work.recipe, folder).suffix}"
+    for callback in work.callbacks:
         if isinstance(callback, StopOnNaN):
-            callback.locate = lambda epoch, step: rows.numbers(feeding, epoch, step)
+            callback.locate = lambda epoch, step: work.rows.numbers(work.feeding, epoch, step)
+        if isinstance(callback, Publish):
+            callback.publish = lambda: publish_run(work, save_model(model, unfinished), folder)
 
 
 def _trained(work: Workload, folder: RunFolder, tell: Callable[[str], None]) -> Training:

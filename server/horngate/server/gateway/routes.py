@@ -130,8 +130,9 @@ class WorkerAddress:
 class Routes:
     """The whole table. `entries` holds, for each model, its versions, newest last.
 
-    `version_labels` are, for each model, the versions that words mean; `leaving` are those that only
-    go on with the sequences that they have, the newest first.
+    `version_labels` are, for each model, the versions that words mean; `defaults` the version that answers requests
+    that name none, where that is not the newest. `leaving` are those that only go on with the sequences that they
+    have, the newest first.
     """
 
     generation: int = 0
@@ -141,16 +142,17 @@ class Routes:
     leaving: tuple[Entry, ...] = ()
     decoders: Mapping[str, WorkerAddress] = field(default_factory=dict)
     version_labels: Mapping[str, Mapping[str, str]] = field(default_factory=dict)
+    defaults: Mapping[str, str] = field(default_factory=dict)
 
     def find(self, name: str, version: str) -> Entry:
-        """The entry that a request means, by version or label; without either, the newest that is ready.
+        """The entry that a request means, by version or label; without either, the default or newest that is ready.
 
         NotFound: no such model or version. Unavailable: it is there but not ready.
         """
         versions = self.entries.get(name)
         if not versions:
             raise NotFound(f"no model '{name}'; expected {nearest(name, self.entries)}")
-        version = self.version(name, version)
+        version = self.version(name, version) or self.defaults.get(name, "")
         if version:
             if version not in versions:
                 raise NotFound(
@@ -227,6 +229,7 @@ def read_routes(data: Mapping[str, Any], before: Routes) -> Routes:
         draining=data["draining"],
         entries=entries,
         version_labels=data["version_labels"],
+        defaults=data["defaults"],
         workers={item["name"]: WorkerAddress(**item) for item in data["workers"]},
         leaving=tuple(_entry(item) for item in data["leaving"]),
         decoders={item["name"]: WorkerAddress(**item) for item in data["decoders"]},

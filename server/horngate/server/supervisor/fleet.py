@@ -63,12 +63,9 @@ class Fleet:
         self._gateways: dict[str, Child] = {}
         self._routed: dict[str, int] = {}
         self._table: dict[str, Any] = {
-            "generation": 0,
-            "draining": False,
-            "entries": [],
-            "leaving": [],
-            "version_labels": {},
-        }
+            "generation": 0, "draining": False,
+            "entries": [], "leaving": [], "version_labels": {}, "defaults": {},
+        }  # fmt: skip
         self._tasks: list[asyncio.Task[None]] = []
         self._answers: set[asyncio.Task[None]] = set()
         self._ending = False
@@ -107,6 +104,7 @@ class Fleet:
         entries: Sequence[dict[str, Any]],
         leaving: Sequence[dict[str, Any]],
         labels: Mapping[str, Mapping[str, str]],
+        defaults: Mapping[str, str],
         *,
         draining: bool,
     ) -> int:
@@ -115,6 +113,7 @@ class Fleet:
             "entries": list(entries),
             "leaving": list(leaving),
             "version_labels": labels,
+            "defaults": defaults,
             "draining": draining,
         }
         return self._send_table()

@@ -8,7 +8,7 @@ models/churn.json              the same for one model: with churn.weights.h5 bes
 models/resnet50/model.toml     with `source = "zoo:ResNet50"`: version 1, no file
 """
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 
@@ -51,9 +51,8 @@ class Source:
     @property
     def identity(self) -> str:
         """What makes this source this one; equal identities need no new build."""
-        config = replace(
-            self.config, version_labels=()
-        )  # They move from one version to another, which stays as it is.
+        # These move from one version to another, which stays as it is.
+        config = replace(self.config, version_labels=(), default_version=None)
         return repr((self.key, self.path, self.architecture, self.stamp, config))
 
     @property
@@ -87,13 +86,24 @@ class Scan:
 
     def version_labels(self) -> dict[str, dict[str, str]]:
         """By model, the version that each label means."""
-        configs = {
-            name: next(iter(versions.values())).config for name, versions in self.versions.items() if versions
-        }
         return {
             name: {label: str(version) for label, version in config.version_labels}
-            for name, config in configs.items()
+            for name, config in self._configs.items()
             if config.version_labels
+        }
+
+    def pinned(self) -> dict[str, int]:
+        """By model, the version that is to answer requests that name none, where that is said."""
+        return {
+            name: config.default_version
+            for name, config in self._configs.items()
+            if config.default_version is not None
+        }
+
+    @property
+    def _configs(self) -> dict[str, ModelConfig]:
+        return {
+            name: next(iter(versions.values())).config for name, versions in self.versions.items() if versions
         }
 
     def relabelled_since(self, before: "Scan") -> set[str]:
@@ -126,19 +136,6 @@ def scan(folder: Path | None, zoo: Mapping[str, ModelConfig] | None = None) -> S
         for version, source in found.items():
             versions.setdefault(name, {}).setdefault(version, source)
     return Scan(versions=versions, problems=problems)
-
-
-def wanted(found: Scan, failed: Iterable[str] = ()) -> dict[Key, Source]:
-    """The versions to serve: by policy, and under `latest` passing over sources that are known to fail.
-
-    A failed source stays wanted when nothing older can stand in for it, so that its reason is still shown.
-    """
-    bad = frozenset(failed)
-    chosen: dict[Key, Source] = {}
-    for versions in found.versions.values():
-        for version in _chosen_versions(versions, bad):
-            chosen[versions[version].key] = versions[version]
-    return chosen
 
 
 def versions_in(folder: Path, name: str) -> dict[int, Source]:
@@ -175,8 +172,17 @@ def _beside(weights: Path, stem: str) -> Path | None:
 def _folder(folder: Path, name: str) -> dict[int, Source]:
     path = folder / CONFIG
     config = read_model_config(path) if path.exists() else ModelConfig()
-    if config.source.startswith(ZOO):
-        return {1: _from_zoo(name, config, folder)}
+    zoo = config.source.startswith(ZOO)
+    found = {1: _from_zoo(name, config, folder)} if zoo else _version_folders(folder, name, config)
+    if config.default_version is not None and config.default_version not in found:
+        raise LoadError(
+            f"{CONFIG}: default_version is {config.default_version}; expected one that is there: "
+            f"{', '.join(map(str, sorted(found))) or 'none'}"
+        )
+    return found
+
+
+def _version_folders(folder: Path, name: str, config: ModelConfig) -> dict[int, Source]:
     found = {}
     for version in folder.iterdir():
         if _is_version(version.name) and version.is_dir():
@@ -252,14 +258,3 @@ def _sendable(name: str) -> str:
     except UnicodeEncodeError:
         raise LoadError("the file's name is not UTF-8; a model is asked for by a name that is") from None
     return name
-
-
-def _chosen_versions(versions: Mapping[int, Source], bad: frozenset[str]) -> list[int]:
-    policy = next(iter(versions.values())).config.versions
-    if policy == "all":
-        return sorted(versions)
-    if isinstance(policy, tuple):
-        return sorted(set(policy) & set(versions))
-    newest = max(versions)
-    good = [version for version, source in versions.items() if source.identity not in bad]
-    return sorted({newest, max(good, default=newest)})

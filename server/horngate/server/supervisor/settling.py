@@ -11,7 +11,7 @@ def settle(found: Scan, looked: Scan, kept: Scan, now_s: float) -> Scan:
     """`found` without the files that somebody seems to be writing; what was kept of those before stays.
 
     A file rests when it is as it was at the last look (`looked`), or has been for SETTLE_S seconds. A model
-    whose configuration cannot be read stays as it was.
+    whose configuration cannot be read stays as it was, and so does one whose default version does not rest yet.
     """
     resting: dict[str, dict[int, Source]] = {
         name: dict(kept.versions[name]) for name in found.problems if name in kept.versions
@@ -22,6 +22,10 @@ def settle(found: Scan, looked: Scan, kept: Scan, now_s: float) -> Scan:
             chosen = source if rests else kept.versions.get(name, {}).get(version)
             if chosen is not None:
                 resting.setdefault(name, {})[version] = chosen
+    for name, version in found.pinned().items():
+        if version not in resting.get(name, {}):
+            resting.pop(name, None)
+            resting |= {name: dict(kept.versions[name])} if name in kept.versions else {}
     return Scan(versions=resting, problems=found.problems)
 
 

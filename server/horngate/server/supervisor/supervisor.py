@@ -18,11 +18,12 @@ from horngate.server.metrics import SupervisorMetrics
 from horngate.server.orders import UPLOADS
 from horngate.server.settings import ModelConfig, ServerSettings
 from horngate.server.supervisor.artifacts import Artifacts
+from horngate.server.supervisor.choosing import default_versions, wanted
 from horngate.server.supervisor.fleet import Fleet
 from horngate.server.supervisor.instances import Instance, entries, leaving
 from horngate.server.supervisor.loads import Loads
 from horngate.server.supervisor.reconcile import Build, Forget, Load, Retire, State, plan
-from horngate.server.supervisor.repository import Key, Scan, Source, scan, wanted
+from horngate.server.supervisor.repository import Key, Scan, Source, scan
 from horngate.server.supervisor.settling import settle, taken
 from horngate.server.supervisor.standing_orders import StandingOrders
 from horngate.server.zoo_settings import ZOO
@@ -63,6 +64,7 @@ class Supervisor:
         self._scan = Scan()
         self._unloaded: list[Key] = []
         self._relabelled: dict[str, dict[str, str]] = {}
+        self._defaults: dict[str, int] = {}
         self._generation = 0
         self._stopped = asyncio.Event()
         self._changed = asyncio.Event()
@@ -155,16 +157,13 @@ class Supervisor:
             self._looked, self._looked_s = found, now_s
         self._scan = taken(self._scan, found, ordered)
         unloaded, self._unloaded = self._unloaded, self._orders.unloaded(there)
-        if ordered or unloaded != self._unloaded:
-            self.publish()
-        if changed := self._scan.relabelled_since(before):
-            self._relabelled = {
-                name: labels for name, labels in self._relabelled.items() if name not in changed
-            }
-            self.publish()
+        changed = self._scan.relabelled_since(before)
+        self._relabelled = {name: labels for name, labels in self._relabelled.items() if name not in changed}
         if self._scan.problems != before.problems:
             for name, problem in self._scan.problems.items():
                 logger().error("not served", model=name, reason=problem)
+        news = ordered or unloaded != self._unloaded or self._scan.problems != before.problems
+        if news or changed or self._scan.pinned() != before.pinned():
             self.publish()
 
     def _take_orders(self, there: Scan) -> list[str]:
@@ -220,10 +219,14 @@ class Supervisor:
     def publish(self) -> int:
         """Tell every gateway how things are now; the generation of that table."""
         problems = self._scan.problems
+        ready = {each.source.key for each in self._serving if each.state is State.READY}
+        pinned = self._scan.pinned()
+        self._defaults = default_versions(pinned, ready, self._defaults)
         self._generation = self._fleet.publish(
             entries(self.instances.values(), problems, self._unloaded),
             leaving(self.instances.values()),
             self._scan.version_labels() | self._relabelled,
+            {name: str(self._defaults[name]) for name in pinned},
             draining=self.draining,
         )
         for state in State:

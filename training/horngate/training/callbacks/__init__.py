@@ -6,6 +6,7 @@ from horngate.training.callbacks.names import callbacks_of, check_callbacks
 from horngate.training.callbacks.plots import Plots
 from horngate.training.callbacks.progress import Progress
 from horngate.training.callbacks.prometheus import Prometheus
+from horngate.training.callbacks.publish import Publish
 from horngate.training.callbacks.reporter import Reporter
 from horngate.training.callbacks.reset_states import ResetStates, reset_states
 from horngate.training.callbacks.stop_on_nan import StopOnNaN
@@ -17,6 +18,7 @@ __all__ = [
     "Plots",
     "Progress",
     "Prometheus",
+    "Publish",
     "Reporter",
     "ResetStates",
     "StopOnNaN",

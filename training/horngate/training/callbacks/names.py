@@ -14,6 +14,7 @@ from horngate.training.callbacks.json_lines import JsonLines
 from horngate.training.callbacks.plots import Plots
 from horngate.training.callbacks.progress import Progress
 from horngate.training.callbacks.prometheus import Prometheus
+from horngate.training.callbacks.publish import Publish
 from horngate.training.callbacks.reset_states import ResetStates
 from horngate.training.callbacks.stop_on_nan import StopOnNaN
 from horngate.training.callbacks.warm_up import WarmUp
@@ -23,7 +24,8 @@ from horngate.training.runs.folder import RunFolder
 
 OURS = {
     "CSVLogger": CSVLogger, "JsonLines": JsonLines, "Plots": Plots, "Progress": Progress,
-    "Prometheus": Prometheus, "ResetStates": ResetStates, "StopOnNaN": StopOnNaN, "WarmUp": WarmUp,
+    "Prometheus": Prometheus, "Publish": Publish, "ResetStates": ResetStates, "StopOnNaN": StopOnNaN,
+    "WarmUp": WarmUp,
 }  # fmt: skip
 _REFUSED = {
     "BackupAndRestore": "every run keeps checkpoints and goes on from them: see [checkpoints]",
@@ -46,8 +48,8 @@ def offered() -> Mapping[str, Any]:
     return {name: made for name, made in own.items() if name not in _REFUSED} | OURS
 
 
-def check_callbacks(callbacks: Sequence[Named]) -> None:
-    """Whether there are such callbacks, with such settings. RecipeError if not."""
+def check_callbacks(callbacks: Sequence[Named], *, publishes: bool = True) -> None:
+    """Whether there are such callbacks, with such settings, and all that they need. RecipeError if not."""
     for place, named in enumerate(callbacks):
         if named.name in _REFUSED:
             reason = _REFUSED[named.name]
@@ -56,6 +58,11 @@ def check_callbacks(callbacks: Sequence[Named]) -> None:
             )
         made = chosen(named, offered(), "callbacks", place, "name")
         check_settings(named, made, "callbacks", place)
+        if made is Publish and not publishes:
+            raise RecipeError(
+                "callbacks.name Publish does as [publish] says, which is missing; give repository and name there",
+                ("callbacks", place),
+            )
         if made is keras.callbacks.TensorBoard and find_spec("tensorboard") is None:
             raise RecipeError(
                 "callbacks.name TensorBoard needs a package: pip install 'horngate[tensorboard]'",

@@ -191,9 +191,9 @@ class CheckpointRules:
 class PublishTo:
     """Where the trained model becomes the next version, and what it must be better than.
 
-    With a `gate`, a metric of the model's, the newest version there is evaluated on the validation rows and the new
-    one is published only if it is better by `margin` or more (a negative margin allows a loss). `settings` are
-    written into the model's `model.toml`.
+    With a `gate`, a metric of the model's, the version that serves is evaluated on the validation rows and the new
+    one is published only if it is better by `margin` or more (a negative margin allows a loss). With the `label`
+    `canary` it answers only requests that ask for it. `settings` are written into the model's `model.toml`.
     """
 
     repository: Path
@@ -201,6 +201,7 @@ class PublishTo:
     format: Literal["h5", "keras"] = "h5"
     gate: str = ""
     margin: float = 0.0
+    label: Literal["", "canary"] = ""
     settings: Mapping[str, Any] = field(default_factory=dict)
 
 
