@@ -1,4 +1,4 @@
-"""A network of the zoo, fine-tuned in two phases and published into a server that is under load."""
+"""A network of the zoo, fine-tuned in two phases and published as a canary into a server that is under load."""
 
 import threading
 from pathlib import Path
@@ -19,6 +19,7 @@ from horngate.training import (
     Phase,
     PublishTo,
     Recipe,
+    promote,
     publish,
 )
 from tests.integration.conftest import Start
@@ -44,6 +45,11 @@ def first_version(path: Path) -> Path:
     return path
 
 
+def states(client: Client) -> list[tuple[str, str]]:
+    """Each version and its state."""
+    return [(one.version, one.state) for one in client.models()]
+
+
 @pytest.mark.slow
 def test_a_fine_tuned_zoo_network_takes_over_with_no_failed_request(start: Start, tmp_path: Path) -> None:
     pictures(tmp_path / "pictures")
@@ -63,7 +69,9 @@ def test_a_fine_tuned_zoo_network_takes_over_with_no_failed_request(start: Start
             Phase(epochs=1, freeze=("*",), unfreeze=("kind",)),
             Phase(epochs=1, unfreeze=("conv_pw_13*",), learning_rate=1e-4),
         ),
-        publish=PublishTo(repository=tmp_path / "models", name="kinds", gate="accuracy", margin=-1.0),
+        publish=PublishTo(
+            repository=tmp_path / "models", name="kinds", gate="accuracy", margin=-1.0, label="canary"
+        ),
     )
     server = start(tmp_path / "models")
     rows = np.random.default_rng(1).normal(size=(2, *SIZE, 3)).astype("float32")
@@ -86,11 +94,14 @@ def test_a_fine_tuned_zoo_network_takes_over_with_no_failed_request(start: Start
         done = recipe.run(tmp_path / "run")
         expected = keras.models.load_model(done.model_path, compile=False).predict(rows, verbose=0)
         with Client(server.grpc) as client:
-            ready = [("2", "READY")]
-            until(lambda: [(one.version, one.state) for one in client.models()] == ready, patience_s=120)
+            until(lambda: ("2", "READY") in states(client), patience_s=120)
+            np.testing.assert_allclose(client.predict("kinds", rows, version="canary"), expected, atol=1e-5)
+            assert not np.allclose(client.predict("kinds", rows), expected, atol=1e-5)
+            promote(tmp_path / "models", "kinds")
+            until(lambda: states(client) == [("2", "READY")], patience_s=120)
             np.testing.assert_allclose(client.predict("kinds", rows), expected, atol=1e-5)
         config = (tmp_path / "models" / "kinds" / "model.toml").read_text()
-        assert config == 'preprocess = "tf"\nlabels = ["bright", "dark"]\n'
+        assert config == 'preprocess = "tf"\nlabels = ["bright", "dark"]\ndefault_version = 2\n'
     finally:
         stop.set()
         for caller in callers:

@@ -1,8 +1,9 @@
 """A process with two virtual devices that trains a recipe on one, on both, and first on both and then on one.
 
-    HORNGATE_VIRTUAL_DEVICES=2 python devices_run.py FOLDER
+    HORNGATE_VIRTUAL_DEVICES=2 KERAS_BACKEND=jax python devices_run.py FOLDER
 
-It prints, as JSON, each run's losses, and how far its weights are from those of the run on one device.
+Batches of 16 divide 64 rows; 77 leave 13 for the last one, and 65 a single row. It prints, as JSON, each run's
+History beside that of the run on one device, and how far its weights are from that one's.
 """
 
 import json
@@ -37,13 +38,23 @@ def network() -> Any:
     return keras.Sequential([keras.Input((4,)), layers.Dense(8, "relu"), layers.Dense(2, "softmax")])
 
 
+def arrays(rows: int) -> Any:
+    """Rows whose class is the sign of their sum."""
+    x = np.random.default_rng(rows).normal(size=(rows, 4)).astype("float32")
+    return x, (x.sum(axis=1) > 0).astype("int64")
+
+
 def recipe(rows: int) -> Recipe:
-    """Two epochs in batches of 16."""
-    x = np.random.default_rng(7).normal(size=(rows, 4)).astype("float32")
+    """Two epochs in batches of 16, measured on 21 rows."""
     return Recipe(
         model=ModelFrom(source=network),
-        data=DataFrom(source=(x, (x.sum(axis=1) > 0).astype("int64"))),
-        compile=Compile(optimizer=Named(name="Adam"), loss=Named(name="sparse_categorical_crossentropy")),
+        data=DataFrom(source=arrays(rows)),
+        validation=DataFrom(source=arrays(21)),
+        compile=Compile(
+            optimizer=Named(name="Adam"),
+            loss=Named(name="sparse_categorical_crossentropy"),
+            metrics=(Named(name="accuracy"),),
+        ),
         fit=Fit(epochs=2, batch_size=16),
         checkpoints=CheckpointRules(every_s=0),
     )
@@ -71,24 +82,29 @@ def weights(path: Path) -> list[Any]:
     return found
 
 
+def distance(one: Path, other: Path) -> float:
+    """How far the stored models' weights are from each other at most."""
+    pairs = zip(weights(one), weights(other), strict=True)
+    return max(float(np.abs(a - b).max()) for a, b in pairs)
+
+
 def main(folder: Path) -> None:
     """Train, compare, print."""
-    even, uneven = recipe(64), recipe(77)
-    one = run(even, folder / "one")
-    runs = {"two": run(replace(even, devices=2), folder / "two")}
-    try:
-        run(replace(even, devices=2), folder / "both", callbacks=[StopAfter(3)])
-    except Stopped:
-        runs["both"] = run(even, folder / "both", resume=True)
-    runs["uneven"] = run(replace(uneven, devices=2), folder / "uneven")
     found = {}
-    for name, done in runs.items():
-        pairs = zip(weights(done.model_path), weights(one.model_path), strict=True)
-        found[name] = {
-            "losses": done.history["loss"],
-            "distance": max(float(np.abs(a - b).max()) for a, b in pairs),
-        }
-    print(json.dumps({"one": one.history["loss"], **found}))
+    for rows in (64, 77, 65):
+        alone = run(recipe(rows), folder / f"one{rows}")
+        runs = {"two": run(replace(recipe(rows), devices=2), folder / f"two{rows}")}
+        try:
+            run(replace(recipe(rows), devices=2), folder / f"both{rows}", callbacks=[StopAfter(6)])
+        except Stopped:
+            runs["both"] = run(recipe(rows), folder / f"both{rows}", resume=True)
+        for name, done in runs.items():
+            found[f"{name} {rows}"] = {
+                "alone": alone.history,
+                "history": done.history,
+                "distance": distance(done.model_path, alone.model_path),
+            }
+    print(json.dumps(found))
 
 
 if __name__ == "__main__":

@@ -4,29 +4,32 @@ from collections.abc import Mapping
 from typing import Any
 
 from horngate.training.data.feeding import Feeding, Rows
+from horngate.training.devices import Steps
 
 
 class Evaluation:
     """Some rows, in their own order, measured again and again by one model after another phase or epoch."""
 
-    def __init__(self, rows: Rows, feeding: Feeding) -> None:
-        self._steps = rows.steps(feeding)
+    def __init__(self, rows: Rows, feeding: Feeding, devices: Steps) -> None:
+        self._counts = [feeding.rows_in(step, rows) for step in range(rows.steps(feeding))]
         self._batches = rows.batches(feeding, range(1))
+        self._devices = devices
 
     def measure(self, model: Any, callbacks: Any = None) -> dict[str, float]:
         """Loss and metrics. The model's metrics are reset before."""
         model.make_test_function()
         model.reset_metrics()
-        batches = iter(model.distribute_strategy.experimental_distribute_dataset(self._batches))
+        batches = self._devices.iterator(self._batches)
         if callbacks is not None:
             callbacks.on_test_begin()
         logs: Mapping[str, Any] = {}
-        for step in range(self._steps):
+        for step, rows in enumerate(self._counts):
             if callbacks is not None:
                 callbacks.on_test_batch_begin(step)
-            logs = model.test_function(batches)
+            logs = self._devices.test(model, batches, rows)
             if callbacks is not None:
                 callbacks.on_test_batch_end(step, logs)
+        self._devices.settle(model)
         found = result(model, logs)
         if callbacks is not None:
             callbacks.on_test_end(found)

@@ -13,6 +13,7 @@ from horngate.training.checkpoints import Place, RunState, Writer
 from horngate.training.checkpoints.state import restore, take
 from horngate.training.compiling import compile_model, recompile
 from horngate.training.data.feeding import Feeding, Rows
+from horngate.training.devices import Steps
 from horngate.training.evaluating import Evaluation, result
 from horngate.training.models import freeze
 from horngate.training.recipe.sections import Phase, Recipe
@@ -29,6 +30,7 @@ class Workload:
     model: Any
     rows: Rows
     feeding: Feeding
+    devices: Steps
     validation: Evaluation | None = None
     callbacks: Sequence[Any] = ()
 
@@ -103,7 +105,7 @@ class Training:
         if self._place.epoch < last_epoch and not model.stop_training:
             epochs = range(self._place.epoch, last_epoch)
             batches = self._work.rows.batches(self._work.feeding, epochs, self._place.step)
-            iterator = iter(model.distribute_strategy.experimental_distribute_dataset(batches))
+            iterator = self._work.devices.iterator(batches)
             while self._place.epoch < last_epoch and not model.stop_training:
                 self._epoch(iterator)
         if model.optimizer is not None:
@@ -120,6 +122,7 @@ class Training:
             model.reset_metrics()
             self._callbacks.on_epoch_begin(epoch)
         logs = self._steps_of_epoch(iterator)
+        self._work.devices.settle(model)
         found = result(model, logs)
         if self._work.validation is not None:
             measured = self._work.validation.measure(model, self._callbacks)
@@ -135,10 +138,10 @@ class Training:
 
     def _steps_of_epoch(self, iterator: Any) -> Any:
         model, callbacks, logs = self._work.model, self._callbacks, {}
-        train, stop, steps = model.train_function, self._stop, self._steps
+        stop, steps = self._stop, self._steps
         for step in range(self._place.step, steps):
             callbacks.on_train_batch_begin(step)
-            logs = self._stepped(train, iterator, step)
+            logs = self._stepped(iterator, step)
             callbacks.on_train_batch_end(step, logs)
             if model.stop_training:
                 break
@@ -151,9 +154,10 @@ class Training:
     def _stand(self, step: int) -> None:
         self._place = replace(self._place, step=step, steps=self._place.steps + step - self._place.step)
 
-    def _stepped(self, train: Any, iterator: Any, step: int) -> Any:
+    def _stepped(self, iterator: Any, step: int) -> Any:
+        work = self._work
         try:
-            return train(iterator)
+            return work.devices.train(work.model, iterator, work.feeding.rows_in(step, work.rows))
         except StopIteration:
             raise RecipeError(
                 f"data ran out at step {step + 1} of {self._steps} in epoch {self._place.epoch + 1}; give more "
@@ -173,6 +177,7 @@ class Training:
         return self._writer.free and self._clock() - self._written_s >= _CALM_S
 
     def _checkpoint(self, *, wait: bool) -> None:
+        self._work.devices.settle(self._work.model)
         state = take(
             self._work.model, self._callbacks.callbacks, self._place, self.best.record(), self.best.weights
         )

@@ -1,14 +1,15 @@
 """A recipe's model and rows, ready: for a run, or for steps of one's own."""
 
-from collections.abc import Iterator
-from contextlib import contextmanager
 from dataclasses import dataclass
 from typing import Any
+
+import keras
 
 from horngate.contract.errors import RecipeError
 from horngate.training.checkpoints.state import recurrent_states
 from horngate.training.compiling import compile_model
 from horngate.training.data import Feeding, Rows, open_rows
+from horngate.training.devices import Steps, devices_of
 from horngate.training.evaluating import Evaluation
 from horngate.training.loop import build_all
 from horngate.training.models import build, freeze, with_augmentation
@@ -36,10 +37,11 @@ def prepare(recipe: Recipe) -> Prepared:
         raise RecipeError('fit.batch_size is "auto", which only a run measures; give a number')
     make_repeatable(recipe)
     rows, validation = opened_rows(recipe)
-    with strategy(recipe):
+    devices = devices_of(recipe.devices)
+    with devices.scope():
         model = with_augmentation(build(recipe.model), recipe.model)
         feeding = feeding_of(recipe, recipe.fit.batch_size)
-        check_feeding(model, rows, feeding)
+        check_feeding(model, rows, feeding, devices)
         freeze(model, recipe.plan[0])
         compile_model(model, recipe.compile, recipe.plan[0])
         build_all(model, rows.batches(feeding, range(1)).element_spec)
@@ -68,10 +70,18 @@ def feeding_of(recipe: Recipe, batch_size: int) -> Feeding:
     )
 
 
-def check_feeding(model: Any, rows: Rows, feeding: Feeding) -> None:
-    """Whether a stateful model gets what it needs: batches of one size, in order. RecipeError if not."""
+def check_feeding(model: Any, rows: Rows, feeding: Feeding, devices: Steps) -> None:
+    """Whether devices can share a batch, and a stateful model gets what it needs. RecipeError if not."""
+    if feeding.batch_size % devices.count:
+        raise RecipeError(
+            f"fit.batch_size is {feeding.batch_size}; expected a multiple of {devices.count} devices"
+        )
     if not recurrent_states(model):
         return
+    if devices.count > 1 or keras.config.backend() == "jax":
+        raise RecipeError(
+            "devices: a stateful model is trained on one device, on TensorFlow: Keras loses its states"
+        )
     if feeding.shuffle:
         raise RecipeError("fit.shuffle is true; a stateful model wants its batches in order: shuffle = false")
     try:
@@ -85,9 +95,11 @@ def check_feeding(model: Any, rows: Rows, feeding: Feeding) -> None:
         )
 
 
-def evaluation_of(validation: Rows | None, feeding: Feeding) -> Evaluation | None:
+def evaluation_of(validation: Rows | None, feeding: Feeding, devices: Steps) -> Evaluation | None:
     """The validation rows in the same batches, without order, weights or a bound."""
-    return None if validation is None else Evaluation(validation, Feeding(batch_size=feeding.batch_size))
+    if validation is None:
+        return None
+    return Evaluation(validation, Feeding(batch_size=feeding.batch_size), devices)
 
 
 def largest_batch_size(recipe: Recipe, model: Any, rows: Rows) -> int:
@@ -95,19 +107,3 @@ def largest_batch_size(recipe: Recipe, model: Any, rows: Rows) -> int:
     compile_model(model, recipe.compile, recipe.plan[0])
     build_all(model, rows.batches(Feeding(batch_size=1), range(1)).element_spec)
     return measured_batch_size(model, rows)
-
-
-@contextmanager
-def strategy(recipe: Recipe) -> Iterator[None]:
-    """Data parallel over the first `devices` devices; nothing for one."""
-    if recipe.devices == 1:
-        yield
-        return
-    import tensorflow as tf
-
-    kind = "GPU" if tf.config.list_logical_devices("GPU") else "CPU"
-    found = [device.name for device in tf.config.list_logical_devices(kind)]
-    if len(found) < recipe.devices:
-        raise RecipeError(f"devices is {recipe.devices}; TensorFlow sees {len(found)} ({', '.join(found)})")
-    with tf.distribute.MirroredStrategy(found[: recipe.devices]).scope():
-        yield

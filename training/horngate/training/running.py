@@ -9,9 +9,7 @@ from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
-import keras
-
-from horngate.contract.errors import InvalidRequest, RecipeError, Unsupported
+from horngate.contract.errors import InvalidRequest, RecipeError
 from horngate.training.callbacks import (
     EpochEnd,
     Publish,
@@ -24,6 +22,7 @@ from horngate.training.checkpoints import Store, Writer
 from horngate.training.compiling import check_compile
 from horngate.training.data import Rows
 from horngate.training.data.opening import check_source
+from horngate.training.devices import check_backend, devices_of
 from horngate.training.gate import Publication, publish_run, published_by
 from horngate.training.loop import Training, Workload
 from horngate.training.models import build, check_model, with_augmentation
@@ -33,7 +32,6 @@ from horngate.training.preparing import (
     feeding_of,
     largest_batch_size,
     opened_rows,
-    strategy,
 )
 from horngate.training.recipe.sections import Recipe
 from horngate.training.runs.card import card
@@ -60,8 +58,7 @@ class Run:
 
 def check(recipe: Recipe) -> None:
     """Whether all that the recipe names is there and takes its settings. Data is not read. RecipeError if not."""
-    if keras.config.backend() != "tensorflow":
-        raise Unsupported(f"runs are trained on TensorFlow; Keras's backend here is {keras.config.backend()}")
+    check_backend()
     check_compile(recipe.compile)
     check_callbacks(recipe.callbacks, publishes=recipe.publish is not None)
     check_model(recipe.model)
@@ -138,18 +135,20 @@ def _carried_out(
     rows, validation = opened_rows(recipe)
     folder.write("environment", environment(recipe))
     _compare_data(folder, rows, validation)
-    with strategy(recipe):
+    devices = devices_of(recipe.devices)
+    with devices.scope():
         model = build(recipe.model)
         trained = with_augmentation(model, recipe.model)
         feeding = feeding_of(recipe, _batch_size(recipe, folder, trained, rows))
-        check_feeding(trained, rows, feeding)
+        check_feeding(trained, rows, feeding, devices)
         heard = [*callbacks_of(recipe, folder), *callbacks, reporter]
         work = Workload(
             recipe=recipe,
             model=trained,
             rows=rows,
             feeding=feeding,
-            validation=evaluation_of(validation, feeding),
+            devices=devices,
+            validation=evaluation_of(validation, feeding, devices),
             callbacks=heard,
         )
         _connect(work, folder, model)

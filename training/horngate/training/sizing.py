@@ -55,7 +55,8 @@ def measured_batch_size(model: Any, rows: Rows) -> int:
     state = take(model, [], Place(), {}, None)
 
     def step(count: int) -> None:
-        model.train_on_batch(*next(iter(rows.batches(Feeding(batch_size=count), range(1)))))
+        batches = rows.batches(Feeding(batch_size=count), range(1))
+        model.train_on_batch(*next(batches.as_numpy_iterator()))
 
     try:
         return largest_batch(peak_of_step(step), free_memory(), len(rows))

@@ -129,4 +129,4 @@ def _once(variables: Sequence[Any]) -> list[Any]:
 
 
 def _copied(variable: Any) -> Array:
-    return np.array(variable.value.numpy() if hasattr(variable, "value") else variable.numpy(), copy=True)
+    return np.array(keras.ops.convert_to_numpy(variable), copy=True)

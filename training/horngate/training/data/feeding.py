@@ -19,6 +19,13 @@ class Feeding:
         """Batches an epoch, the last one perhaps smaller."""
         return self.steps_per_epoch or -(-rows // self.batch_size)
 
+    def rows_in(self, step: int, rows: "Rows") -> int | None:
+        """How many rows that batch of an epoch has; None where rows cannot be counted."""
+        try:
+            return min(self.batch_size, len(rows) - step * self.batch_size)
+        except TypeError:
+            return None
+
 
 class Rows(Protocol):
     """A source of rows `(x, y)` or `(x, y, sample_weight)`. One run uses it at a time, from one thread."""

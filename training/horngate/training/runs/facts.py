@@ -12,7 +12,7 @@ from typing import Any
 
 from horngate.training.recipe.sections import Recipe
 
-_PACKAGES = ("horngate", "keras", "tensorflow", "tensorflow-cpu", "numpy", "h5py")
+_PACKAGES = ("horngate", "keras", "tensorflow", "tensorflow-cpu", "jax", "numpy", "h5py")
 _VARIABLES = (
     "PYTHONHASHSEED",
     "CUDA_VISIBLE_DEVICES",
@@ -31,7 +31,7 @@ def environment(recipe: Recipe) -> dict[str, Any]:
         "versions": {name: found for name in _PACKAGES if (found := _version(name))},
         "python": sys.version.split()[0],
         "machine": {"system": platform.platform(), "processor": _processor(), "cores": os.cpu_count()},
-        "devices": [device.device_type for device in tf.config.list_physical_devices()],
+        "devices": keras.distribution.list_devices(),
         "threads": {
             "intra_op": tf.config.threading.get_intra_op_parallelism_threads(),
             "inter_op": tf.config.threading.get_inter_op_parallelism_threads(),
