@@ -8,8 +8,8 @@ _SERVERS_OF_THEIR_OWN = tuple(
     f"tests/integration/test_{name}.py"
     for name in (
         "hostile_files", "images", "memory", "old_files", "placement", "published_networks", "real_weights",
-        "reload", "repository_orders", "scheduling", "sequences", "several_servers", "training", "worker_death",
-        "zoo",
+        "reload", "repository_orders", "scheduling", "sequences", "several_servers", "statistics", "training",
+        "worker_death", "zoo",
     )
 )  # fmt: skip
 

@@ -83,26 +83,6 @@ def test_integer_inputs(served: Fixture, remote: Any) -> None:
     np.testing.assert_allclose(answer, served.models["recurrent"].predict(tokens, verbose=0), atol=1e-6)
 
 
-def test_statistics_rise_with_requests(served: Fixture, remote: Any) -> None:
-    x = inputs_for(served.models["nested"], rows=3, seed=2)[0]
-    remote.infer("nested", [tensor("x", x)])
-    before = remote.get_inference_statistics("nested").model_stats[0]
-    for _ in range(4):
-        remote.infer("nested", [tensor("x", x)])
-    after = remote.get_inference_statistics("nested").model_stats[0]
-    assert (after.name, after.version) == ("nested", "2")
-    assert after.inference_count - before.inference_count == 12
-    assert after.execution_count - before.execution_count == 4
-    assert after.inference_stats.success.count - before.inference_stats.success.count == 4
-    for field in ("success", "queue", "compute_infer"):
-        assert getattr(after.inference_stats, field).ns > getattr(before.inference_stats, field).ns
-    # perf_analyzer ends where the three differ.
-    counts = {
-        getattr(after.inference_stats, f"compute_{part}").count for part in ("input", "infer", "output")
-    }
-    assert counts == {after.inference_stats.queue.count}
-
-
 def test_the_index_lists_every_model(served: Fixture, remote: Any) -> None:
     index = remote.get_model_repository_index().models
     assert {(one.name, one.state) for one in index} == {(name, "READY") for name in served.names}
@@ -130,11 +110,12 @@ def test_compressed_requests(served: Fixture, remote: Any) -> None:
 
 def test_what_is_not_offered_says_so(remote: Any) -> None:
     with pytest.raises(triton.InferenceServerException, match="UNIMPLEMENTED"):
-        remote.get_log_settings()
+        remote.get_trace_settings()
     extensions = list(remote.get_server_metadata().extensions)
     assert extensions == [
         "binary_tensor_data",
         "classification",
+        "logging",
         "model_configuration",
         "model_repository",
         "model_repository(unload_dependents)",

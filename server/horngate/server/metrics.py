@@ -46,6 +46,12 @@ class GatewayMetrics:
             labels,
             buckets=SECONDS,
         )
+        self.last = Gauge(
+            "horngate_last_inference_timestamp_seconds",
+            "When a request was last answered with success, in seconds since 1970.",
+            labels,
+            multiprocess_mode="max",
+        )
         self.failed_seconds = Counter(
             "horngate_failed_requests_seconds", "Time spent on requests that failed.", labels
         )
@@ -250,7 +256,7 @@ def forget_process(pid: int) -> None:
 def collect_totals() -> dict[tuple[str, str], dict[str, float]]:
     """Sums by (model, version): `horngate_rows_total`, `horngate_queue_duration_seconds_sum`, …
 
-    A name with a `code` label appears once a code as `name{CODE}`.
+    A name with a `code` label appears once a code as `name{CODE}`; the memory that a model holds, once a device.
     """
     totals: dict[tuple[str, str], dict[str, float]] = defaultdict(lambda: defaultdict(float))
     for family in registry().collect():
@@ -262,6 +268,8 @@ def collect_totals() -> dict[tuple[str, str], dict[str, float]]:
 def _add(totals: dict[tuple[str, str], dict[str, float]], sample: Any) -> None:
     if "model" not in sample.labels or sample.name.endswith("_bucket"):
         return
-    code = sample.labels.get("code")
-    name = f"{sample.name}{{{code}}}" if code else sample.name
+    label = sample.labels.get("code")
+    if sample.name == "horngate_model_memory_bytes":
+        label = sample.labels["device"]
+    name = f"{sample.name}{{{label}}}" if label else sample.name
     totals[sample.labels["model"], sample.labels["version"]][name] += sample.value

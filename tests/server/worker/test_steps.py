@@ -12,6 +12,8 @@ from horngate.contract.errors import DeadlineExceeded, HorngateError, SequenceLo
 from horngate.server.costs import Curve
 from horngate.server.settings import QueueSettings, SequenceSettings
 from horngate.server.step import Step
+from horngate.server.tallies import Tallies
+from horngate.server.worker.account import Account
 from horngate.server.worker.batcher import Batcher
 from horngate.server.worker.bounds import Asked
 from horngate.server.worker.ledger import Ledger
@@ -76,6 +78,7 @@ class World:
             Note(folder / "note"),
             "cpu",
             self.sequences,
+            Account(Tallies(folder / "tally")),
         )
         self.batcher.proceed = lambda work: self.batcher.queue(self.model, work, cast(Any, self.program))
         self.answers: dict[int, Any] = {}

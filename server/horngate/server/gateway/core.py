@@ -19,7 +19,6 @@ from horngate.oip import messages as oip
 from horngate.oip.status import code_of
 from horngate.oip.wire import ParsedRequest, parse_infer_request
 from horngate.server.frames.channel import Channel, ChannelClosed
-from horngate.server.gateway import service
 from horngate.server.gateway.decoders import Decoders
 from horngate.server.gateway.door import Door
 from horngate.server.gateway.infer import Call, Respond, read_call, read_continuing
@@ -31,9 +30,10 @@ from horngate.server.gateway.regions import Regions
 from horngate.server.gateway.repository import Repository
 from horngate.server.gateway.routes import Entry, Routes, read_routes
 from horngate.server.gateway.sequences import is_continuing
+from horngate.server.gateway.statistics import model_statistics, read_totals
 from horngate.server.gateway.tfs.labels import Relabelling
 from horngate.server.gateway.uploads import Uploads
-from horngate.server.logs import logger
+from horngate.server.logs import LogLevels, logger, set_levels, verbosity
 from horngate.server.metrics import GatewayMetrics
 from horngate.tfs import messages as tfs
 
@@ -64,8 +64,8 @@ class Gateway:
         self._links = Links(self._answered, lambda handle: self.tell("training", handle))
         self._decoders = Decoders(self._decoded)
         self._labels: dict[tuple[str, str], Any] = {}
-        self._questions = Questions(self.tell)
-        self.repository = Repository(self._questions, uploads)
+        self.questions = Questions(self.tell)
+        self.repository = Repository(self.questions, uploads)
         self._relabelling = Relabelling(self.tell)
         self._on_routes: list[Callable[[Routes], None]] = [self._relabelling.update]
         asyncio.get_running_loop().add_reader(control.fileno(), self._on_control)
@@ -129,7 +129,7 @@ class Gateway:
         self.door.refresh()
         if self.regions is not None:
             self.regions.sweep()
-        self._questions.sweep()
+        self.questions.sweep()
         self._metrics.waiting.set(self.pending)
 
     def relabel(self, request: tfs.ReloadConfigRequest, respond: Respond) -> None:
@@ -188,11 +188,14 @@ class Gateway:
             self._count_success(labels, call.rows, took_s)
         else:
             self._count_failure(labels, result, took_s)
+        if verbosity():
+            _log(call, result, took_s)
         call.respond(result)
 
     def _count_success(self, labels: tuple[str, str], rows: int, took_s: float) -> None:
-        requests, all_rows, duration = self._labels.get(labels) or self._label(labels)
+        requests, all_rows, duration, last = self._labels.get(labels) or self._label(labels)
         requests.inc()
+        last.set(time.time())
         all_rows.inc(rows)
         duration.observe(took_s)
 
@@ -202,6 +205,7 @@ class Gateway:
             self._metrics.requests.labels(*labels, "OK"),
             self._metrics.rows.labels(*labels),
             self._metrics.duration.labels(*labels),
+            self._metrics.last.labels(*labels),
         )
         self._labels[labels] = children
         return children
@@ -214,13 +218,12 @@ class Gateway:
 
     def statistics(self, request: oip.ModelStatisticsRequest, respond: Respond) -> None:
         """Ask the supervisor for what models have done, and tell."""
-        service.model_statistics(request, self.routes, {})  # An unknown name is told at once.
+        model_statistics(request, self.routes, {})  # An unknown name is told at once.
 
         def write(rows: list[Any]) -> bytes:
-            totals = {(name, version): sums for name, version, sums in rows}
-            return service.model_statistics(request, self.routes, totals).SerializeToString()
+            return model_statistics(request, self.routes, read_totals(rows)).SerializeToString()
 
-        self._questions.ask("statistics", write=write, respond=respond, patience_s=STATISTICS_PATIENCE_S)
+        self.questions.ask("statistics", write=write, respond=respond, patience_s=STATISTICS_PATIENCE_S)
 
     def _on_control(self) -> None:
         try:
@@ -233,13 +236,15 @@ class Gateway:
             if kind == "routes":
                 self._take_routes(rest[0])
             elif kind == "answer":
-                self._questions.answer(*rest)
+                self.questions.answer(*rest)
+            elif kind == "log":
+                set_levels(LogLevels(**rest[0]))
             elif kind == "stop":
                 self._stop()
 
     def _stop(self) -> None:
         self.stopping.set()
-        self._questions.stop()
+        self.questions.stop()
 
     def _take_routes(self, data: Mapping[str, Any]) -> None:
         self.routes = read_routes(data, self.routes)
@@ -259,6 +264,12 @@ class Gateway:
             loop.remove_writer(self._control.fileno())
         else:
             loop.add_writer(self._control.fileno(), self._flush_control)
+
+
+def _log(call: Call, result: bytes | HorngateError, took_s: float) -> None:
+    told = {"code": code_of(result).name, "error": str(result)} if isinstance(result, HorngateError) else {}
+    where = {"model": call.entry.name, "version": call.entry.version, "id": call.id}
+    logger().debug("answered", **where, rows=call.rows, took_ms=round(took_s * 1e3, 3), **told)
 
 
 def _parsed(message: Any, data: bytes) -> Any:

@@ -6,7 +6,9 @@ from typing import Any, Protocol
 from horngate.oip import messages as oip
 from horngate.server.gateway import service
 from horngate.server.gateway.infer import Call, Respond
+from horngate.server.gateway.log_settings import log_settings
 from horngate.server.gateway.origin import Origin
+from horngate.server.gateway.questions import Questions
 from horngate.server.gateway.regions import (
     Regions,
     register_region,
@@ -30,6 +32,7 @@ class Answerer(Answering, Protocol):
 
     regions: Regions | None
     repository: Repository
+    questions: Questions
 
     def statistics(self, request: oip.ModelStatisticsRequest, respond: Respond) -> None:
         """Tell what models have done."""
@@ -69,11 +72,16 @@ def _of_tensorflow_serving(method: Method) -> Run:
     return run
 
 
+def _log_settings(gateway: Answerer, request: Any, _: float | None, respond: Respond, origin: Origin) -> None:
+    log_settings(gateway.questions, request, origin, respond)
+
+
 def _statistics(gateway: Answerer, request: Any, _: float | None, respond: Respond, origin: Origin) -> None:
     gateway.statistics(request, respond)
 
 
 _OF_OIP: Mapping[str, tuple[Any, Run]] = {
+    "LogSettings": (oip.LogSettingsRequest, _log_settings),
     "ServerLive": (oip.ServerLiveRequest, _from_routes(service.server_live)),
     "ServerReady": (oip.ServerReadyRequest, _from_routes(service.server_ready)),
     "ServerMetadata": (oip.ServerMetadataRequest, _from_regions(service.server_metadata)),

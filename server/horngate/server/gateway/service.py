@@ -1,28 +1,22 @@
 """The methods that answer from the routing table: what is served, how it looks, whether it is ready."""
 
-from collections.abc import Mapping
 from importlib.metadata import version
 from typing import Any
 
 from horngate.contract.tensors import TensorSpec
 from horngate.oip import messages as oip
 from horngate.server.gateway.regions import Regions
-from horngate.server.gateway.routes import Entry, Routes
+from horngate.server.gateway.routes import Routes
 from horngate.v1 import horngate_pb2 as v1
 from horngate.v1.describe import write_spec
 from horngate.zoo.images.recipe import ImageInput
 
 SERVER_NAME = "horngate"
 EXTENSIONS = (
-    "binary_tensor_data", "classification", "model_configuration", "model_repository",
+    "binary_tensor_data", "classification", "logging", "model_configuration", "model_repository",
     "model_repository(unload_dependents)", "parameters", "schedule_policy", "sequence", "statistics",
 )  # fmt: skip
 _CONFIG_TYPE = {"BYTES": "TYPE_STRING"}
-_DURATIONS = {
-    "success": "horngate_request_duration_seconds",
-    "queue": "horngate_queue_duration_seconds",
-    "compute_infer": "horngate_compute_duration_seconds",
-}
 
 
 def server_live(_: oip.ServerLiveRequest, routes: Routes) -> oip.ServerLiveResponse:
@@ -131,50 +125,6 @@ def _image(image: ImageInput) -> v1.ImageInput:
         std=recipe.scaling.std,
         channel_order=recipe.scaling.order,
     )
-
-
-Totals = Mapping[tuple[str, str], Mapping[str, float]]
-
-
-def model_statistics(
-    request: oip.ModelStatisticsRequest, routes: Routes, totals: Totals
-) -> oip.ModelStatisticsResponse:
-    """ModelStatistics: sums since the server started, from the same figures as /metrics."""
-    if request.name:
-        entries = [routes.find(request.name, request.version)]
-        if not request.version:
-            entries = list(routes.entries[request.name].values())
-    else:
-        entries = [entry for versions in routes.entries.values() for entry in versions.values()]
-    response = oip.ModelStatisticsResponse()
-    for entry in entries:
-        if entry.ready or request.name:
-            response.model_stats.append(_statistics(entry, totals.get((entry.name, entry.version), {})))
-    return response
-
-
-def _statistics(entry: Entry, sums: Mapping[str, float]) -> oip.ModelStatistics:
-    statistics = oip.ModelStatistics(
-        name=entry.name,
-        version=entry.version,
-        inference_count=int(sums.get("horngate_rows_total", 0)),
-        execution_count=int(sums.get("horngate_compute_duration_seconds_count", 0)),
-    )
-    stats = statistics.inference_stats
-    for field, metric in _DURATIONS.items():
-        duration = getattr(stats, field)
-        duration.count = int(sums.get(f"{metric}_count", 0))
-        duration.ns = int(sums.get(f"{metric}_sum", 0.0) * 1e9)
-    # Triton counts compute by request, and clients divide by it: a request's share of its batch's time.
-    # Inputs and outputs are moved while other batches compute; perf_analyzer wants them counted all the same.
-    stats.compute_infer.count = stats.compute_input.count = stats.compute_output.count = stats.queue.count
-    stats.fail.count = sum(
-        int(value)
-        for name, value in sums.items()
-        if name.startswith("horngate_requests_total{") and name != "horngate_requests_total{OK}"
-    )
-    stats.fail.ns = int(sums.get("horngate_failed_requests_seconds_total", 0.0) * 1e9)
-    return statistics
 
 
 def _axes(spec: TensorSpec) -> list[int]:

@@ -4,18 +4,19 @@ import asyncio
 import itertools
 import time
 from collections.abc import Callable, Mapping, Sequence
+from dataclasses import asdict
 from functools import partial
 from pathlib import Path
 from typing import Any
 
-from horngate.contract.errors import HorngateError, LoadError
+from horngate.contract.errors import LoadError
 from horngate.server import memory
 from horngate.server.frames.channel import Frame
 from horngate.server.gateway_settings import GatewaySettings
 from horngate.server.logs import logger
-from horngate.server.metrics import SupervisorMetrics, collect_totals, forget_process
-from horngate.server.orders import Order
+from horngate.server.metrics import SupervisorMetrics, forget_process
 from horngate.server.settings import available_cores
+from horngate.server.supervisor.answering import Answering
 from horngate.server.supervisor.children import Child
 from horngate.server.supervisor.launches import Launches
 from horngate.server.supervisor.owner import Owner
@@ -51,7 +52,7 @@ class Fleet:
         self._settings = settings
         self._launches = Launches(settings, directory)
         self._owner = owner
-        self._orders = orders
+        self._answering = Answering(orders, self._tell_all)
         self._metrics = metrics
         self._numbers = itertools.count(1)
         # Invariant: a worker's name is in _listening only while it takes connections.
@@ -67,7 +68,6 @@ class Fleet:
             "entries": [], "leaving": [], "version_labels": {}, "defaults": {},
         }  # fmt: skip
         self._tasks: list[asyncio.Task[None]] = []
-        self._answers: set[asyncio.Task[None]] = set()
         self._ending = False
         self._oom_kills = memory.oom_kills()
 
@@ -223,6 +223,7 @@ class Fleet:
             self._owner.worker_said(child.name, frame)
             return
         self._listening[child.name] = next(self._numbers)
+        self._tell_levels(child)
         # Orders first: a worker that knows what it will hold lets requests for it wait.
         self._owner.worker_started(child.name)
         self._send_table()
@@ -243,20 +244,12 @@ class Fleet:
             self._owner.relabel(rest[0])
         elif kind == "routed":
             self._routed[child.name] = rest[0]
-            self._orders.hear()
+            self._answering.orders.hear()
         elif kind == "unable":
             self.fault = LoadError(f"{'HTTP' if child.name == HTTP else 'gRPC'}: {rest[0]}")
         elif kind == "asked":
-            self._on_question(child, *rest)
-
-    def _on_question(self, child: Child, token: int, kind: str, *question: Any) -> None:
-        if kind == "order":
-            self._orders.give(Order(**question[0]), partial(_tell_outcome, child, token))
-            return
-        answer = asyncio.get_running_loop().create_task(self._send_statistics(child, token))
-        # The loop itself holds its tasks only weakly.
-        self._answers.add(answer)
-        answer.add_done_callback(self._answers.discard)
+            token, asked, *question = rest
+            self._answering.take(asked, question, partial(child.send, "answer", token))
 
     def _gateway_started(self, child: Child, port: int) -> None:
         if child.name == HTTP:
@@ -264,6 +257,7 @@ class Fleet:
         else:
             self.grpc_port = port
             self._start_more_gateways()
+        self._tell_levels(child)
         child.send("routes", self._table)
 
     def _start_more_gateways(self) -> None:
@@ -272,9 +266,12 @@ class Fleet:
             if f"gateway {number}" not in self._gateways:
                 self._keep(f"gateway {number}", self._gateways, self._gateway, self._on_gateway)
 
-    async def _send_statistics(self, child: Child, token: int) -> None:
-        totals = await asyncio.to_thread(collect_totals)
-        child.send("answer", token, [[*key, dict(sums)] for key, sums in totals.items()])
+    def _tell_levels(self, child: Child) -> None:
+        child.send("log", asdict(self._answering.levels))
+
+    def _tell_all(self, *frame: Any) -> None:
+        for child in [*self._gateways.values(), *self._workers.values()]:
+            child.send(*frame)
 
     def _send_table(self) -> int:
         generation: int = self._table["generation"] + 1
@@ -292,7 +289,3 @@ class Fleet:
             {"name": name, "path": str(self._launches.socket(name)), "incarnation": incarnation}
             for name, incarnation in incarnations.items()
         ]
-
-
-def _tell_outcome(child: Child, token: int, error: HorngateError | None) -> None:
-    child.send("answer", token, None if error is None else [type(error).__name__, str(error)])

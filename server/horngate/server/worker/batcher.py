@@ -17,6 +17,7 @@ from horngate.contract.errors import (
 )
 from horngate.server.frames.channel import ChannelClosed
 from horngate.server.metrics import WorkerMetrics
+from horngate.server.worker.account import Account
 from horngate.server.worker.bounds import Asked, Line, refusal
 from horngate.server.worker.company import kin, limit
 from horngate.server.worker.engines import Array, Program, most_rows
@@ -53,6 +54,7 @@ class Batcher:
         note: Note,
         device: str,
         sequences: Sequences,
+        account: Account,
     ) -> None:
         # Called with a step of a sequence that waited for the one before it, when its turn has come.
         self.proceed: Callable[[Work], None] = lambda work: None
@@ -64,6 +66,7 @@ class Batcher:
         self._models = models
         self._metrics = metrics
         self._sequences = sequences
+        self._account = account
         # Invariant: a Work with rows that have no batch is in _queues; _under_way counts batches by model.
         self._queues: Queues[Work] = Queues()
         self._under_way: Counter[str] = Counter()
@@ -236,8 +239,10 @@ class Batcher:
             states=model.after if first.turn is not None else (),
             read_states=self._sequences.read if first.turn is not None else None,
         )
+        begin_s = time.perf_counter()
         with suppress(MemoryError):  # The runner finds that they are not merged, and halves.
             batch.merged()
+        batch.input_s = time.perf_counter() - begin_s
         self._runner.run(batch)
 
     def _end_late(self, work: Work) -> None:
@@ -267,9 +272,12 @@ class Batcher:
             if batch.fault is None:
                 if batch.states:
                     self._sequences.keep(batch)
+                begin_s = time.perf_counter()
                 for share, outputs in zip(batch.shares, batch.split(), strict=True):
                     self._add_part(share, outputs, batch, waits)
+                self._account.ran(batch, model, time.perf_counter() - begin_s)
             else:
+                self._account.failed(batch, model)
                 for share in batch.shares:
                     share.work.running_rows -= share.rows
                     self.end(share.work, explained(batch.fault, model))

@@ -104,7 +104,8 @@ class Batch:
     the model's account was charged. `needed_bytes` bounds the memory of so many of its rows. `inputs` is None
     while the requests are not merged. In a batch of steps, `states` are those names that tell what follows, and
     `read_states` reads what they begin with. Of a batch that was run in parts, the first tells in `halved` how
-    often it was halved, and in `short_rows` how many rows ran out of memory, 0 if none did. Requests of different
+    often it was halved, and in `short_rows` how many rows ran out of memory, 0 if none did. Merging the requests
+    took `input_s`. Requests of different
     lengths are padded with `fills`, to the longest or to `shapes`.
     """
 
@@ -125,6 +126,7 @@ class Batch:
     halved: int = 0
     short_rows: int = 0
     compute_s: float = 0.0
+    input_s: float = 0.0
     rows: int = field(init=False)
 
     def __post_init__(self) -> None:
@@ -207,9 +209,9 @@ class Batch:
     def _part(self, shares: list[Share]) -> "Batch":
         rows = sum(share.rows for share in shares)
         charged_s = self.charged_s * rows / self.rows
-        return replace(
-            self, charged_s=charged_s, shares=shares, inputs=None, outputs=[], fault=None, compute_s=0.0
-        )
+        part = replace(self, charged_s=charged_s, shares=shares, inputs=None, outputs=[], fault=None)
+        part.compute_s = part.input_s = 0.0
+        return part
 
 
 def cut(shares: Sequence[Share], rows: int) -> tuple[list[Share], list[Share]]:

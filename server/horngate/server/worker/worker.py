@@ -17,7 +17,10 @@ from pathlib import Path
 from typing import Any
 
 from horngate.server.frames.channel import Channel, ChannelClosed, Frame
+from horngate.server.logs import LogLevels, set_levels
 from horngate.server.metrics import SequenceMetrics, WorkerMetrics
+from horngate.server.tallies import Tallies
+from horngate.server.worker.account import Account
 from horngate.server.worker.batcher import Batcher
 from horngate.server.worker.ledger import Ledger, read_ledger
 from horngate.server.worker.link import GatewayLink
@@ -59,7 +62,16 @@ class Worker:
             left_bytes=lambda: self._shelf.holdings.left_bytes,
             changed=lambda: self._shelf.refit(),
         )
-        self._batcher = Batcher(models, self._deliver, self._metrics, room, note, device, self._sequences)
+        self._batcher = Batcher(
+            models,
+            self._deliver,
+            self._metrics,
+            room,
+            note,
+            device,
+            self._sequences,
+            Account(Tallies.of_process()),
+        )
         self._batcher.flush = self._flush
         self._shelf = Shelf(
             models,
@@ -117,6 +129,8 @@ class Worker:
                 self._shelf.set_budget(rest[0])
             elif kind == "retire":
                 self._shelf.retire(rest[0])
+            elif kind == "log":
+                set_levels(LogLevels(**rest[0]))
             elif kind == "stop":
                 self._stopping = True
 

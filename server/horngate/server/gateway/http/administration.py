@@ -11,9 +11,18 @@ from starlette.routing import Route
 
 from horngate.contract.errors import InvalidRequest
 from horngate.oip import messages as oip
-from horngate.server.gateway.http.messages import MAX_JSON_BYTES, json_response, plain, read_json, read_object
+from horngate.server.gateway.http.messages import (
+    MAX_JSON_BYTES,
+    json_response,
+    plain,
+    read_json,
+    read_object,
+    read_parameters,
+)
 from horngate.server.gateway.origin import Origin
 from horngate.server.gateway.uploads import PREFIX
+
+_UINT32 = range(1 << 32)
 
 
 class Api(Protocol):
@@ -83,6 +92,37 @@ def _decoded(key: str, text: str) -> bytes:
         raise InvalidRequest(f"parameter '{key:.80}' is not base64") from None
 
 
+class Settings:
+    """What can be set while the server runs."""
+
+    def __init__(self, api: Api) -> None:
+        self._api = api
+
+    async def logging(self, request: Request) -> Response:
+        """LogSettings: shown by GET, changed by POST."""
+        origin = self._api.admit(request, "LogSettings")
+        asked = oip.LogSettingsRequest()
+        if request.method == "POST":
+            told = read_object(read_json(await self._api.body(request, MAX_JSON_BYTES)), "the request")
+            for name, value in told.items():
+                _set(asked.settings[name], name, value)
+        reply = await self._api.ask(request, asked, oip.LogSettingsResponse, origin=origin)
+        return json_response(read_parameters(reply.settings))
+
+
+def _set(setting: Any, name: str, value: Any) -> None:
+    if isinstance(value, bool):
+        setting.bool_param = value
+    elif isinstance(value, int) and value in _UINT32:
+        setting.uint32_param = value
+    elif isinstance(value, str):
+        setting.string_param = value
+    elif value is not None:
+        raise InvalidRequest(
+            f"setting '{name:.80}' is {value!r:.80}; expected true, false, a number or a string"
+        )
+
+
 class Regions:
     """Shared memory: what is registered, and registering."""
 
@@ -123,11 +163,12 @@ class Regions:
 
 def administration(api: Api, upload_bytes: int) -> list[Route]:
     """The routes of all of these."""
-    models, regions = Models(api, upload_bytes), Regions(api)
+    models, regions, settings = Models(api, upload_bytes), Regions(api), Settings(api)
     model, memory = "/v2/repository/models/{name}", "/v2/systemsharedmemory"
     return [
         Route(f"{model}/load", models.load, methods=["POST"]),
         Route(f"{model}/unload", models.unload, methods=["POST"]),
+        Route("/v2/logging", settings.logging, methods=["GET", "POST"]),
         Route(f"{memory}/status", regions.status),
         Route(f"{memory}/region/{{name}}/status", regions.status),
         Route(f"{memory}/region/{{name}}/register", regions.register, methods=["POST"]),
