@@ -166,6 +166,14 @@ def _parser(chosen: str, module: CommandModule | None) -> argparse.ArgumentParse
     return parser
 
 
+def command_parser(name: str) -> argparse.ArgumentParser:
+    """A subcommand's parser by itself. ModuleNotFoundError without the extra that it needs."""
+    module = _module(name)
+    parser = argparse.ArgumentParser(prog=f"horngate {name}", description=module.HELP)
+    module.add_arguments(parser)
+    return parser
+
+
 def _remedy(name: str, error: ModuleNotFoundError) -> str | None:
     """What to install for a module that is missing; None if no extra of ours would bring it."""
     package = (error.name or "").partition(".")[0]

@@ -18,7 +18,7 @@ from horngate.server.settings import FileSettings, ModelConfig, QueueSettings, S
 from horngate.server.zoo_settings import with_options
 from horngate.zoo.registry import OPTION_TYPES
 
-_TYPES: dict[str, type | tuple[type, ...]] = {
+KEYS: dict[str, type | tuple[type, ...]] = {
     "source": str,
     "weights": str,
     "engine": str,
@@ -40,6 +40,8 @@ _TYPES: dict[str, type | tuple[type, ...]] = {
     "version_labels": dict,
     "default_version": int,
 }
+"""Every key, and what its value has to be."""
+
 _FILE_KEYS = ("custom_objects", "allow_code", "load", "output", "pop")
 _QUEUE_TYPES: dict[str, type | tuple[type, ...]] = {
     "max_delay": str,
@@ -60,7 +62,7 @@ def read_model_config(path: Path) -> ModelConfig:
     except (OSError, UnicodeDecodeError, tomllib.TOMLDecodeError) as error:
         raise LoadError(f"{path.name}: {error}") from error
     try:
-        _check_types(table, _TYPES)
+        _check_types(table, KEYS)
         return ModelConfig(**_plain(with_options(table)))
     except LoadError as error:
         line = Lines(text).of(_blamed(str(error), table))

@@ -15,6 +15,13 @@ AREA = "Engines"
 ENGINES = ("onnxruntime", "openvino", "keras")
 PATIENCE_S = 120.0
 
+_MODEST = {
+    "TF_CPP_MIN_LOG_LEVEL": "3",
+    "TF_FORCE_GPU_ALLOW_GROWTH": "true",
+    "XLA_PYTHON_CLIENT_PREALLOCATE": "false",
+}
+"""A GPU's memory is left to a server that may be running there."""
+
 
 @dataclass(frozen=True, kw_only=True)
 class Trial:
@@ -53,7 +60,7 @@ def engine_findings(trials: list[Trial]) -> Iterator[Finding]:
 def _start(engine: str) -> "subprocess.Popen[str]":
     return subprocess.Popen(
         [sys.executable, "-m", "horngate.cli.doctor.trial", engine],
-        env={**os.environ, "TF_CPP_MIN_LOG_LEVEL": "3"},
+        env={**os.environ, **_MODEST},
         stdout=subprocess.PIPE,
         stderr=subprocess.PIPE,
         text=True,
