@@ -81,7 +81,7 @@ def _blamed(message: str, table: Mapping[str, Any]) -> tuple[str, ...]:
 
 def overridden(config: ModelConfig, table: Mapping[str, Any]) -> ModelConfig:
     """`config` with what a table of the same keys says instead. LoadError says which key is wrong, and how."""
-    _check_types(table, _TYPES)
+    _check_types(table, KEYS)
     told = _plain(dict(table))
     told["file"] = _changed(config.file, told["file"], table)
     told["images"] = _changed(config.images, told["images"], table)
