@@ -42,6 +42,9 @@ def blocking(address: str) -> None:
         assert_type(client.models(), list[ModelStatus])
         assert_type(client.describe("m", version=3), ModelDescription)
         assert_type(client.is_ready("m"), bool)
+        client.load("m", config={"max_rows": 64})
+        client.upload(Path("churn.h5"), name="churn", version=2)
+        client.unload("m")
         with client.sequence("m", replay=True) as sequence:
             assert_type(sequence.predict(ROWS, layers="a"), Array)
 

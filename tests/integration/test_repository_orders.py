@@ -10,7 +10,7 @@ import tritonclient.grpc as over_grpc
 import tritonclient.http as over_http
 
 from horngate.cli.serving import Serving, serving
-from horngate.client import Client, LoadError
+from horngate.client import Client, LoadError, NotFound
 from tests.integration.test_reload import X, answer, save
 
 LIMIT_BYTES = 1 << 20
@@ -151,3 +151,18 @@ def test_orders_and_who_gave_them_are_logged(server: Serving, remote: Any) -> No
     assert told["config"] == {"max_rows": 4}
     assert told["by"].startswith("anybody at ")
     assert "127.0.0.1" in told["by"]
+
+
+def test_the_sdk_uploads_unloads_and_loads(server: Serving, sdk: Client, folder: Path) -> None:
+    sdk.upload(folder.parent / "other.h5", name="sent", config={"max_rows": 3})
+    assert sdk.predict("sent", X)[0, 0] == 2.0
+    assert sdk.describe("sent").cap == 3
+    sdk.unload("sent")
+    with pytest.raises(NotFound):
+        sdk.load("sent")
+    sdk.upload((folder.parent / "other.h5").read_bytes(), name="constant", version=8)
+    assert answer(sdk) == 2.0
+    sdk.load("constant")
+    assert answer(sdk) == 1.0
+    with pytest.raises(LoadError, match="sent"):
+        sdk.upload(b"\x89HDF\r\n\x1a\n and then nothing", name="sent")

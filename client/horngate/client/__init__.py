@@ -9,6 +9,7 @@
         with client.sequence("lstm") as seq:
             first, second = seq.predict(window_1), seq.predict(window_2)
 
+Models are loaded, unloaded and uploaded (`client.upload("churn.h5")`); several servers may stand behind a client.
 `AsyncClient` has the same methods, awaited. Errors are the contract's: catch `HorngateError`, or one of its
 kinds.
 """

@@ -10,7 +10,7 @@ from typing import Any, Concatenate, ParamSpec, Self, TypeVar
 import grpc
 import grpc.aio
 
-from horngate.client import operations
+from horngate.client import loading, operations
 from horngate.client.awaiting_sequence import AsyncSequence
 from horngate.client.awaiting_stream import predict_many
 from horngate.client.channel import Compression, bearer, open_async
@@ -95,6 +95,9 @@ class AsyncClient:
     classify = _awaiting(classify)
     models = _awaiting(operations.models)
     describe = _awaiting(operations.describe)
+    load = _awaiting(loading.load)
+    unload = _awaiting(loading.unload)
+    upload = _awaiting(loading.upload)
     is_live = _awaiting(operations.is_live)
     is_ready = _awaiting(operations.is_ready)
 

@@ -8,7 +8,7 @@ from typing import Concatenate, ParamSpec, Self, TypeVar
 
 import grpc
 
-from horngate.client import operations
+from horngate.client import loading, operations
 from horngate.client.blocking_sequence import Sequence
 from horngate.client.blocking_stream import predict_many
 from horngate.client.channel import Compression, bearer, open_blocking
@@ -96,6 +96,9 @@ class Client:
     classify = _blocking(classify)
     models = _blocking(operations.models)
     describe = _blocking(operations.describe)
+    load = _blocking(loading.load)
+    unload = _blocking(loading.unload)
+    upload = _blocking(loading.upload)
     is_live = _blocking(operations.is_live)
     is_ready = _blocking(operations.is_ready)
 

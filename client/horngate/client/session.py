@@ -55,6 +55,12 @@ class Session:
     outputs: dict[ModelKey, tuple[str, ...]] = field(default_factory=dict)
     takes_pixels: dict[ModelKey, bool] = field(default_factory=dict)
 
+    def forget(self, model: str) -> None:
+        """Forget what was learned of a model, every version: it may be another now."""
+        for learned in (self.inputs, self.outputs, self.takes_pixels):
+            for key in [key for key in list(learned) if key[0] == model]:
+                learned.pop(key, None)
+
     def deadline(self, timeout_s: float | None) -> Deadline:
         """The deadline of an operation that begins now; `None` is the client's own timeout."""
         return Deadline.after(self.timeout_s if timeout_s is None else timeout_s, self.clock)
