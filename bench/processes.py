@@ -5,7 +5,7 @@ import time
 from collections import defaultdict
 from pathlib import Path
 
-KINDS = ("supervisor", "gateway", "worker", "builder")
+KINDS = ("supervisor", "gateway", "worker", "builder", "fork server")
 _TICKS_PER_S = os.sysconf("SC_CLK_TCK")
 
 

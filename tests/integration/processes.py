@@ -11,18 +11,17 @@ T = TypeVar("T")
 
 
 def titles(supervisor_pid: int) -> dict[int, str]:
-    """The supervisor and its children: pid and title."""
-    found = {}
+    """The supervisor, its children and theirs: pid and title."""
+    parents, names = {}, {}
     for entry in Path("/proc").iterdir():
         if entry.name.isdigit():
             try:
-                parent = int((entry / "stat").read_text().rsplit(")", 1)[1].split()[1])
-                title = (entry / "cmdline").read_bytes().split(b"\0")[0].decode()
+                parents[int(entry.name)] = int((entry / "stat").read_text().rsplit(")", 1)[1].split()[1])
+                names[int(entry.name)] = (entry / "cmdline").read_bytes().split(b"\0")[0].decode()
             except OSError:
                 continue
-            if supervisor_pid in (parent, int(entry.name)):
-                found[int(entry.name)] = title
-    return found
+    near = {supervisor_pid} | {pid for pid, parent in parents.items() if parent == supervisor_pid}
+    return {pid: name for pid, name in names.items() if pid in near or parents[pid] in near}
 
 
 def pid_of(supervisor_pid: int, title: str) -> int:

@@ -1,4 +1,4 @@
-"""The builder's process: opens one untrusted file, makes one artifact, exits.
+"""The builder's process, forked by the fork server: opens one untrusted file, makes one artifact, exits.
 
 Its order comes as JSON on standard input, its progress goes as JSON lines to standard output: `{"stage": …}`,
 `{"note": …}` for what an operator should know, `{"walls": …}` once, the last of them `{"done": true}` or
@@ -9,9 +9,9 @@ import hashlib
 import json
 import os
 import shutil
-import sys
 import tempfile
 from collections.abc import Sequence
+from importlib import import_module
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -19,15 +19,16 @@ import numpy as np
 import setproctitle
 
 from horngate.contract.errors import HorngateError, LoadError
-from horngate.server import memory
 from horngate.server.agreement import tolerance
 from horngate.server.artifact import FORMAT, GRAPH, KERAS, LABELS, REFERENCE, SPEC, WEIGHTS, write_whole
 from horngate.server.builder.comparing import Truth, disagreement
 from horngate.server.builder.endings import is_lack_of_memory, lack_of_memory
 from horngate.server.builder.following import following
+from horngate.server.builder.opening import examine, load
 from horngate.server.builder.order import BuildOrder
 from horngate.server.builder.pictures import Pictures, pixel_reference
 from horngate.server.builder.reference import Array, KerasModel, is_half, reference
+from horngate.server.builder.report import progress, report_to, tell
 from horngate.server.following import Following
 from horngate.zoo.backend import import_keras
 from horngate.zoo.states import State
@@ -37,7 +38,15 @@ if TYPE_CHECKING:
     from horngate.contract.models import ModelSpec
     from horngate.zoo.stateful import Kept
 
-_LONGEST = 4_000
+_PARTS = (
+    *(f"horngate.server.builder.{name}" for name in ("padding", "pictures")),
+    *(
+        f"horngate.zoo.{name}"
+        for name in ("architectures", "convert", "describe", "files", "stateful", "traced")
+    ),
+    *(f"horngate.zoo.{name}" for name in ("files.custom", "inspection.large_rows", "safety", "surgery")),
+)
+"""What is imported here only where it is needed, since it needs Keras."""
 
 
 def build(order: BuildOrder, source: Path | None, drawn: Path | None) -> None:
@@ -45,10 +54,9 @@ def build(order: BuildOrder, source: Path | None, drawn: Path | None) -> None:
     folder = Path(order.target)
     for file in (source, drawn):
         if file is not None:
-            _examine(file, order)
-    _progress("importing Keras")
+            examine(file, order)
     import_keras()
-    model, history = _load(order, source, drawn)
+    model, history = load(order, source, drawn)
     from horngate.server.builder.padding import fills
     from horngate.zoo.describe import describe
     from horngate.zoo.stateful import kept_by
@@ -56,24 +64,24 @@ def build(order: BuildOrder, source: Path | None, drawn: Path | None) -> None:
     spec, kept = describe(model), kept_by(model)
     pictures = Pictures.of(order, spec, stateful=bool(kept))
     if pictures.note:
-        _tell(note=pictures.note)
-    _progress("converting to ONNX")
+        tell(note=pictures.note)
+    progress("converting to ONNX")
     states = [state for each in kept for state in each.states]
     tensors, refused = _write_graph(model, folder, states)
-    _progress("asking Keras for reference outputs")
+    progress("asking Keras for reference outputs")
     keras_model = KerasModel(model, spec)
     inputs, outputs = reference(keras_model, model, spec)
     allowed = tolerance(outputs, half=is_half(model))
     followed, alone = _follow(model, spec, kept, (inputs, outputs), allowed)
     if refused is None:
-        _progress("comparing with Keras")
+        progress("comparing with Keras")
         truth = Truth(inputs=inputs, outputs=outputs, tolerance=allowed, following=followed)
         refused = disagreement(model, keras_model, spec, folder / GRAPH, states, truth)
     if refused is not None:
         tensors = {}
         for name in (GRAPH, WEIGHTS):
             (folder / name).unlink(missing_ok=True)
-    _progress("writing the artifact")
+    progress("writing the artifact")
     model.save(folder / KERAS)
     if pictures.labels:
         write_whole(folder / LABELS, json.dumps(pictures.labels).encode())
@@ -100,86 +108,6 @@ def build(order: BuildOrder, source: Path | None, drawn: Path | None) -> None:
         "image": pictures.image.to_json() if pictures.image else None,
     }
     write_whole(folder / SPEC, json.dumps(manifest).encode())
-
-
-def _examine(source: Path, order: BuildOrder) -> None:
-    """Refuse what could act or take too much before Keras is even imported; LoadError says what and where."""
-    from horngate.zoo.files.custom import object_names
-    from horngate.zoo.inspection.history import history_of
-    from horngate.zoo.inspection.large_rows import ROW_BYTES, large_rows
-    from horngate.zoo.safety import Findings, Limits, Permission, check
-
-    _progress("examining the file")
-    limits = Limits(declared_bytes=order.memory_bytes) if order.memory_bytes else Limits()
-    names = frozenset(object_names(order.custom_objects))
-    permission = Permission(allow_code=order.allow_code, custom_objects=names)
-    for note in check(source, permission=permission, limits=limits).notes:
-        _tell(note=str(note))
-    allowed = min(ROW_BYTES, order.memory_bytes or ROW_BYTES)
-    large = Findings.of(large_rows(history_of(source).inferred.shapes, allowed))
-    if large.all:
-        raise large.error(source.name)
-
-
-def _load(order: BuildOrder, source: Path | None, drawn: Path | None) -> tuple[Any, dict[str, Any]]:
-    """The model that is to be served, and how its file was brought up to today's form."""
-    model, history = _whole(order, source, drawn)
-    if not order.output and not order.pop:
-        return model, history
-    from horngate.zoo.surgery import named_ends, pop
-
-    _progress("taking layers off")
-    if order.output:
-        return named_ends(model, *order.output), history
-    return pop(model, order.pop if isinstance(order.pop, int) else dict(order.pop)), history
-
-
-def _whole(order: BuildOrder, source: Path | None, drawn: Path | None) -> tuple[Any, dict[str, Any]]:
-    from horngate.zoo.files import open_model
-    from horngate.zoo.files.custom import resolve
-    from horngate.zoo.traced import traced
-
-    if order.zoo:
-        return _network(order, source)
-    if source is None:
-        raise LoadError(
-            f"nothing to build was named for '{order.name}'; expected a file or a network of the zoo"
-        )
-    _progress("loading the file")
-    opened = open_model(
-        source,
-        custom_objects=resolve(order.custom_objects, Path(order.modules) if order.modules else None),
-        allow_code=order.allow_code,
-        architecture=drawn,
-        by_name=order.load == "by_name",
-    )
-    found = traced(opened.model)
-    for note in found.to_json().values():
-        _tell(note=note)
-    return found.model, _noted(opened) | {"traced": found.to_json()}
-
-
-def _network(order: BuildOrder, source: Path | None) -> tuple[Any, dict[str, Any]]:
-    """A network of the zoo with the weights in a file; random ones without."""
-    from horngate.zoo.architectures import build_choice
-    from horngate.zoo.files import Opened, load_weights
-    from horngate.zoo.registry import read_choice
-
-    _progress(f"building {order.zoo}")
-    choice = read_choice(order.zoo)
-    if source is None or order.load != "by_name":
-        return build_choice(choice, source, published=order.weights == "imagenet"), {}
-    model = build_choice(choice, None)
-    report = load_weights(model, source, by_name=True)
-    return model, _noted(Opened(model=model, weights=report))
-
-
-def _noted(opened: Any) -> dict[str, Any]:
-    """How the file became the model: told to the operator, and kept with the artifact."""
-    for line in opened.told():
-        _tell(note=line)
-    history: dict[str, Any] = opened.to_json()
-    return history
 
 
 def _private_copy(order: BuildOrder, file: Path | None, sha256: str) -> Path | None:
@@ -223,22 +151,12 @@ def _follow(
     found = following(model, spec, kept, reference, tolerance)
     if isinstance(found, Following):
         return found, None
-    _tell(note=f"not served as sequences: {found}")
+    tell(note=f"not served as sequences: {found}")
     return None, found
 
 
 def _storable(array: Array) -> Array:
     return array.astype("S") if array.dtype == object else array
-
-
-def _progress(stage: str) -> None:
-    _tell(stage=stage)
-
-
-def _tell(**what: Any) -> None:
-    """One line; a text that the file made long is cut, so that the line is read whole."""
-    short = {key: value[:_LONGEST] if isinstance(value, str) else value for key, value in what.items()}
-    print(json.dumps(short), file=_REPORT, flush=True)
 
 
 def _run(order: BuildOrder) -> dict[str, Any]:
@@ -260,33 +178,34 @@ def _run(order: BuildOrder) -> dict[str, Any]:
 def _close_in(order: BuildOrder) -> None:
     """Raise the walls: nothing is fetched here, and nothing written but the two folders of the order."""
     tempfile.tempdir = os.environ["TMPDIR"] = order.scratch
-    # Building is for the processor: accelerators are the workers', and lie outside the walls.
-    os.environ |= {"CUDA_VISIBLE_DEVICES": "", "JAX_PLATFORMS": "cpu"}
     modules = [Path(order.modules)] if order.modules and order.custom_objects else []
     walls = raise_walls(readable=modules, writable=[Path(order.target), Path(order.scratch)])
-    _tell(walls=walls.to_json())
+    tell(walls=walls.to_json())
 
 
 # When memory runs out a builder is to go before any process that answers requests; see memory.die_first.
 BADNESS = 800
-_REPORT = sys.stdout
 
 
-def main() -> None:
-    """`python -m horngate.server.builder.main`, with a BuildOrder on standard input."""
+def import_parts() -> None:
+    """Import, once Keras is there, all that `build` may need of Horngate."""
+    for name in _PARTS:
+        import_module(name)
+
+
+def main(parent: int) -> int:
+    """Build what the BuildOrder on standard input says; the exit status.
+
+    `parent` is the process that this one was forked from, and ends with.
+    """
     # Libraries print where they like; only progress may reach the supervisor.
-    global _REPORT
-    _REPORT = os.fdopen(os.dup(1), "w")
+    report_to(os.fdopen(os.dup(1), "w"))
     os.dup2(2, 1)
-    order = BuildOrder(**json.load(sys.stdin))
+    with os.fdopen(os.dup(0)) as text:
+        order = BuildOrder(**json.load(text))
     setproctitle.setproctitle(f"horngate: builder {order.name}")
-    os.nice(5)  # Requests come first.
-    memory.die_first(BADNESS)
     limit(memory_bytes=order.memory_bytes, cpu_s=order.cpu_s)
-    _tell(**_run(order))
-    # Nothing is left to clean up, and TensorFlow takes a second to leave.
-    os._exit(0)
-
-
-if __name__ == "__main__":
-    main()
+    if os.getppid() != parent:  # It ended before the kernel was asked to tell.
+        return 1
+    tell(**_run(order))
+    return 0

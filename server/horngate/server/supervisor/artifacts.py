@@ -16,6 +16,7 @@ from horngate.server.memory import available_bytes
 from horngate.server.metrics import SupervisorMetrics
 from horngate.server.settings import BuildSettings, available_cores
 from horngate.server.supervisor.builds import run_builder
+from horngate.server.supervisor.fork_server import ForkServer
 from horngate.server.supervisor.handover import forget_abandoned, hand_over, workspace
 from horngate.server.supervisor.published import PublishedWeights
 from horngate.server.supervisor.repository import Source, code_files
@@ -38,8 +39,13 @@ class Artifacts:
         self._hashes = SourceHashes(cache / "sources.json")
         self._published = PublishedWeights(supply, self._hashes)
         self._builders = asyncio.Semaphore(available_cores())
+        self._forks = ForkServer()
         forget_abandoned(cache, time.time())
         self._walls: Mapping[str, str] | None = None
+
+    async def close(self) -> None:
+        """End what is built."""
+        await self._forks.close()
 
     async def of(self, source: Source, on_stage: Callable[[str], None]) -> Path:
         """The folder of the source's artifact; `on_stage` hears how its builder gets on.
@@ -96,7 +102,7 @@ class Artifacts:
         with workspace(folder) as made:
             placed = order(target=str(made.artifact), scratch=str(made.scratch), memory_bytes=self._memory())
             hear = partial(self._hear, placed, on_stage)
-            error = await run_builder(placed, self._settings.timeout_s, hear)
+            error = await run_builder(self._forks, placed, self._settings.timeout_s, hear)
             self._metrics.build_seconds.observe(time.monotonic() - begun_s)
             self._metrics.builds.labels("failed" if error else "built").inc()
             if error:

@@ -135,6 +135,7 @@ class Supervisor:
         while not self._fleet.routed(generation) and time.monotonic() < until_s:
             await asyncio.sleep(0.01)
         await self._fleet.drain()
+        await self._artifacts.close()
 
     # Looking
 

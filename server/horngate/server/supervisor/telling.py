@@ -5,7 +5,7 @@ import json
 import os
 import signal
 import sys
-from collections.abc import Callable, Mapping
+from collections.abc import Awaitable, Callable, Mapping
 from contextlib import suppress
 from dataclasses import dataclass
 from typing import Any
@@ -38,8 +38,11 @@ async def run_telling(module: str, order: str, hear: Hear) -> Ended:
         env=environment(),
         start_new_session=True,
     )  # fmt: skip
+    stdin, stdout, stderr = _pipes(process)
     try:
-        return await _follow(process, order, hear)
+        stdin.write(order.encode())
+        stdin.close()
+        return await follow(stdout, stderr, hear, process.wait)
     finally:
         if process.returncode is None:
             # All of its session: what it started, where the kernel cannot forbid that, ends with it.
@@ -48,19 +51,25 @@ async def run_telling(module: str, order: str, hear: Hear) -> Ended:
             await process.wait()
 
 
-async def _follow(process: asyncio.subprocess.Process, order: str, hear: Hear) -> Ended:
-    stdin, stdout, stderr = _pipes(process)
-    stdin.write(order.encode())
-    stdin.close()
+async def follow(
+    stdout: asyncio.StreamReader,
+    stderr: asyncio.StreamReader,
+    hear: Hear,
+    status: Callable[[], Awaitable[int]],
+) -> Ended:
+    """Hear a process to its end; what `status` raises is passed on."""
     words = asyncio.ensure_future(_last_words(stderr))
     outcome: dict[str, Any] = {}
-    async for line in stdout:
-        outcome = _word(line)
-        if outcome:
-            hear(outcome)
-    status = await process.wait()
-    last_words = (await words).decode(errors="replace").strip()
-    return Ended(outcome=outcome, status=status, last_words=last_words)
+    try:
+        async for line in stdout:
+            outcome = _word(line)
+            if outcome:
+                hear(outcome)
+        ended = await status()
+        last_words = (await words).decode(errors="replace").strip()
+    finally:
+        words.cancel()
+    return Ended(outcome=outcome, status=ended, last_words=last_words)
 
 
 async def _last_words(stderr: asyncio.StreamReader) -> bytes:
