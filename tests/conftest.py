@@ -7,9 +7,9 @@ from xdist.scheduler import LoadScopeScheduling
 _SERVERS_OF_THEIR_OWN = tuple(
     f"tests/integration/test_{name}.py"
     for name in (
-        "hostile_files", "images", "memory", "old_files", "placement", "published_networks", "real_weights",
-        "reload", "repository_orders", "scheduling", "sequences", "several_servers", "statistics", "training",
-        "worker_death", "zoo",
+        "hostile_files", "images", "memory", "monitoring", "old_files", "placement", "published_networks",
+        "real_weights", "reload", "repository_orders", "scheduling", "sequences", "several_servers", "statistics",
+        "training", "worker_death", "zoo",
     )
 )  # fmt: skip
 
