@@ -93,9 +93,7 @@ def show_size(root: Path) -> None:
         found = [path for path in packages.glob(part) if "-info" not in path.name]
         if found:
             print(f"  {part.rstrip('*')}: {_megabytes(*found)} MB")
-    print(
-        f"  everything else of Python's packages and Debian's: {_megabytes(root) - _megabytes(packages)} MB outside"
-    )
+    print(f"  Debian and its Python: {_megabytes(root) - _megabytes(packages)} MB")
 
 
 def _megabytes(*paths: Path) -> int:
