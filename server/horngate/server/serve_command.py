@@ -51,7 +51,9 @@ async def _serve(settings: ServerSettings, directory: Path, ready_file: Path | N
     host = settings.gateway.host
     supervisor: Supervisor | None = None  # whoever asks before it is there hears that nothing is ready
     try:
-        metrics = MetricsServer(host, settings.metrics_port, lambda: supervisor is not None and supervisor.ready)
+        metrics = MetricsServer(
+            host, settings.metrics_port, lambda: supervisor is not None and supervisor.ready
+        )
     except OSError as error:
         raise LoadError(f"metrics: cannot listen on {host}:{settings.metrics_port}: {error}") from error
     screen = Screen(f"{host}:{metrics.port}", ready_file)
