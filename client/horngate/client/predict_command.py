@@ -1,10 +1,11 @@
-"""`horngate predict`: rows from a file to a served model, and its answer to the terminal or a file."""
+"""`horngate predict`: rows from files to a served model, and its answers to the terminal or a file."""
 
 import argparse
-import os
 import sys
 import time
 from collections.abc import Mapping, Sequence
+from contextlib import ExitStack
+from importlib.util import find_spec
 from pathlib import Path
 from typing import Any
 
@@ -12,151 +13,169 @@ import numpy as np
 
 from horngate.client.blocking import Client
 from horngate.client.classifying import Label
-from horngate.client.descriptions import ImageInput
-from horngate.client.input_files import read_inputs
+from horngate.client.command_rows import rows_asked_for
+from horngate.client.model_listing import print_model
+from horngate.client.output_files import HDF5, STANDARD_OUTPUT, check_out, hdf5_file, save
 from horngate.client.reaching import add_server_arguments, connect
-from horngate.client.tensors import Array, Inputs
+from horngate.client.streaming import IN_FLIGHT
+from horngate.client.tensors import Array
 from horngate.contract.errors import InvalidRequest
-from horngate.contract.models import LayerSpec
-from horngate.contract.tensors import TensorSpec, bytes_text, shape_text
+from horngate.contract.tensors import shape_text
 
 HELP = """Send rows to a served model, and print or save what comes back.
 
-FILE is a picture (JPEG, PNG, WebP, GIF) for a model that takes them, which is answered by its best classes; or
-holds the rows: a .npy array; a .npz with one array for each input; or JSON, an array or an object of arrays by
-input name. `-` reads any of these from standard input. Without FILE, the model's inputs, outputs and layers are
-listed.
+FILE holds the rows: an HDF5 dataset (FILE.h5, or FILE.h5:NAME for one of several), a .npy array, a .npz with one
+array for each input, or JSON, an array or an object of arrays by input name; or it is a picture (JPEG, PNG, WebP,
+GIF) for a model that takes them, or several, which are answered by their best classes. `-` reads any of these from
+standard input. Without FILE, the model's inputs, outputs and layers are listed. Many rows go in batches, several
+under way at once; HDF5, .npy and pictures may be larger than memory, into HDF5 the outputs too.
 
 examples:
   horngate predict resnet50 cat.jpg
   horngate predict digits images.npy
-  horngate predict churn rows.json --version 3
-  echo '[[5.1, 3.5, 1.4, 0.2]]' | horngate predict iris -
-  horngate predict resnet50 images.npy --layer conv4_block6_out --layer avg_pool --out features.npz
+  horngate predict digits images.h5:test --rows 0:1000 --out digits.h5
+  horngate predict churn rows.json --version 3 --out answers.json
+  horngate predict pairs --input left=a.npy --input right=b.h5:x
+  echo '[[5.1, 3.5, 1.4, 0.2]]' | horngate predict iris - --out - | jq .
+  horngate predict resnet50 photos/*.jpg --outputs conv4_block6_out,avg_pool --out features.npz
   horngate predict churn rows.json --training --seed 7
+  horngate predict digits images.npy --server a:8001,b:8001
 """
 
+FILE_HELP = "the rows, or pictures; - for standard input"
+INPUT_HELP = "the rows for one of several inputs; once for each"
 LAYER_HELP = "a layer whose output to return instead of the model's; may be repeated"
+OUT_HELP = "save the outputs, by name: .npz, .h5, .json; .npy for one; - prints JSON"
+BATCH_HELP = "rows in a request; default: about a megabyte"
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     """Declare the arguments of `horngate predict`."""
     option = parser.add_argument
     option("model", metavar="MODEL", help="the model's name")
-    option("file", metavar="FILE", nargs="?", help="the rows; - for standard input")
-    option("--layer", metavar="NAME", action="append", dest="layers", help=LAYER_HELP)
+    option("files", metavar="FILE", nargs="*", help=FILE_HELP)
+    option("--input", metavar="NAME=FILE", action="append", dest="inputs", default=[], help=INPUT_HELP)
+    option("--rows", metavar="FROM:TO", help="only these rows, counted from 0, without the last")
+    option("--layer", metavar="NAME", action="append", dest="layers", default=[], help=LAYER_HELP)
+    option("--outputs", metavar="NAMES", help="several of those, or of the outputs, with commas between")
     option("--training", action="store_true", help="as the model runs while it is trained")
     option("--seed", metavar="N", type=int, help="with --training: what is random is the same for the same N")
     option("--version", metavar="N", help="the model's version; default: the server's choice")
     option("--top", metavar="K", type=int, default=5, help="classes to name; default: %(default)s")
-    option("--out", metavar="OUT.npz", type=Path, help="save the outputs here, by name")
-    add_server_arguments(option, timeout_s=10.0)
+    option("--out", metavar="OUT", type=Path, help=OUT_HELP)
+    option("--batch-rows", metavar="N", type=int, help=BATCH_HELP)
+    option(
+        "--in-flight", metavar="N", type=int, default=IN_FLIGHT, help="requests at once; default: %(default)s"
+    )
+    option("--quiet", action="store_true", help="no progress bar and no times")
+    add_server_arguments(option, timeout_s=60.0)
 
 
 def run(args: argparse.Namespace) -> int:
     """Do it; the exit status."""
-    with connect(args) as client:
-        if args.file is None:
-            _list(client, args)
+    with connect(args) as client, ExitStack() as opened:
+        if not args.files and not args.inputs:
+            print_model(client.describe(args.model, version=args.version))
             return 0
-        inputs: Any = read_inputs(args.file)
+        source = rows_asked_for(args, opened)
         began_s = time.monotonic()
-        if _asks_for_classes(client, args, inputs):
-            _print_classes(client.classify(args.model, inputs[0], top=args.top, version=args.version))
-            outputs = {}
+        if _asks_for_classes(client, args, source):
+            rows = len(source)
+            _print_classes(client, args, source)
         else:
-            outputs = _predict(client, args, inputs)
+            rows = _predict(client, args, source)
         took_s = time.monotonic() - began_s
-    _print(outputs)
-    print(f"{args.model} at {args.server} answered in {took_s * 1000:.0f} ms", file=sys.stderr)
-    if args.out is not None:
-        _save(args.out, outputs)
+    if not args.quiet:
+        answered = (
+            f"answered {rows:,} rows in {took_s:.2f} s" if rows > 1 else f"answered in {took_s * 1000:.0f} ms"
+        )
+        print(f"{args.model} at {args.server} {answered}", file=sys.stderr)
     return 0
 
 
-def _asks_for_classes(client: Client, args: argparse.Namespace, inputs: Any) -> bool:
-    """Whether the answer is the names of classes: that of a picture, where nothing else is asked for."""
-    is_picture = isinstance(inputs, list) and len(inputs) == 1 and isinstance(inputs[0], bytes)
-    if not is_picture or args.layers or args.out is not None:
+def _names(client: Client, args: argparse.Namespace) -> list[str]:
+    """The outputs to ask for: those named, or the model's own."""
+    named: list[str] = [*args.layers, *filter(None, (args.outputs or "").split(","))]
+    return named or [output.name for output in client.describe(args.model, version=args.version).outputs]
+
+
+def _predict(client: Client, args: argparse.Namespace, source: Any) -> int:
+    """Predict, print or save; the number of rows."""
+    names = _names(client, args)
+    check_out(args.out, len(names))
+    if args.out is not None and args.out.suffix in HDF5 and not args.training:
+        with hdf5_file(args.out) as file:
+            rows: int = _stream(client, args, source, names, out=file)
+            _print({name: file[name] for name in names if name in file}, args.out)
+        return rows
+    outputs = (
+        _in_training(client, args, source, names) if args.training else _gathered(client, args, source, names)
+    )
+    if args.out != STANDARD_OUTPUT:
+        _print(outputs, args.out)
+    if args.out is not None:
+        save(args.out, outputs)
+    return len(next(iter(outputs.values())))
+
+
+def _stream(client: Client, args: argparse.Namespace, source: Any, names: list[str], out: Any) -> Any:
+    return client.predict_many(
+        args.model,
+        source,
+        out=out,
+        layers=names,
+        batch_rows=args.batch_rows,
+        in_flight=args.in_flight,
+        progress=not args.quiet and sys.stderr.isatty() and find_spec("rich") is not None,
+        version=args.version,
+    )
+
+
+def _gathered(client: Client, args: argparse.Namespace, source: Any, names: list[str]) -> dict[str, Array]:
+    batches: list[dict[str, Array]] = list(_stream(client, args, source, names, out=None))
+    if not batches:
+        raise InvalidRequest(f"model '{args.model}': received no rows; expected one or more")
+    return {name: np.concatenate([batch[name] for batch in batches]) for name in names}
+
+
+def _in_training(client: Client, args: argparse.Namespace, source: Any, names: list[str]) -> dict[str, Array]:
+    """In one request, so that the seed means the same whatever the batches."""
+    named = source if isinstance(source, Mapping) else None
+    whole: Any = {name: each[:] for name, each in named.items()} if named else source[:]
+    return client.predict(
+        args.model, whole, layers=names, version=args.version, training=True, seed=args.seed
+    )
+
+
+def _asks_for_classes(client: Client, args: argparse.Namespace, source: Any) -> bool:
+    """Whether the answer is the names of classes: that of pictures, where nothing else is asked for."""
+    if not isinstance(source, list) or args.layers or args.outputs or args.out is not None or args.training:
         return False
     outputs = client.describe(args.model, version=args.version).outputs
     return len(outputs) == 1 and len(outputs[0].shape) == 2
 
 
-def _print_classes(labels: Sequence[Label]) -> None:
+def _print_classes(client: Client, args: argparse.Namespace, pictures: Sequence[Any]) -> None:
+    size = args.batch_rows or 8
+    for first in range(0, len(pictures), size):
+        part = list(pictures[first : first + size])
+        for picture, labels in zip(
+            part, client.classify(args.model, part, top=args.top, version=args.version), strict=True
+        ):
+            if len(pictures) > 1:
+                print(f"{picture}:")
+            _print_labels(labels)
+
+
+def _print_labels(labels: Sequence[Label]) -> None:
     width = max(len(label.name) for label in labels)
     for label in labels:
         print(f"{label.score:9.4f}  {label.name:{width}}  (class {label.index})")
 
 
-def _predict(client: Client, args: argparse.Namespace, inputs: Inputs) -> dict[str, Array]:
-    """The outputs by name, the model's own ones too."""
-    names: list[str] = args.layers or [
-        output.name for output in client.describe(args.model, version=args.version).outputs
-    ]
-    return client.predict(
-        args.model, inputs, layers=names, version=args.version, training=args.training, seed=args.seed
-    )
-
-
-def _list(client: Client, args: argparse.Namespace) -> None:
-    model = client.describe(args.model, version=args.version)
-    print(f"{model.name} version {model.version}: {model.state}, {model.engine} on {model.device}")
-    print(f"{model.parameters:,} parameters, at most {model.cap} rows at once, from {model.source}")
-    for title, specs in (("inputs", model.inputs), ("outputs", model.outputs)):
-        print(f"\n{title}")
-        _table([(spec.name, spec.datatype, shape_text(spec.shape)) for spec in specs])
-    if model.image is not None:
-        print(f"\npictures\n  {_picture_text(model.image)}")
-    if model.labels:
-        print(f"\nclasses\n  {len(model.labels):,}: {', '.join(model.labels[:3])}, …")
-    print("\nlayers")
-    _table([_layer_row(layer, output) for layer in model.layers for output in layer.outputs])
-
-
-def _picture_text(image: ImageInput) -> str:
-    kept = f"the middle {image.crop:.1%}" if image.crop else "all of it"
-    return (
-        f"JPEG, PNG, WebP, GIF, or UINT8 pixels: {kept}, {image.resize} to {image.height} x {image.width}, "
-        f"{image.channels} channel{'s' if image.channels > 1 else ''}"
-    )
-
-
-def _layer_row(layer: LayerSpec, output: TensorSpec) -> tuple[str, ...]:
-    """What a layer's output is, and what the layer costs; further outputs of it cost nothing more."""
-    is_first = output is layer.outputs[0]
-    costs = (f"{layer.parameters:,} parameters", _products(layer)) if is_first else ("", "")
-    reads = f"from {', '.join(layer.inputs)}" if layer.inputs and is_first else ""
-    size = f"{bytes_text(output.row_bytes)} a row"
-    return output.name, layer.class_name, output.datatype, shape_text(output.shape), *costs, size, reads
-
-
-def _products(layer: LayerSpec) -> str:
-    return "? MACs" if layer.macs is None else f"{layer.macs:,} MACs"
-
-
-def _table(rows: Sequence[tuple[str, ...]]) -> None:
-    widths = [max(map(len, column)) for column in zip(*rows, strict=True)]
-    for row in rows:
-        print("  " + "  ".join(cell.ljust(width) for cell, width in zip(row, widths, strict=True)).rstrip())
-
-
-def _print(outputs: Mapping[str, Array]) -> None:
+def _print(outputs: Mapping[str, Any], out: Path | None) -> None:
+    """What there is, and of what is not saved, what it is."""
     for name, array in outputs.items():
-        print(f"{name}: {array.dtype} {shape_text(array.shape)}")
-        print(np.array2string(array, threshold=60, precision=6, suppress_small=True))
-
-
-def _save(path: Path, outputs: Mapping[str, Array]) -> None:
-    """Save beside the path and rename, so that whoever waits for the file never reads half of it."""
-    # Object arrays would be pickled, which readers rightly refuse.
-    plain = {name: array.astype(bytes) if array.dtype == object else array for name, array in outputs.items()}
-    partial = path.with_name(f".{path.name}.{os.getpid()}")
-    try:
-        with partial.open("wb") as file:
-            np.savez(file, **plain)  # type: ignore[arg-type]
-        partial.replace(path)
-    except OSError as error:
-        raise InvalidRequest(f"'{path}' cannot be written: {error.strerror}") from None
-    finally:
-        partial.unlink(missing_ok=True)
+        print(f"{name}: {array.dtype} {shape_text(array.shape)}{f' in {out}' if out else ''}")
+        if out is None:
+            print(np.array2string(array, threshold=60, precision=6, suppress_small=True))

@@ -20,9 +20,12 @@ def add_server_arguments(option: Callable[..., Any], *, timeout_s: float, own: b
         "--server",
         metavar="HOST:PORT",
         default=None if own else "localhost:8001",
-        help="a running server; default: one for this run alone" if own else "default: %(default)s",
+        help="a running server; default: one for this run alone"
+        if own
+        else "or several, a:8001,b:8001; default: %(default)s",
     )
     option("--timeout", metavar="S", type=float, default=timeout_s, help="seconds; default: %(default)g")
+    option("--gzip", action="store_true", help="pack what is sent, for networks slower than that")
     option("--token", metavar="TEXT", help=f"a token that the server knows; default: ${TOKEN_VARIABLE}")
     option("--tls", action="store_true", help="speak TLS, with a certificate of a known authority's")
     option("--tls-ca", metavar="FILE", type=Path, help="speak TLS; PEM file with the server's authority")
@@ -33,7 +36,13 @@ def add_server_arguments(option: Callable[..., Any], *, timeout_s: float, own: b
 def connect(args: argparse.Namespace) -> Client:
     """The client that the flags ask for. InvalidRequest: a file that cannot be read."""
     token = args.token or os.environ.get(TOKEN_VARIABLE) or None
-    return Client(args.server, timeout=args.timeout, token=token, credentials=_credentials(args))
+    return Client(
+        args.server,
+        timeout=args.timeout,
+        token=token,
+        credentials=_credentials(args),
+        compression="gzip" if args.gzip else None,
+    )
 
 
 def check_own(args: argparse.Namespace) -> None:

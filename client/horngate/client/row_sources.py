@@ -112,7 +112,9 @@ class Gathered:
         """The batches that are full with this item."""
         named = self._named(item)
         if self._is_row(named):
-            yield from self._add({spec.name: _row(named[spec.name], spec) for spec in self._specs})
+            yield from self._add(
+                {spec.name: _row(self._model, named[spec.name], spec) for spec in self._specs}
+            )
         else:
             yield from self._rest()
             yield from self._parts({spec.name: _rows(named[spec.name], spec) for spec in self._specs})
@@ -197,9 +199,14 @@ def _without_targets(item: Any) -> Any:
     return item[0] if has_targets else item
 
 
-def _row(value: Any, spec: TensorSpec) -> Any:
+def _row(model: str, value: Any, spec: TensorSpec) -> Any:
     if isinstance(value, _TEXT):
-        return file_of(value) if _takes_pictures(spec) else value
+        if _takes_pictures(spec):
+            return file_of(value)
+        if spec.datatype != "BYTES":
+            takes = f"input '{spec.name}' takes {spec.datatype} {shape_text(spec.shape)}"
+            raise InvalidRequest(f"model '{model}': received a file or text; {takes}")
+        return value
     return np.asarray(value)
 
 
