@@ -1,4 +1,4 @@
-"""The tutorial, done: its files written and its commands typed, in order, against a server of its own."""
+"""The tutorial and how-tos, done: files written and commands typed, in order, against a server of their own."""
 
 import json
 import os
@@ -13,7 +13,6 @@ import pytest
 
 from tests.handbook.pages import ROOT, Block, blocks
 
-PAGE = ROOT / "docs/tutorial.md"
 PATIENCE_S = 300.0
 SERVED = "horngate serve"
 
@@ -39,7 +38,9 @@ class Reader:
     def follow(self, block: Block) -> None:
         """Write a file that has a title, type the commands of a terminal."""
         if block.title:
-            (self._folder / block.title).write_text(self._here(block.code))
+            path = self._folder / block.title
+            path.parent.mkdir(parents=True, exist_ok=True)
+            path.write_text(self._here(block.code))
         elif block.language == "console":
             for line in re.findall(r"^\$ (.*)$", block.code, re.MULTILINE):
                 self._type(self._here(line))
@@ -105,7 +106,7 @@ def reader(tmp_path: Path) -> Iterator[Reader]:
 @pytest.mark.slow
 @pytest.mark.timeout(900)
 def test_the_tutorial_can_be_followed(reader: Reader) -> None:
-    for block in blocks(PAGE):
+    for block in blocks(ROOT / "docs/tutorial.md"):
         reader.follow(block)
     deadline = time.monotonic() + PATIENCE_S
     while "digits version 2: READY" not in reader.ask("horngate predict digits"):
@@ -118,3 +119,18 @@ def test_the_tutorial_can_be_followed(reader: Reader) -> None:
         r'version="(\d)"} ([\d.]+)', reader.ask("curl -s localhost:8002/metrics | grep ^horngate_rows_total")
     )
     assert {version for version, _ in rows} == {"1", "2"}
+
+
+@pytest.mark.slow
+@pytest.mark.timeout(900)
+@pytest.mark.parametrize(
+    ("page", "asked", "told"),
+    [
+        ("custom-layer", "horngate predict scaled rows.npy --layer scale", "[2. 2. 2.]"),
+        ("stateful-rnn", "horngate predict next_step", "READY"),
+    ],
+)
+def test_a_how_to_can_be_followed(reader: Reader, page: str, asked: str, told: str) -> None:
+    for block in blocks(ROOT / f"docs/how-to/{page}.md"):
+        reader.follow(block)
+    assert told in reader.ask(asked)
