@@ -4,6 +4,7 @@ import asyncio
 import json
 import os
 import signal
+from base64 import b64encode
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
@@ -211,11 +212,27 @@ def test_the_client_predicts_on_pictures_and_pixels_and_knows_what_is_done_to_th
         for inputs in ([encoded(photograph(), "PNG")], pixels):
             np.testing.assert_allclose(client.predict("own", inputs), expected, atol=2e-5, rtol=0)
         assert client.predict("own", FILES, layers="pool").shape == (len(FILES), 6)
+        many = np.concatenate(list(client.predict_many("own", FILES * 2, batch_rows=3)))
+        np.testing.assert_allclose(many, truth(served.models, "own", FILES * 2), atol=2e-5, rtol=0)
         model = client.describe("caffe")
         assert model.labels == NAMES
         assert model.image is not None
         assert (model.image.height, model.image.resize, model.image.crop) == (SIDE, "bicubic", 0.0)
         assert (model.image.mean, model.image.channel_order) == ((103.939, 116.779, 123.68), "BGR")
+
+
+def test_pictures_go_in_json_too(served: Fixture) -> None:
+    """Files as base64, pixels as numbers."""
+    files = [{"b64": b64encode(file).decode()} for file in FILES]
+    pictures = {"name": "image", "datatype": "BYTES", "shape": [len(files)], "data": files}
+    pixels = {"name": "image", "datatype": "UINT8", "shape": [1, *np.shape(photograph())]}
+    pixels["data"] = np.asarray(photograph())[None].tolist()
+    url = f"http://{served.server.http}/v2/models/own/infer"
+    for sent, rows in ((pictures, FILES), (pixels, [encoded(photograph(), "PNG")])):
+        with urlopen(url, json.dumps({"inputs": [sent]}).encode()) as answered:
+            [output] = json.load(answered)["outputs"]
+        received = np.reshape(output["data"], output["shape"])
+        np.testing.assert_allclose(received, truth(served.models, "own", rows), atol=2e-5, rtol=0)
 
 
 async def _classify(target: str) -> list[Label]:

@@ -95,6 +95,11 @@ def test_binary_tensors_follow_in_the_inputs_order() -> None:
     assert [list(each.parameters) for each in parsed.message.inputs] == [[], [], []]
 
 
+def test_bytes_that_are_no_text_are_base64() -> None:
+    parsed = read(one_input(["a", {"b64": "/9j/"}], "BYTES"))
+    assert bytes(parsed.raws[0]) == b"\x01\0\0\0a\x03\0\0\0\xff\xd8\xff"
+
+
 @pytest.mark.parametrize(
     ("request_", "says"),
     [
@@ -110,6 +115,9 @@ def test_binary_tensors_follow_in_the_inputs_order() -> None:
         (one_input([-1, (1 << 64) - 1], "UINT64"), "UINT64"),
         (one_input([0.5, (1 << 64) - 1], "UINT64"), "holds more than UINT64"),
         (one_input(["a", 1], "BYTES"), "more than strings"),
+        (one_input(["a", {"b64": 1}], "BYTES"), "more than strings"),
+        (one_input(["a", {"b65": "eA=="}], "BYTES"), "more than strings"),
+        (one_input(["a", {"b64": "not base64"}], "BYTES"), "a b64 that is not base64"),
         (one_input([1, 2], "FP33"), "expected one of"),
         (one_input([1, 2], shape=[-2]), "expected whole numbers"),
         (one_input([1, 2], shape=[2.0]), "expected whole numbers"),

@@ -4,6 +4,7 @@ With the binary tensor extension the body is the JSON object, whose length a hea
 tensor's raw contents in the order of the inputs, or outputs, that say `binary_data_size`.
 """
 
+from base64 import b64decode
 from collections.abc import Sequence
 from typing import Any
 
@@ -163,9 +164,25 @@ def _received(data: Any, datatype: str, where: str) -> np.ndarray[Any, Any]:
             received = _whole(np.array(data, dtype=object))
     except (ValueError, OverflowError):
         raise InvalidRequest(f"{where}: data's lists differ in length or hold too many levels") from None
-    if datatype == "BYTES" and not all(isinstance(each, str) for each in received.flat):
-        raise InvalidRequest(f"{where}: data holds more than strings; BYTES takes strings, or binary data")
-    return received
+    if datatype != "BYTES":
+        return received
+    texts = np.empty(received.size, object)
+    texts[:] = [_text_or_bytes(each, where) for each in received.flat]
+    return texts.reshape(received.shape)
+
+
+def _text_or_bytes(element: Any, where: str) -> str | bytes:
+    """A string, or what `{"b64": "…"}` holds: JSON has no bytes, and pictures are not text."""
+    if isinstance(element, str):
+        return element
+    if not isinstance(element, dict) or element.keys() != {"b64"} or not isinstance(element["b64"], str):
+        raise InvalidRequest(
+            f'{where}: data holds more than strings; BYTES takes strings, {{"b64": "…"}}, or binary data'
+        )
+    try:
+        return b64decode(element["b64"], validate=True)
+    except ValueError as error:
+        raise InvalidRequest(f"{where}: data has a b64 that is not base64: {error}") from None
 
 
 def _whole(received: np.ndarray[Any, Any]) -> np.ndarray[Any, Any]:
