@@ -9,7 +9,7 @@ _SERVERS_OF_THEIR_OWN = tuple(
     for name in (
         "hostile_files", "images", "memory", "monitoring", "old_files", "placement", "published_networks",
         "real_weights", "reload", "repository_orders", "scheduling", "sequences", "several_servers", "statistics",
-        "training", "worker_death", "zoo",
+        "tracing", "training", "worker_death", "zoo",
     )
 )  # fmt: skip
 

@@ -20,7 +20,8 @@ class GatewaySettings:
     callers name shared memory of this machine's for the server to read and write; `upload_bytes` is how much of
     models' files they may upload in all, 0 for none. `decoders` are processes that
     decode pictures, started with the first model that takes some; 0: one for each core. `tokens`
-    is the file of the tokens that callers need.
+    is the file of the tokens that callers need. Spans go to the collector at `tracing`, "" where OpenTelemetry's
+    own variables say which; None: there are none.
     """
 
     host: str = "127.0.0.1"
@@ -35,6 +36,7 @@ class GatewaySettings:
     upload_bytes: int = 0
     tls: Tls | None = None
     tokens: Path | None = None
+    tracing: str | None = None
 
     def __post_init__(self) -> None:
         if self.transport not in TRANSPORTS:

@@ -19,7 +19,7 @@ class Gateway:
         self.waiting: list[Any] = []
         self.cancelled: list[Any] = []
 
-    def handle(self, method: str, data: bytes, deadline_s: float | None, respond: Any) -> Any:
+    def handle(self, method: str, data: bytes, deadline_s: float | None, respond: Any, origin: Any) -> Any:
         self.waiting.append((data, respond))
         return data
 

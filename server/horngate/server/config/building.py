@@ -10,6 +10,7 @@ from horngate.server.gateway.door import read_tokens
 from horngate.server.gateway_settings import GatewaySettings
 from horngate.server.settings import BuildSettings, QueueSettings, SequenceSettings, ServerSettings
 from horngate.server.tls import Tls
+from horngate.server.tracing import chosen_endpoint
 from horngate.server.zoo_settings import ZooSettings, read_networks
 from horngate.zoo.weights import Supply
 from horngate.zoo.weights.supply import read_pins
@@ -65,6 +66,7 @@ def _gateway(values: Values) -> GatewaySettings:
         upload_bytes=values["upload_bytes"],
         tls=tls,
         tokens=values["tokens"],
+        tracing=chosen_endpoint(values["tracing"] or ""),
     )
 
 

@@ -258,6 +258,13 @@ _RUNNING = Group(
             about='written when everything is served: {"grpc": "HOST:PORT", "http": …, "metrics": …}',
         ),
         Setting(
+            key="tracing",
+            kind=kinds.text("URL"),
+            without="off, or as OTEL_EXPORTER_OTLP_ENDPOINT says",
+            about="spans of requests go to this collector over OTLP (gRPC), as in http://localhost:4317; needs the "
+            "extra `otel`",
+        ),
+        Setting(
             key="log_format",
             kind=kinds.one_of("console", "json"),
             without="console on a terminal, json elsewhere",

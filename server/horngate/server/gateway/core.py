@@ -23,13 +23,14 @@ from horngate.server.gateway.decoders import Decoders
 from horngate.server.gateway.door import Door
 from horngate.server.gateway.infer import Call, Respond, read_call, read_continuing
 from horngate.server.gateway.links import SWEEP_S, Links
-from horngate.server.gateway.methods import ANSWERS, INFER
+from horngate.server.gateway.methods import ANSWERS, INFER, INFERENCES
 from horngate.server.gateway.origin import NOBODY, Origin
 from horngate.server.gateway.questions import Questions
 from horngate.server.gateway.regions import Regions
 from horngate.server.gateway.repository import Repository
 from horngate.server.gateway.routes import Entry, Routes, read_routes
 from horngate.server.gateway.sequences import is_continuing
+from horngate.server.gateway.spans import Spans
 from horngate.server.gateway.statistics import model_statistics, read_totals
 from horngate.server.gateway.tfs.labels import Relabelling
 from horngate.server.gateway.uploads import Uploads
@@ -52,10 +53,13 @@ class Gateway:
         uploads: Uploads,
         regions: Regions | None = None,
         door: Door | None = None,
+        spans: Spans | None = None,
     ) -> None:
-        """`regions` None: shared memory is off. Transports ask `door` before they hand a call over."""
+        """`regions` None: shared memory is off; `spans` None: tracing is. Transports ask `door` before they hand a
+        call over."""
         self.door = door or Door()
         self.routes = Routes()
+        self.spans = spans
         self.stopping = asyncio.Event()
         self.max_message_bytes = max_message_bytes
         self._control = control
@@ -88,6 +92,8 @@ class Gateway:
         origin: Origin = NOBODY,
     ) -> Call | None:
         """Answer a unary method through `respond`, now or later. The Call, if there is one, can be cancelled."""
+        if self.spans is not None and method in INFERENCES:
+            respond = self.spans.begin(method, origin, respond)
         try:
             if len(data) > self.max_message_bytes:
                 raise ResourceExhausted(
@@ -112,6 +118,8 @@ class Gateway:
             self._decoders.cancel(call)
             self._links.cancel(call)
             self._metrics.requests.labels(call.entry.name, call.entry.version, "CANCELLED").inc()
+            if self.spans is not None:
+                self.spans.cancel(call)
 
     async def sweep(self) -> None:
         """Look after deadlines for as long as the gateway lives."""
@@ -160,6 +168,8 @@ class Gateway:
                 if refused is not None:
                     raise refused
                 call = read_call(entry, parsed, deadline_s, respond, self.regions)
+            if self.spans is not None:
+                self.spans.take(call)
             if call.pictures is not None:
                 self._decoders.submit(call, call.pictures)
                 return call
@@ -239,6 +249,8 @@ class Gateway:
                 self.questions.answer(*rest)
             elif kind == "log":
                 set_levels(LogLevels(**rest[0]))
+            elif kind == "trace" and self.spans is not None:
+                self.spans.dial(rest[0])
             elif kind == "stop":
                 self._stop()
 

@@ -17,7 +17,7 @@ from horngate.oip.status import code_of, trailers_of
 from horngate.server.gateway.core import Gateway
 from horngate.server.gateway.door import HEADER
 from horngate.server.gateway.methods import METHODS
-from horngate.server.gateway.origin import Origin
+from horngate.server.gateway.origin import Origin, trace_headers
 from horngate.server.gateway.routes import Routes
 from horngate.server.gateway.streams import METHOD as STREAM
 from horngate.server.gateway.streams import Stream
@@ -130,9 +130,9 @@ def _handler(gateway: Gateway, method: str) -> Callable[[bytes, Any], Awaitable[
 
 def _stream_handler(gateway: Gateway) -> Callable[[AsyncIterator[bytes], Any], Awaitable[None]]:
     async def handle(requests: AsyncIterator[bytes], context: Any) -> None:
-        await _admit(gateway, STREAM, context)
+        origin = await _admit(gateway, STREAM, context)
         try:
-            await Stream(gateway, context.write, _deadline_s(context)).serve(requests)
+            await Stream(gateway, context.write, _deadline_s(context), origin).serve(requests)
         except HorngateError as error:
             await context.abort(code_of(error), str(error), trailers_of(error))
 
@@ -142,7 +142,9 @@ def _stream_handler(gateway: Gateway) -> Callable[[AsyncIterator[bytes], Any], A
 async def _admit(gateway: Gateway, method: str, context: Any) -> Origin:
     metadata = dict(context.invocation_metadata() or ())
     try:
-        return Origin(gateway.door.admit(method, metadata.get(HEADER, "")), context.peer())
+        token = gateway.door.admit(method, metadata.get(HEADER, ""))
+        trace = {} if gateway.spans is None else trace_headers(metadata.items())
+        return Origin(token, context.peer(), trace)
     except HorngateError as error:
         await context.abort(code_of(error), str(error))
         raise  # It has raised already.

@@ -43,7 +43,8 @@ class Call:
     is empty until those are decoded; `pixels` says that the program is to scale them.
     A `step` of a sequence may have to be read again for another entry, from what was `parsed` and the `regions`:
     `others` may hold its sequence too, and `told_unknown` are workers that do not. `deaths` counts the workers that
-    ended while they had it; after one it runs alone.
+    ended while they had it; after one it runs alone. Where it is traced, `span` is its own, and `trace` tells
+    its worker of that.
     """
 
     entry: Entry
@@ -71,6 +72,8 @@ class Call:
     payloads: list[Any] = field(default_factory=list)
     answered: bool = False
     classes: dict[str, int] = field(default_factory=dict)
+    span: Any = None
+    trace: bytes | None = None
     pictures: Pictures | None = None
     pixels: bool = False
 

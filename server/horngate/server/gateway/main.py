@@ -16,6 +16,7 @@ from horngate.server.frames.channel import Channel
 from horngate.server.gateway.core import Gateway
 from horngate.server.gateway.door import Door
 from horngate.server.gateway.regions import Regions
+from horngate.server.gateway.spans import Spans
 from horngate.server.gateway.uploads import Uploads
 from horngate.server.logs import configure_logs, logger
 from horngate.server.orders import UPLOADS
@@ -56,8 +57,9 @@ def read_tls(files: Mapping[str, str] | None) -> Tls | None:
     return None if files is None else Tls(**{name: Path(file) for name, file in files.items()})
 
 
-async def serve(options: Mapping[str, Any], control: Channel) -> None:
+async def serve(name: str, options: Mapping[str, Any], control: Channel) -> None:
     """Serve until the supervisor says stop, or is gone; then answer what was accepted."""
+    spans = None if options["tracing"] is None else Spans(options["tracing"], name)
     regions = Regions(Path(options["directory"]) / "regions") if options["shared_memory"] else None
     tokens = Path(options["tokens"]) if options["tokens"] else None
     gateway = Gateway(
@@ -66,6 +68,7 @@ async def serve(options: Mapping[str, Any], control: Channel) -> None:
         uploads=Uploads(Path(options["directory"]) / UPLOADS, options["upload_bytes"]),
         regions=regions,
         door=Door(tokens, admin_is_open=options["admin_is_open"]),
+        spans=spans,
     )
     sweeper = asyncio.get_running_loop().create_task(gateway.sweep())
     transport = transport_named(options, gateway)
@@ -78,6 +81,8 @@ async def serve(options: Mapping[str, Any], control: Channel) -> None:
     await gateway.stopping.wait()
     await transport.stop(GRACE_S)
     sweeper.cancel()
+    if spans is not None:
+        await asyncio.to_thread(spans.stop)
     logger().info("gateway stopped")
 
 
@@ -88,7 +93,7 @@ def main() -> None:
     signal.signal(signal.SIGTERM, signal.SIG_IGN)
     setproctitle.setproctitle(f"horngate: {name}")
     configure_logs(name)
-    asyncio.run(serve(options, Channel(socket.socket(fileno=control_fd))))
+    asyncio.run(serve(name, options, Channel(socket.socket(fileno=control_fd))))
     sys.stderr.flush()
     os._exit(0)
 

@@ -19,8 +19,10 @@ from horngate.server.gateway.regions import (
 )
 from horngate.server.gateway.repository import Repository
 from horngate.server.gateway.routes import Routes
+from horngate.server.gateway.spans import Spans, trace_setting
 from horngate.server.gateway.tfs.methods import METHODS as TENSORFLOW_SERVING
 from horngate.server.gateway.tfs.methods import Answering, Method
+from horngate.tfs import messages as tfs
 from horngate.v1 import horngate_pb2 as v1
 from horngate.v1.describe import SERVICE as DESCRIBE_SERVICE
 
@@ -33,6 +35,7 @@ class Answerer(Answering, Protocol):
     regions: Regions | None
     repository: Repository
     questions: Questions
+    spans: Spans | None
 
     def statistics(self, request: oip.ModelStatisticsRequest, respond: Respond) -> None:
         """Tell what models have done."""
@@ -76,6 +79,21 @@ def _log_settings(gateway: Answerer, request: Any, _: float | None, respond: Res
     log_settings(gateway.questions, request, origin, respond)
 
 
+def _trace_setting(
+    gateway: Answerer, request: Any, _: float | None, respond: Respond, origin: Origin
+) -> None:
+    trace_setting(gateway.spans, gateway.questions, request, origin, respond)
+
+
+def _server_metadata(
+    gateway: Answerer, request: Any, _: float | None, respond: Respond, origin: Origin
+) -> None:
+    more = [
+        name for name, thing in (("system_shared_memory", gateway.regions), ("trace", gateway.spans)) if thing
+    ]
+    respond(service.server_metadata(more).SerializeToString())
+
+
 def _statistics(gateway: Answerer, request: Any, _: float | None, respond: Respond, origin: Origin) -> None:
     gateway.statistics(request, respond)
 
@@ -84,7 +102,8 @@ _OF_OIP: Mapping[str, tuple[Any, Run]] = {
     "LogSettings": (oip.LogSettingsRequest, _log_settings),
     "ServerLive": (oip.ServerLiveRequest, _from_routes(service.server_live)),
     "ServerReady": (oip.ServerReadyRequest, _from_routes(service.server_ready)),
-    "ServerMetadata": (oip.ServerMetadataRequest, _from_regions(service.server_metadata)),
+    "ServerMetadata": (oip.ServerMetadataRequest, _server_metadata),
+    "TraceSetting": (oip.TraceSettingRequest, _trace_setting),
     "ModelReady": (oip.ModelReadyRequest, _from_routes(service.model_ready)),
     "ModelMetadata": (oip.ModelMetadataRequest, _from_routes(service.model_metadata)),
     "ModelConfig": (oip.ModelConfigRequest, _from_routes(service.model_config)),
@@ -112,5 +131,10 @@ ANSWERS: Mapping[str, tuple[Any, Run]] = {
         for path, (request, method) in TENSORFLOW_SERVING.items()
     },
 }
+INFERENCES = frozenset(
+    {INFER, *(f"/{tfs.PREDICTION}/{name}" for name in ("Predict", "Classify", "Regress", "MultiInference"))}
+)
+"""Those that compute; each of their requests may be traced."""
+
 METHODS = (INFER, *ANSWERS)
 """Every unary method that is served."""

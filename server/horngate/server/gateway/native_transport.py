@@ -23,7 +23,7 @@ from horngate.server.gateway.door import HEADER
 from horngate.server.gateway.grpcio_transport import GrpcioTransport
 from horngate.server.gateway.infer import Call
 from horngate.server.gateway.methods import METHODS
-from horngate.server.gateway.origin import Origin
+from horngate.server.gateway.origin import Origin, trace_headers
 
 MAX_EVENTS = 256
 POLL_MS = 200
@@ -92,7 +92,8 @@ class NativeTransport:
             except HorngateError as error:
                 respond(error)
                 continue
-            origin = Origin(token, peer)
+            traced = self._gateway.spans is not None
+            origin = Origin(token, peer, trace_headers(metadata)) if traced else Origin(token, peer)
             pending = self._gateway.handle(METHODS[method], payload, deadline_s, respond, origin)
             if pending is not None and not pending.answered:
                 self._calls[number] = pending

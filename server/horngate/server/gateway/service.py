@@ -1,11 +1,11 @@
 """The methods that answer from the routing table: what is served, how it looks, whether it is ready."""
 
+from collections.abc import Sequence
 from importlib.metadata import version
 from typing import Any
 
 from horngate.contract.tensors import TensorSpec
 from horngate.oip import messages as oip
-from horngate.server.gateway.regions import Regions
 from horngate.server.gateway.routes import Routes
 from horngate.v1 import horngate_pb2 as v1
 from horngate.v1.describe import write_spec
@@ -34,9 +34,9 @@ def model_ready(request: oip.ModelReadyRequest, routes: Routes) -> oip.ModelRead
     return oip.ModelReadyResponse(ready=routes.find(request.name, request.version).ready)
 
 
-def server_metadata(_: oip.ServerMetadataRequest, regions: Regions | None) -> oip.ServerMetadataResponse:
-    """ServerMetadata: the extensions that work."""
-    extensions = [*EXTENSIONS, *(["system_shared_memory"] if regions is not None else [])]
+def server_metadata(more: Sequence[str]) -> oip.ServerMetadataResponse:
+    """ServerMetadata: the extensions that work, those among them that some servers alone have."""
+    extensions = [*EXTENSIONS, *more]
     return oip.ServerMetadataResponse(name=SERVER_NAME, version=version("horngate"), extensions=extensions)
 
 

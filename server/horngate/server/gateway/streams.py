@@ -18,6 +18,7 @@ from horngate.oip.wire import assemble_stream_response
 from horngate.server.gateway.core import Gateway
 from horngate.server.gateway.infer import Call
 from horngate.server.gateway.methods import INFER
+from horngate.server.gateway.origin import NOBODY, Origin
 
 METHOD = "ModelStreamInfer"
 AHEAD = 256
@@ -35,10 +36,15 @@ class Stream:
     """
 
     def __init__(
-        self, gateway: Gateway, write: Callable[[bytes], Awaitable[None]], deadline_s: float | None
+        self,
+        gateway: Gateway,
+        write: Callable[[bytes], Awaitable[None]],
+        deadline_s: float | None,
+        origin: Origin = NOBODY,
     ) -> None:
         self._gateway = gateway
         self._write = write
+        self._origin = origin
         self._deadline_s = deadline_s
         # Invariant: holds every request without a written reply, oldest first; _bytes is their size.
         self._asked: deque[_Asked] = deque()
@@ -67,7 +73,7 @@ class Stream:
             asked = _Asked(data)
             self._asked.append(asked)
             self._bytes += len(data)
-            asked.call = self._gateway.handle(INFER, data, self._deadline_s, asked.respond)
+            asked.call = self._gateway.handle(INFER, data, self._deadline_s, asked.respond, self._origin)
             self._moved.set()
             while len(self._asked) >= AHEAD or self._bytes >= AHEAD_BYTES:
                 self._moved.clear()

@@ -42,7 +42,7 @@ class WorkerLink:
         call.payloads = [self._channel.put(raw) for _, raw in call.tensors]
         tensors = [[shape, payload] for (shape, _), payload in zip(call.tensors, call.payloads, strict=True)]
         handle, alone = call.entry.handle, call.deaths > 0
-        how = [call.deadline_s, alone, call.priority, call.seed, call.pixels]
+        how = [call.deadline_s, alone, call.priority, call.seed, call.pixels, call.trace]
         step = None if call.step is None else call.step.to_plain()
         self._outgoing.append([call.number, handle, call.outputs, call.rows, *how, tensors, step])
         self._schedule()

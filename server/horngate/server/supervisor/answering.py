@@ -24,7 +24,8 @@ class Answering:
 
     def __init__(self, orders: StandingOrders, tell: Callable[..., None]) -> None:
         self.orders = orders
-        self.levels = LogLevels()
+        self._levels = LogLevels()
+        self._sampling: dict[str, Any] = {"on": True, "rate": 1}
         self._tell = tell
         self._tasks: set[asyncio.Task[None]] = set()
 
@@ -34,20 +35,35 @@ class Answering:
             self.orders.give(Order(**question[0]), partial(_tell_outcome, answer))
         elif kind == "log":
             answer(self._log(*question))
+        elif kind == "trace":
+            answer(self._trace(*question))
         elif kind == "statistics":
             task = asyncio.get_running_loop().create_task(_tell_totals(answer))
             # The loop itself holds its tasks only weakly.
             self._tasks.add(task)
             task.add_done_callback(self._tasks.discard)
 
+    @property
+    def settings(self) -> list[tuple[str, Any]]:
+        """The frames that tell a process what is set."""
+        return [("log", asdict(self._levels)), ("trace", self._sampling)]
+
     def _log(self, changes: dict[str, Any], by: str) -> dict[str, Any]:
         """Which levels are logged, after some changes."""
         if changes:
             logger().info("log settings changed", by=by, **changes)
-            self.levels = replace(self.levels, **changes)
-            set_levels(self.levels)
-            self._tell("log", asdict(self.levels))
-        return asdict(self.levels)
+            self._levels = replace(self._levels, **changes)
+            set_levels(self._levels)
+            self._tell("log", asdict(self._levels))
+        return asdict(self._levels)
+
+    def _trace(self, changes: dict[str, Any], by: str) -> dict[str, Any]:
+        """Which requests are traced, after some changes."""
+        if changes:
+            logger().info("trace settings changed", by=by, **changes)
+            self._sampling = self._sampling | changes
+            self._tell("trace", self._sampling)
+        return self._sampling
 
 
 def _tell_outcome(answer: Answer, error: HorngateError | None) -> None:

@@ -4,7 +4,6 @@ import asyncio
 import itertools
 import time
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import asdict
 from functools import partial
 from pathlib import Path
 from typing import Any
@@ -223,7 +222,7 @@ class Fleet:
             self._owner.worker_said(child.name, frame)
             return
         self._listening[child.name] = next(self._numbers)
-        self._tell_levels(child)
+        self._tell_settings(child)
         # Orders first: a worker that knows what it will hold lets requests for it wait.
         self._owner.worker_started(child.name)
         self._send_table()
@@ -257,7 +256,7 @@ class Fleet:
         else:
             self.grpc_port = port
             self._start_more_gateways()
-        self._tell_levels(child)
+        self._tell_settings(child)
         child.send("routes", self._table)
 
     def _start_more_gateways(self) -> None:
@@ -266,8 +265,9 @@ class Fleet:
             if f"gateway {number}" not in self._gateways:
                 self._keep(f"gateway {number}", self._gateways, self._gateway, self._on_gateway)
 
-    def _tell_levels(self, child: Child) -> None:
-        child.send("log", asdict(self._answering.levels))
+    def _tell_settings(self, child: Child) -> None:
+        for frame in self._answering.settings:
+            child.send(*frame)
 
     def _tell_all(self, *frame: Any) -> None:
         for child in [*self._gateways.values(), *self._workers.values()]:

@@ -22,7 +22,12 @@ class Launches:
     def worker(self, seat: Seat) -> Child:
         """A worker on its seat."""
         name, device = seat.worker, seat.device
-        options = {"path": str(self.socket(name)), "device": device.name, "cores": device.cores}
+        options = {
+            "path": str(self.socket(name)),
+            "device": device.name,
+            "cores": device.cores,
+            "tracing": self._settings.tracing,
+        }
         variables = {**worker_environment(seat.family), **device.environment}
         return Child(name, "horngate.server.worker.main", [name, json.dumps(options)], variables)
 
@@ -51,6 +56,7 @@ class Launches:
             "directory": str(self._directory),
             "shared_memory": self._settings.shared_memory,
             "upload_bytes": self._settings.upload_bytes,
+            "tracing": self._settings.tracing,
             **self._settings.door,
         }
         return Child(name, "horngate.server.gateway.main", [name, json.dumps(options)])

@@ -230,6 +230,7 @@ class Batcher:
             program=program,
             names=ride.names,
             charged_s=ride.charged_s,
+            formed_s=now_s,
             shares=shares,
             input_names=[spec.name for spec in model.inputs(pixels=first.pixels)],
             needed_bytes=partial(model.batch_bytes, program, wanted, shapes),

@@ -14,6 +14,7 @@ from horngate.server.frames.channel import Channel
 from horngate.server.logs import configure_logs, logger
 from horngate.server.worker.ledger import LEDGER_SUFFIX
 from horngate.server.worker.notes import NOTE_SUFFIX, Note
+from horngate.server.worker.spans import BatchSpans
 from horngate.server.worker.worker import Worker
 
 # A builder that takes too much is to go before a worker does, a worker before a gateway.
@@ -39,7 +40,11 @@ def main() -> None:
     note = Note(path.with_suffix(NOTE_SUFFIX))
     memory.die_first(WORKER_BADNESS)
     ledger = path.with_suffix(LEDGER_SUFFIX)
-    Worker(listener, Channel(socket.socket(fileno=control_fd)), options["device"], note, ledger).run()
+    device, endpoint = options["device"], options["tracing"]
+    spans = None if endpoint is None else BatchSpans(endpoint, f"worker {name}", device)
+    Worker(listener, Channel(socket.socket(fileno=control_fd)), device, note, ledger, spans).run()
+    if spans is not None:
+        spans.stop()
     logger().info("worker stopped")
     # Engines' own threads and destructors have nothing left to do; some of them hang at interpreter exit.
     sys.stderr.flush()

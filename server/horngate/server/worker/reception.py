@@ -98,7 +98,7 @@ class Reception:
 
         A step that begins a sequence makes it, once nothing else can refuse the step.
         """
-        request, handle, names, rows, deadline_s, alone, priority, seed, pixels, tensors, _ = item
+        request, handle, names, rows, deadline_s, alone, priority, seed, pixels, trace, tensors, _ = item
         priority, now_s = min(priority, LOWEST), time.monotonic()
         left_s = None if deadline_s is None else deadline_s - now_s
         size = sum(_size(payload) for _, payload in tensors)
@@ -137,6 +137,7 @@ class Reception:
             seed=seed,
             turn=turn,
             step=step,
+            trace=trace,
         )
 
     def _proceed(self, work: Work) -> None:

@@ -70,6 +70,7 @@ class Runner:
 
 
 def _execute(batch: Batch) -> None:
+    batch.began_s = time.monotonic()
     begin = time.perf_counter()
     try:
         with out_of_memory_told():

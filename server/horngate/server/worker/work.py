@@ -19,6 +19,9 @@ if TYPE_CHECKING:
 Outputs = tuple[str, ...]
 """Names of outputs and layers, each once."""
 
+Trace = bytes
+"""See `tracing.written_context`."""
+
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class Wanted:
@@ -36,6 +39,7 @@ class Work:
     `seed` is that of a request in the training phase: it runs by itself, and whole. That of a `step` of a sequence,
     which is its `turn`, gathers in `states` what follows each part. `owner` is the connection that asked; `inputs`
     are views of its memory, valid until it is answered: an `error` is told once no batch reads them any more.
+    `trace` is its span's identity, if it has one.
     """
 
     owner: "GatewayLink"
@@ -64,6 +68,7 @@ class Work:
     states: list[list[Array]] = field(default_factory=list)
     error: HorngateError | None = None
     pixels: bool = False
+    trace: Trace | None = None
 
     @property
     def wanted(self) -> Wanted:
@@ -105,7 +110,7 @@ class Batch:
     while the requests are not merged. In a batch of steps, `states` are those names that tell what follows, and
     `read_states` reads what they begin with. Of a batch that was run in parts, the first tells in `halved` how
     often it was halved, and in `short_rows` how many rows ran out of memory, 0 if none did. Merging the requests
-    took `input_s`. Requests of different
+    took `input_s`; it was formed at `formed_s`, and run from `began_s` on. Requests of different
     lengths are padded with `fills`, to the longest or to `shapes`.
     """
 
@@ -127,6 +132,8 @@ class Batch:
     short_rows: int = 0
     compute_s: float = 0.0
     input_s: float = 0.0
+    formed_s: float = 0.0
+    began_s: float = 0.0
     rows: int = field(init=False)
 
     def __post_init__(self) -> None:

@@ -32,6 +32,7 @@ from horngate.server.worker.reception import Reception
 from horngate.server.worker.room import Room
 from horngate.server.worker.sequences import Sequences
 from horngate.server.worker.shelf import Shelf
+from horngate.server.worker.spans import BatchSpans
 
 
 class Worker:
@@ -42,7 +43,13 @@ class Worker:
     """
 
     def __init__(
-        self, listener: socket.socket, control: Channel, device: str, note: Note, ledger_file: Path
+        self,
+        listener: socket.socket,
+        control: Channel,
+        device: str,
+        note: Note,
+        ledger_file: Path,
+        spans: BatchSpans | None = None,
     ) -> None:
         self._listener = listener
         self._control = control
@@ -70,7 +77,7 @@ class Worker:
             note,
             device,
             self._sequences,
-            Account(Tallies.of_process()),
+            Account(Tallies.of_process(), spans),
         )
         self._batcher.flush = self._flush
         self._shelf = Shelf(

@@ -17,6 +17,7 @@ class Gateway(SimpleNamespace):
     """Takes calls and leaves them."""
 
     max_message_bytes = 1 << 20
+    spans = None
 
     def __init__(self) -> None:
         super().__init__(door=Door(), cancelled=[])

@@ -109,6 +109,21 @@ class Settings:
         reply = await self._api.ask(request, asked, oip.LogSettingsResponse, origin=origin)
         return json_response(read_parameters(reply.settings))
 
+    async def tracing(self, request: Request) -> Response:
+        """TraceSetting: shown by GET, changed by POST."""
+        origin = self._api.admit(request, "TraceSetting")
+        asked = oip.TraceSettingRequest(model_name=request.path_params.get("name", ""))
+        if request.method == "POST":
+            told = read_object(read_json(await self._api.body(request, MAX_JSON_BYTES)), "the request")
+            for name, value in told.items():
+                values = value if isinstance(value, list) else [] if value is None else [value]
+                asked.settings[name].value.extend(map(str, values))
+        reply = await self._api.ask(request, asked, oip.TraceSettingResponse, origin=origin)
+        settings = {name: list(each.value) for name, each in reply.settings.items()}
+        return json_response(
+            {name: each if name == "trace_level" else each[0] for name, each in settings.items()}
+        )
+
 
 def _set(setting: Any, name: str, value: Any) -> None:
     if isinstance(value, bool):
@@ -169,6 +184,8 @@ def administration(api: Api, upload_bytes: int) -> list[Route]:
         Route(f"{model}/load", models.load, methods=["POST"]),
         Route(f"{model}/unload", models.unload, methods=["POST"]),
         Route("/v2/logging", settings.logging, methods=["GET", "POST"]),
+        Route("/v2/trace/setting", settings.tracing, methods=["GET", "POST"]),
+        Route("/v2/models/{name}/trace/setting", settings.tracing, methods=["GET", "POST"]),
         Route(f"{memory}/status", regions.status),
         Route(f"{memory}/region/{{name}}/status", regions.status),
         Route(f"{memory}/region/{{name}}/register", regions.register, methods=["POST"]),

@@ -30,7 +30,7 @@ from horngate.server.gateway.http.messages import (
 from horngate.server.gateway.http.status import headers_of, status_of
 from horngate.server.gateway.http.tensors import HttpRequest, write_response
 from horngate.server.gateway.methods import INFER
-from horngate.server.gateway.origin import Origin
+from horngate.server.gateway.origin import Origin, trace_headers
 from horngate.v1 import horngate_pb2 as v1
 from horngate.v1.describe import SERVICE as DESCRIBE_SERVICE
 
@@ -156,7 +156,9 @@ class _Api:
     def admit(self, request: Request, method: str) -> Origin:
         """Refuse callers who may not do that, before their bodies are read; where the call comes from."""
         token = self._gateway.door.admit(method, request.headers.get(HEADER, ""))
-        return Origin(token, f"{request.client.host}:{request.client.port}" if request.client else "")
+        peer = f"{request.client.host}:{request.client.port}" if request.client else ""
+        trace = {} if self._gateway.spans is None else trace_headers(request.headers.items())
+        return Origin(token, peer, trace)
 
     async def ask(
         self,
