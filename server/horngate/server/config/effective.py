@@ -41,14 +41,18 @@ class Effective:
     @contextmanager
     def for_processes(self) -> Iterator[None]:
         """Meanwhile this process's environment tells those that it starts what they read there."""
-        before = dict(os.environ)
-        for key, found in self.found.items():
-            if SETTINGS[key].for_processes and found.origin != DEFAULT:
-                os.environ[SETTINGS[key].variable] = _as_text(found.value)
+        told = {
+            SETTINGS[key].variable: _as_text(found.value)
+            for key, found in self.found.items()
+            if SETTINGS[key].for_processes and found.origin != DEFAULT
+        }
+        before = {name: os.environ[name] for name in told if name in os.environ}
+        os.environ.update(told)
         try:
             yield
         finally:
-            os.environ.clear()
+            for name in told:
+                os.environ.pop(name, None)
             os.environ.update(before)
 
 
