@@ -8,7 +8,7 @@ from pathlib import Path
 PROC = Path("/proc")
 SHARED = Path("/dev/shm")
 MEASURES = ("memory", "arenas", "files", "threads", "segments")
-_SHORT_LIVED = "builder"
+_COME_AND_GO = ("builder", "fork server")
 _TITLE = re.compile(r"horngate: (\w+(?: \w+)?)")
 
 
@@ -31,9 +31,9 @@ class Sample:
 
 
 def sample(root: int, at_s: float) -> list[Sample]:
-    """The process `root` and all below it. Builders come and go, and are left out."""
+    """The process `root` and all below it. Those that build come and go, and are left out."""
     found = (_process(pid, at_s) for pid in (root, *_below(root)))
-    return [one for one in found if one is not None and not one.role.startswith(_SHORT_LIVED)]
+    return [one for one in found if one is not None and not one.role.startswith(_COME_AND_GO)]
 
 
 def own(at_s: float) -> Sample | None:
