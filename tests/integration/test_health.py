@@ -52,14 +52,20 @@ def test_watch_tells_the_present_state_first(channel: grpc.Channel) -> None:
 
 def test_reflection_describes_every_service(channel: grpc.Channel) -> None:
     database = ProtoReflectionDescriptorDatabase(channel)
+    services = set(database.get_services())
     assert {
         "inference.GRPCInferenceService",
         "horngate.v1.Horngate",
         "grpc.health.v1.Health",
         "tensorflow.serving.PredictionService",
         "tensorflow.serving.ModelService",
-    } <= set(database.get_services())
+    } < services
     pool = DescriptorPool(database)
+    # Every one, reflection itself too, down to its messages, as grpcurl walks.
+    methods = [method for service in services for method in pool.FindServiceByName(service).methods]
+    assert all(
+        GetMessageClass(kind) for method in methods for kind in (method.input_type, method.output_type)
+    )
     service = pool.FindServiceByName("inference.GRPCInferenceService")
     assert service.methods_by_name["ModelInfer"].input_type.fields_by_name["raw_input_contents"].number == 7
 

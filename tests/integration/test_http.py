@@ -78,8 +78,10 @@ def test_an_answer_s_body_does_not_wait_for_its_head_to_be_acknowledged(served: 
 
 
 def test_what_is_served_is_told(served: Fixture) -> None:
-    assert ask(served, "/v2/health/live")[0] == 200
-    assert ask(served, "/v2/health/ready")[0] == 200
+    # Triton's clients look at the status, KServe's at the body.
+    assert ask(served, "/v2/health/live")[::2] == (200, {"live": True})
+    assert ask(served, "/v2/health/ready")[::2] == (200, {"ready": True})
+    assert ask(served, "/v2/models/dense/ready")[::2] == (200, {"name": "dense", "ready": True})
     assert ask(served, "/v2")[2]["name"] == "horngate"
     assert ask(served, "/v2/models/nested/versions/2/ready")[0] == 200
     metadata = ask(served, "/v2/models/several")[2]

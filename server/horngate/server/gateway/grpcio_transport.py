@@ -8,7 +8,7 @@ from typing import Any
 
 import grpc
 from grpc_health.v1 import health, health_pb2, health_pb2_grpc
-from grpc_reflection.v1alpha import reflection
+from grpc_reflection.v1alpha import reflection, reflection_pb2
 
 from horngate.contract.errors import HorngateError
 from horngate.oip import messages as oip
@@ -156,7 +156,7 @@ def _deadline_s(context: Any) -> float | None:
 
 
 def _enable_reflection(server: Any) -> None:
-    for file in (health_pb2.DESCRIPTOR, horngate_pb2.DESCRIPTOR):
+    for file in (health_pb2.DESCRIPTOR, horngate_pb2.DESCRIPTOR, reflection_pb2.DESCRIPTOR):
         with suppress(TypeError):  # It is in the pool already: another server of this process brought it.
             add_file(file)
     names: Sequence[str] = (

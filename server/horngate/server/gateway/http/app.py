@@ -84,11 +84,14 @@ class _Api:
         self._gateway = gateway
 
     def yes_or_no(self, asked: Any, answer: Any) -> Endpoint:
-        """An endpoint that says by its status, 200 or 400, what a method says by true or false."""
+        """An endpoint that says by its status, 200 or 400, what a method says by true or false.
+
+        And in its body, as the protocol has it: Triton's clients read the one, KServe's the other.
+        """
 
         async def endpoint(request: Request) -> Response:
-            reply = await self.ask(request, asked(**request.path_params), answer)
-            return Response(status_code=200 if next(iter(plain(reply).values())) else 400)
+            told = plain(await self.ask(request, asked(**request.path_params), answer))
+            return json_response(request.path_params | told, 200 if all(told.values()) else 400)
 
         return endpoint
 
