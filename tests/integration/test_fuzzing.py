@@ -1,0 +1,161 @@
+"""Random messages to every method: every process lives, every answer has a proper status, nothing hangs.
+
+About 200 of them; `python -m pytest -m slow tests/integration/test_fuzzing.py` sends thousands, over both
+transports and HTTP, and looks at the gateway's memory.
+"""
+
+import asyncio
+from collections import Counter
+from collections.abc import Iterator, Sequence
+from pathlib import Path
+from typing import Any
+
+import grpc
+import grpc.aio
+import numpy as np
+import pytest
+
+from horngate.cli.serving import Serving, serving
+from horngate.client import Client
+from horngate.oip import messages as oip
+from tests.integration.conftest import Fixture
+from tests.integration.fuzz import ADMIN, STREAM, Fuzzer, Method, methods, rounds
+from tests.integration.models import inputs_for
+from tests.integration.processes import titles
+
+Code = grpc.StatusCode
+AT_ONCE = 16
+PATIENCE_S = 60.0
+FAULTS = {Code.UNKNOWN, Code.INTERNAL, Code.UNAVAILABLE, Code.DATA_LOSS, Code.CANCELLED}
+"""What says that something of the server's own went wrong, whatever was asked."""
+
+Outcome = tuple[Method, bytes, Code, str]
+
+
+def good_requests(models: dict[str, Any]) -> list[bytes]:
+    """A right request for each model, in both forms."""
+    found = []
+    for name, model in models.items():
+        for raw in (True, False):
+            request = oip.ModelInferRequest(model_name=name)
+            for tensor, x in zip(model.inputs, inputs_for(model, rows=2, seed=3), strict=True):
+                whole = x.dtype == np.int32
+                sent = request.inputs.add(
+                    name=tensor.name, datatype="INT32" if whole else "FP32", shape=x.shape
+                )
+                if raw:
+                    request.raw_input_contents.append(x.tobytes())
+                elif whole:
+                    sent.contents.int_contents.extend(x.ravel().tolist())
+                else:
+                    sent.contents.fp32_contents.extend(x.ravel().tolist())
+            found.append(request.SerializeToString())
+    return found
+
+
+def fuzzer_of(models: dict[str, Any], seed: int) -> Fuzzer:
+    names = {
+        name: [*(tensor.name for tensor in model.inputs), *(layer.name for layer in model.layers)]
+        for name, model in models.items()
+    }
+    return Fuzzer(seed, names, good_requests(models))
+
+
+async def send(address: str, messages: Sequence[tuple[Method, bytes]]) -> list[Outcome]:
+    """Every message's outcome, some at once. TimeoutError if one hangs."""
+    outcomes: list[Outcome] = []
+    waiting = iter(messages)
+
+    async def some(channel: grpc.aio.Channel) -> None:
+        for method, data in waiting:
+            code, details = await asyncio.wait_for(one(channel, method, data), PATIENCE_S)
+            outcomes.append((method, data, code, details))
+
+    options = [("grpc.use_local_subchannel_pool", 1), ("grpc.max_receive_message_length", -1)]
+    async with grpc.aio.insecure_channel(address, options=options) as channel:
+        await asyncio.gather(*(some(channel) for _ in range(AT_ONCE)))
+    return outcomes
+
+
+async def one(channel: grpc.aio.Channel, method: Method, data: bytes) -> tuple[Code, str]:
+    try:
+        if method.path != STREAM:
+            await channel.unary_unary(method.path)(data)
+            return Code.OK, ""
+        # A stream goes on after whatever was in it: as many answers as requests.
+        stream = channel.stream_stream(method.path)(iter([data, data]))
+        answers = [answer async for answer in stream]
+    except grpc.aio.AioRpcError as error:
+        return error.code(), error.details() or ""
+    return (Code.OK, "") if len(answers) == 2 else (Code.DATA_LOSS, f"{len(answers)} answers to 2 requests")
+
+
+def check(outcomes: Sequence[Outcome]) -> Counter[Code]:
+    """Whether each has a proper status; how many had which."""
+    wrong = [
+        f"{method.path} {code.name} {details[:300]}\n  {data!r:.600}"
+        for method, data, code, details in outcomes
+        if code in FAULTS or not (code is Code.OK or details)
+    ]
+    assert not wrong, "\n".join(wrong[:10])
+    return Counter(code for _, _, code, _ in outcomes)
+
+
+def still_answers(address: str, models: dict[str, Any]) -> None:
+    """Every model, as Keras does."""
+    with Client(address) as client:
+        for name in ("dense", "convolutional"):
+            [x] = inputs_for(models[name], rows=2, seed=9)
+            expected = models[name].predict(x, verbose=0)
+            np.testing.assert_allclose(client.predict(name, x, timeout=60), expected, atol=1e-5)
+
+
+def test_whatever_comes_is_answered_and_costs_no_process(served: Fixture) -> None:
+    before = titles(served.server.pid)
+    asked = [method for method in methods() if method.name not in ADMIN]
+    outcomes = asyncio.run(send(served.server.grpc, list(rounds(fuzzer_of(served.models, 1), asked, 200))))
+    codes = check(outcomes)
+    assert codes[Code.OK] > 20
+    assert codes[Code.INVALID_ARGUMENT] > 20
+    assert titles(served.server.pid).items() >= before.items()
+    still_answers(served.server.grpc, served.models)
+
+
+@pytest.fixture(scope="module", params=["native", "grpcio"])
+def mine(
+    request: pytest.FixtureRequest,
+    saved_models: tuple[Path, dict[str, Any]],
+    cache: Path,
+    tmp_path_factory: pytest.TempPathFactory,
+) -> Iterator[Serving]:
+    """A server that nobody shares, so every method may be asked."""
+    workspace = tmp_path_factory.mktemp("fuzzed")
+    arguments = ("--cache", str(cache), "--shared-memory", "--transport", request.param)
+    with serving(saved_models[0], workspace=workspace, arguments=arguments) as server:
+        yield server
+    assert server.exit_code == 0
+
+
+@pytest.mark.slow
+@pytest.mark.timeout(1800)
+def test_thousands_leave_the_gateway_as_it_was(
+    mine: Serving, saved_models: tuple[Path, dict[str, Any]]
+) -> None:
+    models = saved_models[1]
+    before = titles(mine.pid)
+    [gateway] = [pid for pid, title in before.items() if "gateway" in title]
+    held, codes = [], Counter[Code]()
+    for part in range(6):
+        messages = list(rounds(fuzzer_of(models, 100 + part), methods(), 1000))
+        codes += check(asyncio.run(send(mine.grpc, messages)))
+        held.append(resident_bytes(gateway))
+    print(dict(codes), [f"{size >> 20} MiB" for size in held])
+    assert titles(mine.pid).items() >= before.items()
+    # The first two warm up: pools of memory fill, programs for layers are made.
+    assert held[-1] < 1.1 * held[1] + (8 << 20)
+    still_answers(mine.grpc, models)
+
+
+def resident_bytes(pid: int) -> int:
+    pages = int(Path(f"/proc/{pid}/statm").read_text().split()[1])
+    return pages * 4096
