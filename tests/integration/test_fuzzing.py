@@ -5,8 +5,11 @@ transports and HTTP, and looks at the gateway's memory.
 """
 
 import asyncio
+import json
+import os
 from collections import Counter
 from collections.abc import Iterator, Sequence
+from http.client import HTTPConnection
 from pathlib import Path
 from typing import Any
 
@@ -20,6 +23,7 @@ from horngate.client import Client
 from horngate.oip import messages as oip
 from tests.integration.conftest import Fixture
 from tests.integration.fuzz import ADMIN, STREAM, Fuzzer, Method, methods, rounds
+from tests.integration.fuzz_http import HttpFuzzer, Request
 from tests.integration.models import inputs_for
 from tests.integration.processes import titles
 
@@ -143,19 +147,65 @@ def test_thousands_leave_the_gateway_as_it_was(
 ) -> None:
     models = saved_models[1]
     before = titles(mine.pid)
-    [gateway] = [pid for pid, title in before.items() if "gateway" in title]
     held, codes = [], Counter[Code]()
     for part in range(6):
         messages = list(rounds(fuzzer_of(models, 100 + part), methods(), 1000))
         codes += check(asyncio.run(send(mine.grpc, messages)))
-        held.append(resident_bytes(gateway))
-    print(dict(codes), [f"{size >> 20} MiB" for size in held])
+        held.append(resident_bytes(before, ": gateway"))
+    print({code.name: count for code, count in codes.items()}, [f"{size >> 20} MiB" for size in held])
     assert titles(mine.pid).items() >= before.items()
     # The first two warm up: pools of memory fill, programs for layers are made.
     assert held[-1] < 1.1 * held[1] + (8 << 20)
     still_answers(mine.grpc, models)
 
 
-def resident_bytes(pid: int) -> int:
+@pytest.mark.slow
+@pytest.mark.timeout(1800)
+def test_thousands_of_bodies_over_http(mine: Serving, saved_models: tuple[Path, dict[str, Any]]) -> None:
+    models = saved_models[1]
+    before = titles(mine.pid)
+    held, statuses = [], Counter[int]()
+    for part in range(6):
+        requests = list(HttpFuzzer(200 + part, good_bodies(models)).requests(500))
+        statuses += Counter(ask(mine.http, requests))
+        held.append(resident_bytes(before, "http gateway"))
+    print(dict(statuses), [f"{size >> 20} MiB" for size in held])
+    assert statuses.keys() <= {200, 400, 404, 405, 413, 429, 501}
+    assert min(statuses[200], statuses[400]) > 100
+    assert titles(mine.pid).items() >= before.items()
+    assert held[-1] < 1.1 * held[1] + (8 << 20)
+    still_answers(mine.grpc, models)
+
+
+def good_bodies(models: dict[str, Any]) -> list[tuple[str, Any, bytes]]:
+    """A right request for two models, in JSON and with binary data."""
+    found: list[tuple[str, Any, bytes]] = []
+    for name, datatype in (("dense", "FP32"), ("recurrent", "INT32")):
+        [x], [tensor] = inputs_for(models[name], rows=2, seed=3), models[name].inputs
+        described = {"name": tensor.name, "datatype": datatype, "shape": list(x.shape)}
+        found.append((name, {"id": "1", "inputs": [described | {"data": x.tolist()}]}, b""))
+        binary = {"parameters": {"binary_data_size": x.nbytes}}
+        outputs = [{"name": models[name].layers[-1].name, "parameters": {"binary_data": True}}]
+        found.append((name, {"inputs": [described | binary], "outputs": outputs}, x.tobytes()))
+    return found
+
+
+def ask(address: str, requests: Sequence[Request]) -> Iterator[int]:
+    """Each one's status."""
+    connection = HTTPConnection(address, timeout=PATIENCE_S)
+    for path, body, headers in requests:
+        connection.request("POST", path, body, headers)
+        answer = connection.getresponse()
+        told = answer.read()
+        assert answer.status != 500, (path, body, headers, told)
+        if answer.status >= 400:
+            assert json.loads(told)["error"], (path, body, headers, told)
+        yield answer.status
+    connection.close()
+
+
+def resident_bytes(processes: dict[int, str], title: str) -> int:
+    """What the process of that title has in memory."""
+    [pid] = [pid for pid, name in processes.items() if title in name]
     pages = int(Path(f"/proc/{pid}/statm").read_text().split()[1])
-    return pages * 4096
+    return pages * os.sysconf("SC_PAGE_SIZE")

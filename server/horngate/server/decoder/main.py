@@ -23,6 +23,7 @@ import setproctitle
 from horngate.contract.errors import InvalidRequest
 from horngate.server.frames.arena import ARENA_BYTES, Arena
 from horngate.server.frames.channel import Channel, ChannelClosed, Frame
+from horngate.server.frames.listening import Listener
 from horngate.zoo.images.decoding import decode, prepare_process, refit
 from horngate.zoo.images.recipe import ImageInput
 from horngate.zoo.images.scaling import Array
@@ -38,8 +39,13 @@ class Link:
     """A gateway, and what it has sent that is not looked at yet. The decoder's one thread owns it."""
 
     def __init__(self, sock: socket.socket) -> None:
+        """OSError: the gateway is gone already, or there is no descriptor left for its memory."""
         self._arena = Arena(ARENA_BYTES)
-        self._channel = Channel(sock, self._arena)
+        try:
+            self._channel = Channel(sock, self._arena)
+        except OSError:
+            self._arena.close()
+            raise
         self.waiting: deque[Frame] = deque()
 
     def fileno(self) -> int:
@@ -101,7 +107,7 @@ def _image_input(text: str) -> ImageInput:
 class Decoder:
     """Serves the gateways in turn, a picture each, until the supervisor is gone."""
 
-    def __init__(self, listener: socket.socket, control: Channel, cpu_s: float) -> None:
+    def __init__(self, listener: Listener, control: Channel, cpu_s: float) -> None:
         self._cpu_s = cpu_s
         self._listener = listener
         self._control = control
@@ -126,8 +132,14 @@ class Decoder:
             self._take_a_turn()
 
     def _welcome(self) -> None:
-        sock, _ = self._listener.accept()
-        link = Link(sock)
+        sock = self._listener.accept()
+        if sock is None:
+            return
+        try:
+            link = Link(sock)
+        except OSError:
+            sock.close()
+            return
         self._links.append(link)
         self._selector.register(link, selectors.EVENT_READ)
 
@@ -169,14 +181,13 @@ class Decoder:
         link.close()
 
 
-def listen(options: Mapping[str, Any]) -> socket.socket:
+def listen(options: Mapping[str, Any]) -> Listener:
     """The socket that gateways connect to; made before the walls, which allow no other."""
     Path(options["path"]).unlink(missing_ok=True)
     listener = socket.socket(socket.AF_UNIX)
     listener.bind(options["path"])
     listener.listen(64)
-    listener.setblocking(False)
-    return listener
+    return Listener(listener)
 
 
 def main() -> None:

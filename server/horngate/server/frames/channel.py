@@ -142,6 +142,10 @@ class Channel:
     def _is_hello(self, frame: Frame) -> bool:
         if frame[0] != _HELLO:
             return False
+        if not self._received_fds:
+            raise ChannelClosed(
+                "the other side's memory did not arrive: this process has no descriptors left"
+            )
         self._reader = ArenaReader(self._received_fds.popleft())
         return True
 

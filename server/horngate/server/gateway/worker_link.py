@@ -1,13 +1,12 @@
 """One connection of a gateway to a worker: calls out in frames, and answers back."""
 
 import asyncio
-import socket
 from collections.abc import Callable
-from contextlib import suppress
+from functools import partial
 from typing import Any
 
-from horngate.server.frames.arena import ARENA_BYTES, Arena
-from horngate.server.frames.channel import Channel, ChannelClosed, Frame
+from horngate.server.frames.channel import Frame
+from horngate.server.gateway.connection import Connection
 from horngate.server.gateway.infer import Call
 from horngate.server.gateway.outlook import Outlook
 from horngate.server.gateway.routes import WorkerAddress
@@ -23,23 +22,19 @@ class WorkerLink:
         self.calls: dict[int, Call] = {}
         self.running: set[int] = set()
         self.outlook = Outlook()
-        self._on_frames = on_frames
-        sock = socket.socket(socket.AF_UNIX)
-        sock.connect(address.path)
-        self._arena = Arena(ARENA_BYTES)
-        self._channel = Channel(sock, self._arena)
+        self._connection = Connection(
+            address.path, partial(on_frames, self), lambda: on_frames(self, [["closed"]])
+        )
         self._outgoing: list[Any] = []
         self._release: list[int] = []
         self._cancelled: list[int] = []
         self._scheduled = False
-        self._loop = asyncio.get_running_loop()
-        self._loop.add_reader(self._channel.fileno(), self._readable)
 
     def send(self, call: Call) -> None:
         """Put a call into the next frame; calls of the same turn of the loop share one."""
         self.calls[call.number] = call
         self.outlook.send(call.cost_s)
-        call.payloads = [self._channel.put(raw) for _, raw in call.tensors]
+        call.payloads = [self._connection.put(raw) for _, raw in call.tensors]
         tensors = [[shape, payload] for (shape, _), payload in zip(call.tensors, call.payloads, strict=True)]
         handle, alone = call.entry.handle, call.deaths > 0
         how = [call.deadline_s, alone, call.priority, call.seed, call.pixels, call.trace]
@@ -59,7 +54,7 @@ class WorkerLink:
             self.running.discard(number)
             self.outlook.answered(call.cost_s)
             for payload in call.payloads:
-                self._channel.free(payload)
+                self._connection.free(payload)
         return call
 
     def get(self, payload: Any) -> Any:
@@ -67,44 +62,25 @@ class WorkerLink:
         if not isinstance(payload, bytes):
             self._release.append(payload[0])
             self._schedule()
-        return self._channel.get(payload)
+        return self._connection.get(payload)
 
     def close(self) -> None:
         """Stop listening; the calls stay in `calls`."""
-        with suppress(ValueError, OSError):
-            self._loop.remove_reader(self._channel.fileno())
-            self._loop.remove_writer(self._channel.fileno())
-        self._channel.close()
-        self._arena.close()
+        self._connection.close()
 
     def _schedule(self) -> None:
         if not self._scheduled:
             self._scheduled = True
-            self._loop.call_soon(self._flush)
+            asyncio.get_running_loop().call_soon(self._flush)
 
     def _flush(self) -> None:
         self._scheduled = False
-        if self._outgoing:
-            self._channel.send(["requests", self._outgoing])
-            self._outgoing = []
-        if self._release:
-            self._channel.send(["release", self._release])
-            self._release = []
-        if self._cancelled:
-            self._channel.send(["cancel", self._cancelled])
-            self._cancelled = []
-        try:
-            done = self._channel.flush()
-        except (ChannelClosed, ValueError):
-            return  # The reader sees the end of the stream and tells.
-        if done:
-            self._loop.remove_writer(self._channel.fileno())
-        else:
-            self._loop.add_writer(self._channel.fileno(), self._flush)
-
-    def _readable(self) -> None:
-        try:
-            frames = self._channel.receive()
-        except ChannelClosed:
-            frames = [["closed"]]
-        self._on_frames(self, frames)
+        for kind, items in (
+            ("requests", self._outgoing),
+            ("release", self._release),
+            ("cancel", self._cancelled),
+        ):
+            if items:
+                self._connection.send(kind, items)
+                items.clear()
+        self._connection.flush()

@@ -25,6 +25,8 @@ from horngate.zoo.registry import read_choice
 from horngate.zoo.weights import Supply
 
 BUILDER_MEMORY_SHARE = 0.8
+_WORD_CHARACTERS = 500
+"""What is passed on of a word: a builder that is taken over by its file may say anything, at any length."""
 
 
 class Artifacts:
@@ -115,9 +117,9 @@ class Artifacts:
 
     def _hear(self, order: BuildOrder, on_stage: Callable[[str], None], word: Mapping[str, Any]) -> None:
         if "stage" in word:
-            on_stage(str(word["stage"]))
+            on_stage(str(word["stage"])[:_WORD_CHARACTERS])
         elif "note" in word:
-            logger().warning("noted", model=order.name, note=str(word["note"]))
+            logger().warning("noted", model=order.name, note=str(word["note"])[:_WORD_CHARACTERS])
         elif "walls" in word and word["walls"] != self._walls:
             self._walls = word["walls"]
             logger().info("walls around builders", **word["walls"])

@@ -20,6 +20,9 @@ MALLOC = {
     "MALLOC_TOP_PAD_": str(64 << 20),
 }
 
+QUICK_DEATH_S = 10.0
+FIRST_PAUSE_S = 0.1
+
 # Workers: one heap for all threads, so that what one thread freed another gets; each one's own would keep its
 # largest.
 ONE_HEAP = {"MALLOC_ARENA_MAX": "1"}
@@ -46,7 +49,7 @@ GIVES_BACK = {
 class Child:
     """One gateway, worker or decoder; it ends when its control connection does.
 
-    The supervisor's event loop owns it.
+    `spoke` says whether it ever told anything. The supervisor's event loop owns it.
     """
 
     def __init__(
@@ -55,6 +58,7 @@ class Child:
         self.name = name
         self.pid = 0
         self.started_s = 0.0
+        self.spoke = False
         self._module = module
         self._arguments = arguments
         self._variables = dict(variables or {})
@@ -107,6 +111,7 @@ class Child:
             asyncio.get_running_loop().remove_reader(self._channel.fileno())
             return
         for frame in frames:
+            self.spoke = True
             on_frame(self, frame)
 
     def _flush(self) -> None:
@@ -129,6 +134,13 @@ class Child:
             loop.remove_writer(self._channel.fileno())
             self._channel.close()
             self._channel = None
+
+
+def next_pause_s(ended: Child, before_s: float, *, longest_s: float) -> float:
+    """How long to wait before the next one is started: longer and longer while each ends soon."""
+    if time.monotonic() - ended.started_s >= QUICK_DEATH_S:
+        return 0.0
+    return min(longest_s, before_s * 2 or FIRST_PAUSE_S)
 
 
 def worker_environment(family: str) -> dict[str, str]:

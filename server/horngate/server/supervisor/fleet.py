@@ -16,7 +16,7 @@ from horngate.server.logs import logger
 from horngate.server.metrics import SupervisorMetrics, forget_process
 from horngate.server.settings import available_cores
 from horngate.server.supervisor.answering import Answering
-from horngate.server.supervisor.children import Child
+from horngate.server.supervisor.children import Child, next_pause_s
 from horngate.server.supervisor.launches import Launches
 from horngate.server.supervisor.owner import Owner
 from horngate.server.supervisor.seats import Seat
@@ -25,7 +25,6 @@ from horngate.server.worker.notes import NOTE_SUFFIX, is_hunger, read_note
 
 DRAIN_S = 35.0
 LEAVE_S = 5.0
-QUICK_DEATH_S = 10.0
 LONGEST_PAUSE_S = 5.0
 HTTP = "http gateway"
 DECODER_PAUSE_S = 0.1
@@ -180,12 +179,14 @@ class Fleet:
             if self._ending:
                 break
             self._ended(child, status)
-            quick = time.monotonic() - child.started_s < QUICK_DEATH_S
-            longest_s = DECODER_PAUSE_S if children is self._decoders else LONGEST_PAUSE_S
-            pause_s = min(longest_s, pause_s * 2 or 0.1) if quick else 0.0
+            pause_s = next_pause_s(child, pause_s, longest_s=self._longest_pause_s(child, children))
             await asyncio.sleep(pause_s)
             children[name] = make(name)
         children.pop(name, None)
+
+    def _longest_pause_s(self, child: Child, children: Mapping[str, Child]) -> float:
+        """One that cannot even start is no picture's fault, and its next will hardly do better."""
+        return DECODER_PAUSE_S if children is self._decoders and child.spoke else LONGEST_PAUSE_S
 
     def _ended(self, child: Child, status: int) -> None:
         logger().error("process ended by itself; another takes its place", name=child.name, status=status)

@@ -19,6 +19,9 @@ AT_ONCE = 4
 
 OnStage = Callable[[str], None]
 
+MOST_LINES_OF_PROGRESS = 1_000_000
+"""Two a second, for however long a download takes."""
+
 
 class PublishedWeights:
     """Finds and fetches them. The supervisor's event loop owns it; `hashes` may be asked by any thread."""
@@ -40,7 +43,12 @@ class PublishedWeights:
         order = json.dumps({"network": str(choice), **asdict(self._supply)})
         on_stage("looking for its published weights")
         async with self._turns:
-            ended = await run_telling("horngate.zoo.weights.main", order, lambda word: _tell(word, on_stage))
+            ended = await run_telling(
+                "horngate.zoo.weights.main",
+                order,
+                lambda word: _tell(word, on_stage),
+                most_lines=MOST_LINES_OF_PROGRESS,
+            )
         if "path" in ended.outcome:
             return Path(ended.outcome["path"])
         died = f"fetching them ended with status {ended.status}: {ended.last_words}"

@@ -5,7 +5,7 @@ import json
 import os
 import signal
 import sys
-from collections.abc import Awaitable, Callable, Mapping
+from collections.abc import AsyncIterator, Awaitable, Callable, Mapping
 from contextlib import suppress
 from dataclasses import dataclass
 from typing import Any
@@ -14,6 +14,8 @@ from horngate.contract.errors import InternalError
 from horngate.server.supervisor.children import environment
 
 _LAST_WORDS = 2000
+MOST_LINES = 10_000
+"""A process that tells more, or a line of more than 64 KiB, is taken over by its file: it is heard no further."""
 
 Hear = Callable[[Mapping[str, Any]], None]
 """Takes what a process tells on its way."""
@@ -28,7 +30,11 @@ class Ended:
     last_words: str
 
 
-async def run_telling(module: str, order: str, hear: Hear) -> Ended:
+class _TooMuch(Exception):
+    """What it was."""
+
+
+async def run_telling(module: str, order: str, hear: Hear, *, most_lines: int = MOST_LINES) -> Ended:
     """Run a module to its end, with the order on its standard input. Who waits no longer has it killed."""
     process = await asyncio.create_subprocess_exec(
         sys.executable, "-m", module,
@@ -42,7 +48,7 @@ async def run_telling(module: str, order: str, hear: Hear) -> Ended:
     try:
         stdin.write(order.encode())
         stdin.close()
-        return await follow(stdout, stderr, hear, process.wait)
+        return await follow(stdout, stderr, hear, process.wait, most_lines=most_lines)
     finally:
         if process.returncode is None:
             # All of its session: what it started, where the kernel cannot forbid that, ends with it.
@@ -56,20 +62,39 @@ async def follow(
     stderr: asyncio.StreamReader,
     hear: Hear,
     status: Callable[[], Awaitable[int]],
+    *,
+    most_lines: int = MOST_LINES,
 ) -> Ended:
-    """Hear a process to its end; what `status` raises is passed on."""
+    """Hear a process to its end, or until it has told too much; what `status` raises is passed on."""
     words = asyncio.ensure_future(_last_words(stderr))
     outcome: dict[str, Any] = {}
     try:
-        async for line in stdout:
+        async for line in _at_most(most_lines, stdout):
             outcome = _word(line)
             if outcome:
                 hear(outcome)
         ended = await status()
         last_words = (await words).decode(errors="replace").strip()
+    except _TooMuch as error:
+        return Ended(outcome={"error": f"it told {error} and was stopped"}, status=0, last_words="")
     finally:
         words.cancel()
     return Ended(outcome=outcome, status=ended, last_words=last_words)
+
+
+async def _at_most(most_lines: int, stdout: asyncio.StreamReader) -> AsyncIterator[bytes]:
+    """Its lines. _TooMuch: they are too many, or one is too long."""
+    lines = 0
+    try:
+        async for line in stdout:
+            lines += 1
+            if lines > most_lines:
+                break
+            yield line
+    except ValueError:  # asyncio's word for a line beyond its limit.
+        raise _TooMuch("a line of more than 64 KiB") from None
+    if lines > most_lines:
+        raise _TooMuch(f"more than {most_lines} lines")
 
 
 async def _last_words(stderr: asyncio.StreamReader) -> bytes:

@@ -11,6 +11,7 @@ import setproctitle
 
 from horngate.server import memory
 from horngate.server.frames.channel import Channel
+from horngate.server.frames.listening import Listener
 from horngate.server.logs import configure_logs, logger
 from horngate.server.worker.ledger import LEDGER_SUFFIX
 from horngate.server.worker.notes import NOTE_SUFFIX, Note
@@ -42,7 +43,8 @@ def main() -> None:
     ledger = path.with_suffix(LEDGER_SUFFIX)
     device, endpoint = options["device"], options["tracing"]
     spans = None if endpoint is None else BatchSpans(endpoint, f"worker {name}", device)
-    Worker(listener, Channel(socket.socket(fileno=control_fd)), device, note, ledger, spans).run()
+    control = Channel(socket.socket(fileno=control_fd))
+    Worker(Listener(listener), control, device, note, ledger, spans).run()
     if spans is not None:
         spans.stop()
     logger().info("worker stopped")

@@ -14,7 +14,7 @@ from horngate.server.worker.buckets import buckets, padded_length
 from horngate.server.worker.calibration import Calibration, check, check_step
 from horngate.server.worker.caps import Cap
 from horngate.server.worker.engines import Array, Program, Shapes, program_for, stages_of
-from horngate.server.worker.engines.graphs import part_bytes, program_path
+from horngate.server.worker.engines.graphs import part_bytes
 from horngate.server.worker.liveness import tensor_bytes
 from horngate.server.worker.load_order import LoadOrder
 from horngate.server.worker.memory_model import MAX_ROWS, MemoryModel
@@ -108,7 +108,7 @@ class ServedModel:
             return own
         if self.calibration.choice.engine == "keras":
             return own if self._takes_states(wanted) else max(own - weights, SESSION_BYTES)
-        share = part_bytes(program_path(self._seen(wanted.pixels), wanted.outputs)) / max(1, weights)
+        share = part_bytes(self._seen(wanted.pixels), wanted.outputs) / max(1, weights)
         return min(own, SESSION_BYTES + int(share * own))
 
     def step_outputs(self, outputs: Outputs) -> Outputs:

@@ -7,7 +7,6 @@ through `_outcomes` and wake the main thread.
 
 import os
 import selectors
-import socket
 import time
 from collections import deque
 from collections.abc import Callable
@@ -17,6 +16,7 @@ from pathlib import Path
 from typing import Any
 
 from horngate.server.frames.channel import Channel, ChannelClosed, Frame
+from horngate.server.frames.listening import Listener
 from horngate.server.logs import LogLevels, set_levels
 from horngate.server.metrics import SequenceMetrics, WorkerMetrics
 from horngate.server.tallies import Tallies
@@ -44,7 +44,7 @@ class Worker:
 
     def __init__(
         self,
-        listener: socket.socket,
+        listener: Listener,
         control: Channel,
         device: str,
         note: Note,
@@ -149,10 +149,12 @@ class Worker:
     # The gateways
 
     def _accept(self) -> None:
-        sock, _ = self._listener.accept()
+        sock = self._listener.accept()
+        if sock is None:
+            return
         try:
             link = GatewayLink(sock)
-        except OSError:  # It is gone already.
+        except OSError:  # It is gone already, or there is no descriptor left for its memory.
             sock.close()
             return
         self._links.add(link)

@@ -1,7 +1,11 @@
 """The part of an artifact's graph that a set of outputs needs, as a file beside it."""
 
 import math
-from collections.abc import Sequence
+import os
+import shutil
+import uuid
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager, suppress
 from functools import partial
 from pathlib import Path
 
@@ -20,13 +24,41 @@ _FOLDED_BYTES = 16 * 2**20
 """The largest kernel that a program has a folded copy of; others stay in the shared weights as they are."""
 
 
-def part_bytes(path: Path) -> int:
-    """The weights that a program file reads, in it or beside it."""
-    graph = onnx.load(path, load_external_data=False).graph
+def part_bytes(artifact: Artifact, outputs: Sequence[str]) -> int:
+    """The weights that the program for these outputs reads, in its file or beside it."""
+    with program_opened(artifact, outputs) as path:
+        graph = onnx.load(path, load_external_data=False).graph
     return sum(
         math.prod(tensor.dims) * helper.tensor_dtype_to_np_dtype(tensor.data_type).itemsize
         for tensor in graph.initializer
     )
+
+
+@contextmanager
+def program_opened(artifact: Artifact, outputs: Sequence[str]) -> Iterator[Path]:
+    """The program's file to read from, made if it is not there, under a name that nobody else knows.
+
+    Another copy of the model, in another worker, may give the program up meanwhile and remove its file.
+    """
+    own = artifact.folder / f".reading-{uuid.uuid4().hex}.onnx"
+    try:
+        while not _linked(program_path(artifact, outputs), own):
+            pass  # It went between being there and being linked: it is made again.
+        yield own
+    finally:
+        own.unlink(missing_ok=True)
+
+
+def _linked(path: Path, own: Path) -> bool:
+    """Give a file a second name; False if it is not there any more."""
+    try:
+        os.link(path, own)
+    except FileNotFoundError:
+        return False
+    except OSError:  # A file system without links.
+        with suppress(FileNotFoundError):
+            shutil.copyfile(path, own)
+    return own.exists()
 
 
 def program_path(artifact: Artifact, outputs: Sequence[str]) -> Path:

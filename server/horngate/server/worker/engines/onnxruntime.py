@@ -7,7 +7,7 @@ import onnxruntime
 
 from horngate.server.artifact import Artifact
 from horngate.server.worker.engines import Array, Shapes
-from horngate.server.worker.engines.graphs import program_path
+from horngate.server.worker.engines.graphs import program_opened
 from horngate.server.worker.engines.out_of_memory import out_of_memory_told
 
 
@@ -26,8 +26,8 @@ class OnnxRuntime:
         options.enable_mem_pattern = False
         _share_arena(options)
         options.add_session_config_entry("session.intra_op.allow_spinning", "0")
-        path = program_path(artifact, outputs)
-        session = onnxruntime.InferenceSession(path, options, providers=["CPUExecutionProvider"])
+        with program_opened(artifact, outputs) as path:
+            session = onnxruntime.InferenceSession(path, options, providers=["CPUExecutionProvider"])
         return OnnxRuntimeProgram(session, tuple(outputs))
 
 

@@ -7,7 +7,7 @@ import openvino
 
 from horngate.server.artifact import Artifact
 from horngate.server.worker.engines import Array, Shapes
-from horngate.server.worker.engines.graphs import program_path
+from horngate.server.worker.engines.graphs import program_opened
 from horngate.server.worker.engines.out_of_memory import out_of_memory_told
 
 
@@ -23,8 +23,8 @@ class OpenVino:
             "INFERENCE_NUM_THREADS": threads,
             "NUM_STREAMS": 1,
         }
-        path = program_path(artifact, outputs)
-        return OpenVinoProgram(_core().compile_model(path, "CPU", properties), tuple(outputs))
+        with program_opened(artifact, outputs) as path:
+            return OpenVinoProgram(_core().compile_model(path, "CPU", properties), tuple(outputs))
 
 
 class OpenVinoProgram:
