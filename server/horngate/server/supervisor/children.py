@@ -20,6 +20,7 @@ MALLOC = {
     "MALLOC_TOP_PAD_": str(64 << 20),
 }
 
+PONG = ["pong"]
 QUICK_DEATH_S = 10.0
 FIRST_PAUSE_S = 0.1
 
@@ -49,7 +50,8 @@ GIVES_BACK = {
 class Child:
     """One gateway, worker or decoder; it ends when its control connection does.
 
-    `spoke` says whether it ever told anything. The supervisor's event loop owns it.
+    `spoke` says whether it ever told anything, `unanswered` how often it was pinged since it last did. The
+    supervisor's event loop owns it.
     """
 
     def __init__(
@@ -59,6 +61,7 @@ class Child:
         self.pid = 0
         self.started_s = 0.0
         self.spoke = False
+        self.unanswered = 0
         self._module = module
         self._arguments = arguments
         self._variables = dict(variables or {})
@@ -88,6 +91,11 @@ class Child:
             self._channel.send(list(frame))
             self._flush()
 
+    def ping(self) -> None:
+        """Ask whether it is there; whatever it tells next is an answer."""
+        self.unanswered += 1
+        self.send("ping")
+
     async def wait(self) -> int:
         """The exit status, once the process has ended; the connection is closed then."""
         if self._process is None:
@@ -111,8 +119,9 @@ class Child:
             asyncio.get_running_loop().remove_reader(self._channel.fileno())
             return
         for frame in frames:
-            self.spoke = True
-            on_frame(self, frame)
+            self.spoke, self.unanswered = True, 0
+            if frame != PONG:
+                on_frame(self, frame)
 
     def _flush(self) -> None:
         if self._channel is None:

@@ -21,6 +21,7 @@ from horngate.server.supervisor.launches import Launches
 from horngate.server.supervisor.owner import Owner
 from horngate.server.supervisor.seats import Seat
 from horngate.server.supervisor.standing_orders import StandingOrders
+from horngate.server.supervisor.watch import watch
 from horngate.server.worker.notes import NOTE_SUFFIX, is_hunger, read_note
 
 DRAIN_S = 35.0
@@ -66,6 +67,7 @@ class Fleet:
             "entries": [], "leaving": [], "version_labels": {}, "defaults": {},
         }  # fmt: skip
         self._tasks: list[asyncio.Task[None]] = []
+        self._watching: asyncio.Task[None] | None = None
         self._ending = False
         self._oom_kills = memory.oom_kills()
 
@@ -75,6 +77,7 @@ class Fleet:
         if self.http_port is not None:
             # JSON is slow to read: in a process of its own it holds nobody up who speaks gRPC.
             self._keep(HTTP, self._gateways, self._http_gateway, self._on_gateway)
+        self._watching = asyncio.get_running_loop().create_task(watch(self._children))
 
     def need_worker(self, seat: Seat) -> None:
         """Start a worker, unless it is there."""
@@ -125,6 +128,8 @@ class Fleet:
     async def drain(self) -> None:
         """Let the gateways answer what they accepted, then end everything."""
         self._ending = True
+        if self._watching is not None:
+            self._watching.cancel()
         for child in self._gateways.values():
             child.send("stop")
         await self._gone(self._gateways, DRAIN_S)
@@ -132,11 +137,14 @@ class Fleet:
             for child in children.values():
                 child.send("stop")
             await self._gone(children, LEAVE_S)
-        for child in [*self._gateways.values(), *self._workers.values(), *self._decoders.values()]:
+        for child in self._children():
             child.kill()
         await asyncio.gather(*self._tasks, return_exceptions=True)
 
     # Processes
+
+    def _children(self) -> list[Child]:
+        return [*self._gateways.values(), *self._workers.values(), *self._decoders.values()]
 
     def _worker(self, name: str) -> Child:
         return self._launches.worker(self._seats[name])
@@ -179,14 +187,13 @@ class Fleet:
             if self._ending:
                 break
             self._ended(child, status)
-            pause_s = next_pause_s(child, pause_s, longest_s=self._longest_pause_s(child, children))
+            # One that cannot even start is no picture's fault, and its next will hardly do better.
+            by_picture = children is self._decoders and child.spoke
+            longest_s = DECODER_PAUSE_S if by_picture else LONGEST_PAUSE_S
+            pause_s = next_pause_s(child, pause_s, longest_s=longest_s)
             await asyncio.sleep(pause_s)
             children[name] = make(name)
         children.pop(name, None)
-
-    def _longest_pause_s(self, child: Child, children: Mapping[str, Child]) -> float:
-        """One that cannot even start is no picture's fault, and its next will hardly do better."""
-        return DECODER_PAUSE_S if children is self._decoders and child.spoke else LONGEST_PAUSE_S
 
     def _ended(self, child: Child, status: int) -> None:
         logger().error("process ended by itself; another takes its place", name=child.name, status=status)

@@ -138,6 +138,8 @@ class Worker:
                 self._shelf.retire(rest[0])
             elif kind == "log":
                 set_levels(LogLevels(**rest[0]))
+            elif kind == "ping":
+                self._tell("pong")
             elif kind == "stop":
                 self._stopping = True
 

@@ -128,7 +128,10 @@ class _Api:
         origin = self.admit(request, "RepositoryIndex")
         body = await self.body(request, MAX_JSON_BYTES)
         wanted = read_object(read_json(body) if body else {}, "the request")
-        asked = oip.RepositoryIndexRequest(ready=wanted.get("ready") is True)
+        ready = wanted.get("ready", False)
+        if not isinstance(ready, bool):
+            raise InvalidRequest(f"ready is {ready!r:.40}; expected true or false")
+        asked = oip.RepositoryIndexRequest(ready=ready)
         reply = await self.ask(request, asked, oip.RepositoryIndexResponse, origin=origin)
         return json_response(plain(reply)["models"])
 
@@ -234,5 +237,7 @@ async def _gone(request: Request, error: ClientDisconnect) -> Response:
 async def _not_there(request: Request, error: HTTPException) -> Response:
     method, path = request.method, request.url.path
     return json_response(
-        {"error": f"there is no {method} {path}; /openapi.json tells what there is"}, error.status_code
+        {"error": f"there is no {method} {path}; /openapi.json tells what there is"},
+        error.status_code,
+        dict(error.headers or {}),  # Of another method, what the path allows.
     )
