@@ -15,7 +15,7 @@ from horngate.server.artifact import Artifact
 from horngate.server.builder.order import BuildOrder
 from horngate.server.supervisor.builds import run_builder
 from horngate.server.supervisor.fork_server import ForkServer
-from tests.integration.processes import is_alive, pid_of, titles
+from tests.integration.processes import is_alive, titles, until
 from tests.zoo.safety.files import hdf5
 
 PATIENCE_S = 120.0
@@ -45,9 +45,25 @@ def order(folder: Path, name: str = "good", **more: Any) -> BuildOrder:
     )
 
 
+_OTHERS: set[int] = set()
+
+
+@pytest.fixture(autouse=True)
+def others() -> None:
+    """What runs already is a server that other tests of this process share."""
+    _OTHERS.clear()
+    _OTHERS.update(titles(os.getpid()))
+
+
 def ours() -> dict[int, str]:
-    """The processes that this one started, and theirs."""
-    return {pid: name for pid, name in titles(os.getpid()).items() if name.startswith("horngate: ")}
+    """The processes that a test has started, and theirs."""
+    found = titles(os.getpid())
+    return {pid: name for pid, name in found.items() if name.startswith("horngate: ") and pid not in _OTHERS}
+
+
+def pid_of_ours(title: str) -> int:
+    """The one of that title, once it is there."""
+    return until(lambda: next((pid for pid, name in ours().items() if name == title), 0))
 
 
 def run(test: Callable[[ForkServer], Awaitable[None]]) -> None:
@@ -70,9 +86,7 @@ def test_builds_side_by_side_and_the_end_of_all_when_there_is_no_more(
         assert errors[0] is None
         assert errors[1] is not None
         assert "labels" in errors[1]
-        assert [name for name in titles(os.getpid()).values() if "horngate" in name] == [
-            "horngate: fork server"
-        ]
+        assert list(ours().values()) == ["horngate: fork server"]
 
     run(test)
     assert Artifact(Path(orders[0].target)).is_whole
@@ -86,11 +100,11 @@ def test_a_build_goes_on_when_what_it_was_forked_from_ends(tmp_path: Path) -> No
     async def test(forks: ForkServer) -> None:
         def kill(word: Mapping[str, Any]) -> None:
             if not killed:
-                killed.append(pid_of(os.getpid(), "horngate: fork server"))
+                killed.append(pid_of_ours("horngate: fork server"))
                 os.kill(killed[0], signal.SIGKILL)
 
         assert await run_builder(forks, one, PATIENCE_S, kill) is None
-        assert pid_of(os.getpid(), "horngate: fork server") != killed[0]
+        assert pid_of_ours("horngate: fork server") != killed[0]
 
     one = order(tmp_path)
     run(test)
@@ -107,7 +121,7 @@ def test_a_builder_that_is_overdue_or_not_waited_for_is_killed(tmp_path: Path) -
             run_builder(forks, order(tmp_path, "dropped", **endless), PATIENCE_S, lambda word: begun.set())
         )
         await begun.wait()
-        builder = pid_of(os.getpid(), "horngate: builder dropped")
+        builder = pid_of_ours("horngate: builder dropped")
         building.cancel()
         with suppress(asyncio.CancelledError):
             await building
