@@ -6,6 +6,7 @@ import json
 import socket
 import time
 from collections.abc import Iterator
+from contextlib import ExitStack
 from http.client import HTTPConnection
 from typing import Any
 from urllib.error import HTTPError
@@ -19,8 +20,10 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 from openapi_spec_validator import validate
 
+from horngate.client import Client
 from tests.integration.conftest import Fixture
 from tests.integration.models import inputs_for
+from tests.integration.processes import until
 from tests.integration.test_metrics import scrape
 from tests.integration.test_start_and_stop import Start
 
@@ -232,3 +235,28 @@ def test_there_need_be_no_http(start: Start, tmp_path: Any) -> None:
     server = start(tmp_path / "none", "--no-http")
     assert server.http == ""
     assert "horngate_" in scrape(server, "/metrics")
+
+
+def test_connections_beyond_the_limit_are_ended(start: Start, tmp_path: Any) -> None:
+    (tmp_path / "none").mkdir()
+    server = start(tmp_path / "none", "--max-connections", "20")
+    with Client(server.grpc) as client, ExitStack() as stack:
+        assert client.is_live()
+        for address in (server.grpc, server.http):
+            host, port = address.split(":")
+            crowd = [stack.enter_context(socket.create_connection((host, int(port)))) for _ in range(60)]
+            until(lambda crowd=crowd: sum(map(is_ended, crowd)) >= 40)  # type: ignore[misc]
+            assert client.is_live()
+
+
+def is_ended(connection: socket.socket) -> bool:
+    """Whether the other side has ended it; what it said before is read away."""
+    connection.setblocking(False)
+    try:
+        while connection.recv(4096):
+            pass
+    except BlockingIOError:
+        return False
+    except ConnectionError:
+        return True
+    return True

@@ -12,6 +12,7 @@ from horngate.server.gateway.door import Door, read_tokens
 from horngate.server.gateway.methods import METHODS
 
 INFER, INDEX = f"/{SERVICE}/ModelInfer", f"/{SERVICE}/RepositoryIndex"
+STREAM = f"/{SERVICE}/ModelStreamInfer"
 LOAD = f"/{SERVICE}/RepositoryModelLoad"
 
 
@@ -86,6 +87,26 @@ def test_a_changed_file_counts_at_once_and_a_broken_one_never(tokens: Path) -> N
     tokens.unlink()
     door.refresh()
     door.admit(INFER, "Bearer next")
+
+
+def test_calls_that_go_on_end_with_their_token(tokens: Path) -> None:
+    door, ended = Door(tokens), list[str]()
+    kept = '[app]\ntoken = "caller"\nscopes = ["infer"]\n'
+    with (
+        door.staying(STREAM, "Bearer caller", lambda error: ended.append(str(error))),
+        door.staying(STREAM, "Bearer other", lambda error: ended.append(str(error))),
+    ):
+        for number, text in enumerate((kept, "=", kept.replace("infer", "read"))):
+            tokens.write_text(text)
+            os.utime(tokens, ns=(0, tokens.stat().st_mtime_ns + 1))
+            door.refresh()
+            assert len(ended) == (1, 1, 3)[number]
+    assert "not one of this server's" in ended[0]
+    assert any("scope 'infer'" in each for each in ended[1:])
+    tokens.write_text('[new]\ntoken = "next"\nscopes = ["infer"]\n')
+    os.utime(tokens, ns=(0, tokens.stat().st_mtime_ns + 1))
+    door.refresh()
+    assert len(ended) == 3
 
 
 @pytest.mark.parametrize(

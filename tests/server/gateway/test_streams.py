@@ -6,7 +6,7 @@ from typing import Any, cast
 
 import pytest
 
-from horngate.contract.errors import InvalidRequest, Unavailable
+from horngate.contract.errors import InvalidRequest, Unauthenticated, Unavailable
 from horngate.oip.messages import ModelInferRequest, ModelInferResponse, ModelStreamInferResponse
 from horngate.server.gateway.streams import AHEAD, Stream, stream_reply
 
@@ -87,6 +87,25 @@ def test_a_server_that_goes_away_answers_what_it_took_and_says_so() -> None:
         with pytest.raises(Unavailable, match="shutting down"):
             await task
         assert len(written) == AHEAD
+
+    asyncio.run(run())
+
+
+def test_a_stream_that_is_ended_answers_nothing_more() -> None:
+    async def run() -> None:
+        gateway, written = Gateway(), list[str]()
+
+        async def write(data: bytes) -> None:
+            written.append("something")
+
+        stream = Stream(cast(Any, gateway), write, None)
+        task = asyncio.create_task(stream.serve(endless()))
+        await turns()
+        stream.end(Unauthenticated("the token is gone"))
+        stream.end(Unauthenticated("again"))
+        with pytest.raises(Unauthenticated, match="the token is gone"):
+            await task
+        assert (written, len(gateway.cancelled)) == ([], AHEAD)
 
     asyncio.run(run())
 

@@ -4,8 +4,10 @@ from pathlib import Path
 from types import SimpleNamespace
 from typing import Any, cast
 
-from horngate.contract.errors import DeadlineExceeded, SequenceUnknown
+from horngate.contract.errors import DeadlineExceeded, ResourceExhausted, SequenceUnknown
+from horngate.contract.tensors import TensorSpec
 from horngate.server.step import Step
+from horngate.server.worker.bounds import Size
 from horngate.server.worker.ledger import Ledger
 from horngate.server.worker.reception import Reception
 from horngate.server.worker.sequences import Sequences
@@ -16,7 +18,7 @@ HANDLE = "m/1@1"
 
 def item(request: int, id_: int, *, start: bool = False) -> list[Any]:
     step = Step(model="m", version="", id=id_, start=start)
-    return [request, HANDLE, [], 1, None, False, 0, None, False, [["x"]], step.to_plain()]
+    return [request, HANDLE, [], 1, None, False, 0, None, False, None, [["x"]], step.to_plain()]
 
 
 class Link:
@@ -64,3 +66,60 @@ def test_what_is_cancelled_while_its_model_is_loaded_never_runs(tmp_path: Path) 
         world.reception.cancel(cast(Any, world.link), request)
     assert world.waiting == [1]
     assert world.link.refused == {2: DeadlineExceeded}
+
+
+class Batches:
+    """A batcher that refuses by what it is told waits for programs: at most two rows may."""
+
+    proceed: Any = None
+
+    def __init__(self) -> None:
+        self.queued: list[int] = []
+
+    def refusal(self, model: Any, asked: Any, made_for: Size) -> ResourceExhausted | None:
+        return ResourceExhausted(f"{made_for.rows} rows wait") if made_for.rows + asked.rows > 2 else None
+
+    def is_first(self, work: Any) -> bool:
+        return True
+
+    def queue(self, model: Any, work: Any, program: Any) -> None:
+        self.queued.append(work.request)
+
+
+def test_requests_that_wait_for_a_program_count_in_the_queue_s_limits(tmp_path: Path) -> None:
+    made: list[Any] = []
+    model = SimpleNamespace(
+        outputs=("y",),
+        programs={},
+        inputs=lambda pixels: (TensorSpec(name="x", datatype="FP32", shape=(None, 1)),),
+        shapes=lambda inputs: (),
+        batch_shapes=lambda inputs, outputs: (),
+        refusal=lambda wanted, shapes: None,
+        size_bytes=lambda wanted: 0,
+        compile=lambda wanted: "program",
+    )
+    shelf = SimpleNamespace(
+        models={HANDLE: model},
+        maker=SimpleNamespace(do=lambda task, then: made.append(lambda: then(task()))),
+        make_room=lambda model, size: None,
+        take_in=lambda model, wanted, size, program: model.programs.__setitem__(wanted, program),
+    )
+    batches, link = Batches(), Link()
+    link.channel = SimpleNamespace(get=lambda payload: payload)  # type: ignore[attr-defined]
+    nothing = cast(Any, SimpleNamespace())
+    sequences = Sequences(Ledger(tmp_path / "ledger"), {}, nothing, "cpu", lambda: 0, lambda: None)
+    reception = Reception(cast(Any, shelf), cast(Any, batches), sequences)
+
+    def receive(*requests: int) -> None:
+        for request in requests:
+            tensors = [[[1, 1], bytes(4)]]
+            sent = [request, HANDLE, [], 1, None, False, 0, None, False, None, tensors, None]
+            reception.receive(cast(Any, link), sent)
+
+    receive(1, 2, 3)
+    assert link.refused == {3: ResourceExhausted}
+    made.pop(0)()
+    made.pop(0)()
+    assert batches.queued == [1, 2]
+    receive(4)
+    assert link.refused == {3: ResourceExhausted}

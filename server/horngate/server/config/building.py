@@ -60,6 +60,7 @@ def _gateway(values: Values) -> GatewaySettings:
         gateways=values["gateways"],
         decoders=values["decoders"],
         max_message_bytes=values["max_message_bytes"],
+        max_connections=values["max_connections"],
         http_port=values["http_port"] if values["http"] else None,
         http_origins=values["http_origin"],
         shared_memory=values["shared_memory"],

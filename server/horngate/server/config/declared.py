@@ -141,6 +141,12 @@ _CALLED = Group(
             default=_DOOR.max_message_bytes,
             about="largest request that is taken",
         ),
+        Setting(
+            key="max_connections",
+            kind=kinds.whole(1),
+            default=_DOOR.max_connections,
+            about="connections that each gateway holds; beyond them the youngest are ended",
+        ),
     ),
 )
 

@@ -3,18 +3,22 @@
 import hashlib
 import hmac
 import tomllib
-from collections.abc import Mapping
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import contextmanager
 from dataclasses import dataclass
 from enum import StrEnum
 from pathlib import Path
 from typing import Any
 
-from horngate.contract.errors import LoadError, PermissionDenied, Unauthenticated
+from horngate.contract.errors import HorngateError, LoadError, PermissionDenied, Unauthenticated
 from horngate.server.logs import logger
 
 HEADER = "authorization"
 _BEARER = "bearer "
 _SHA256_CHARACTERS = 64
+
+
+Leave = Callable[[HorngateError], None]
 
 
 class Scope(StrEnum):
@@ -56,6 +60,8 @@ class Door:
         self._admin_is_open = admin_is_open
         self._changed_ns = -1
         self._tokens: tuple[Token, ...] = ()
+        # Invariant: holds the calls that go on after they were let in, with what ends them.
+        self._guests: list[tuple[str, str, Leave]] = []
         if tokens is not None:
             self._changed_ns = tokens.stat().st_mtime_ns if tokens.exists() else -1
             self._tokens = read_tokens(tokens)
@@ -72,6 +78,22 @@ class Door:
             self._tokens = read_tokens(self._path)
         except (OSError, LoadError) as error:
             logger().error("the tokens stay as they were", error=str(error))
+            return
+        for name, authorization, leave in list(self._guests):
+            try:
+                self._holder(authorization, _SCOPES.get(name, Scope.ADMIN), name)
+            except HorngateError as error:
+                leave(error)
+
+    @contextmanager
+    def staying(self, method: str, authorization: str, leave: Leave) -> Iterator[None]:
+        """A call that was let in goes on; `leave` is called with the error once its token is not good any more."""
+        guest = (method.rpartition("/")[2], authorization, leave)
+        self._guests.append(guest)
+        try:
+            yield
+        finally:
+            self._guests.remove(guest)
 
     def admit(self, method: str, authorization: str) -> str:
         """Let a call pass; its token's name, if it was asked for one.

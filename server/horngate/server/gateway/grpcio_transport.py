@@ -26,6 +26,9 @@ from horngate.tfs import messages as tfs
 from horngate.v1 import horngate_pb2
 from horngate.v1.describe import SERVICE as DESCRIBE_SERVICE
 
+KEEPALIVE_MS = 60_000
+"""A connection that says nothing for so long is asked whether its caller is there, and ended if not."""
+
 _SERVICES = (oip.SERVICE, DESCRIBE_SERVICE, tfs.PREDICTION, tfs.MODELS)
 _SERVING = health_pb2.HealthCheckResponse.SERVING
 _NOT_SERVING = health_pb2.HealthCheckResponse.NOT_SERVING
@@ -41,6 +44,8 @@ class GrpcioTransport:
                 ("grpc.max_receive_message_length", limit),
                 ("grpc.max_send_message_length", -1),
                 ("grpc.so_reuseport", int(share_port)),
+                ("grpc.keepalive_time_ms", KEEPALIVE_MS),
+                ("grpc.keepalive_permit_without_calls", 1),
             ]
         )
         self._tls = tls
@@ -132,7 +137,9 @@ def _stream_handler(gateway: Gateway) -> Callable[[AsyncIterator[bytes], Any], A
     async def handle(requests: AsyncIterator[bytes], context: Any) -> None:
         origin = await _admit(gateway, STREAM, context)
         try:
-            await Stream(gateway, context.write, _deadline_s(context), origin).serve(requests)
+            stream = Stream(gateway, context.write, _deadline_s(context), origin)
+            with gateway.door.staying(STREAM, _authorization(context), stream.end):
+                await stream.serve(requests)
         except HorngateError as error:
             await context.abort(code_of(error), str(error), trailers_of(error))
 
@@ -140,14 +147,17 @@ def _stream_handler(gateway: Gateway) -> Callable[[AsyncIterator[bytes], Any], A
 
 
 async def _admit(gateway: Gateway, method: str, context: Any) -> Origin:
-    metadata = dict(context.invocation_metadata() or ())
     try:
-        token = gateway.door.admit(method, metadata.get(HEADER, ""))
-        trace = {} if gateway.spans is None else trace_headers(metadata.items())
+        token = gateway.door.admit(method, _authorization(context))
+        trace = {} if gateway.spans is None else trace_headers(context.invocation_metadata() or ())
         return Origin(token, context.peer(), trace)
     except HorngateError as error:
         await context.abort(code_of(error), str(error))
         raise  # It has raised already.
+
+
+def _authorization(context: Any) -> str:
+    return str(dict(context.invocation_metadata() or ()).get(HEADER, ""))
 
 
 def _deadline_s(context: Any) -> float | None:

@@ -14,6 +14,7 @@ import setproctitle
 
 from horngate.server.frames.channel import Channel
 from horngate.server.gateway.core import Gateway
+from horngate.server.gateway.crowd import Crowd, room_for
 from horngate.server.gateway.door import Door
 from horngate.server.gateway.regions import Regions
 from horngate.server.gateway.spans import Spans
@@ -41,7 +42,7 @@ def transport_named(options: Mapping[str, Any], gateway: Gateway) -> Transport:
     if options["transport"] == "http":
         from horngate.server.gateway.http.transport import HttpTransport
 
-        return HttpTransport(gateway, tuple(options["origins"]), tls)
+        return HttpTransport(gateway, options["max_connections"], tuple(options["origins"]), tls)
     share_port = options["share_port"]
     if options["transport"] == "native":
         from horngate.server.gateway.native_transport import NativeTransport
@@ -77,8 +78,10 @@ async def serve(name: str, options: Mapping[str, Any], control: Channel) -> None
     except OSError as error:
         gateway.tell("unable", str(error))
         return
+    crowd = asyncio.get_running_loop().create_task(Crowd(port, room_for(options["max_connections"])).watch())
     gateway.tell("started", port)
     await gateway.stopping.wait()
+    crowd.cancel()
     await transport.stop(GRACE_S)
     sweeper.cancel()
     if spans is not None:

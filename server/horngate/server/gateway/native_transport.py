@@ -20,7 +20,7 @@ from horngate.contract.errors import HorngateError
 from horngate.oip.status import code_of, trailers_of
 from horngate.server.gateway.core import Gateway
 from horngate.server.gateway.door import HEADER
-from horngate.server.gateway.grpcio_transport import GrpcioTransport
+from horngate.server.gateway.grpcio_transport import KEEPALIVE_MS, GrpcioTransport
 from horngate.server.gateway.infer import Call
 from horngate.server.gateway.methods import METHODS
 from horngate.server.gateway.origin import Origin, trace_headers
@@ -47,7 +47,12 @@ class NativeTransport:
         await self._fallback.start(f"unix:{self._path}")
         methods = [(method, False) for method in METHODS]
         self._front = NativeGrpcFront(
-            address, methods, io_threads=1, call_details=True, reuse_port=self._share_port
+            address,
+            methods,
+            io_threads=1,
+            call_details=True,
+            reuse_port=self._share_port,
+            keepalive_time_ms=KEEPALIVE_MS,
         )
         self._front.set_fallback(str(self._path))
         self._front.start()

@@ -23,8 +23,9 @@ LOADING, UNAVAILABLE = "LOADING", "UNAVAILABLE"
 class Entry:
     """One version of one model, as RepositoryIndex tells of it. `handle` is "" unless it is ready.
 
-    `training` has the fields of this class that are others in the training phase, which runs elsewhere; in the
-    entry for that phase, `trains` is the handle of the entry that it is of.
+    `policy` says which versions of its model are served: latest, all or specific. `training` has the fields of this
+    class that are others in the training phase, which runs elsewhere; in the entry for that phase, `trains` is the
+    handle of the entry that it is of.
     Of the `workers` that it is to be on, its `seats`, those take requests that have it, or all while none does.
     """
 
@@ -34,6 +35,7 @@ class Entry:
     reason: str = ""
     handle: str = ""
     source: str = ""
+    policy: str = ""
     workers: tuple[str, ...] = ()
     seats: tuple[str, ...] = ()
     folder: str = ""

@@ -50,14 +50,26 @@ class Stream:
         self._asked: deque[_Asked] = deque()
         self._bytes = 0
         self._moved = asyncio.Event()
+        self._ended: asyncio.Future[HorngateError] = asyncio.get_running_loop().create_future()
+
+    def end(self, error: HorngateError) -> None:
+        """Answer no more, not even what is under way."""
+        if not self._ended.done():
+            self._ended.set_result(error)
 
     async def serve(self, requests: AsyncIterator[bytes]) -> None:
-        """Answer until the caller sends no more; Unavailable if the server goes away before, all answered."""
+        """Answer until the caller sends no more, or `end` is called with an error, which is raised.
+
+        Unavailable: the server goes away before, all answered.
+        """
         reading = asyncio.ensure_future(self._read(requests))
         stopping = asyncio.ensure_future(self._gateway.stopping.wait())
         writing = asyncio.ensure_future(self._answer(reading))
         try:
-            await asyncio.wait((writing, stopping), return_when=asyncio.FIRST_COMPLETED)
+            first = asyncio.FIRST_COMPLETED
+            await asyncio.wait((writing, stopping, self._ended), return_when=first)
+            if self._ended.done():
+                raise self._ended.result()
             if stopping.done() and not writing.done():
                 reading.cancel()
             await writing

@@ -242,6 +242,7 @@ def _entry(instance: Instance, note: str, trainers: Mapping[str, Instance]) -> d
         reason=instance.reason or note or (instance.stage if waiting else ""),
         handle=instance.handle if ready else "",
         source=instance.source.what,
+        policy=_policy(instance),
         workers=instance.workers if ready else [],
         seats=list(instance.wanted_on),
         folder=str(instance.folder or ""),
@@ -263,6 +264,12 @@ def _training(instance: Instance, trainer: Instance | None) -> dict[str, Any]:
         "workers": trainer.workers if ready else [],
         "report": dict(trainer.report),
     }
+
+
+def _policy(instance: Instance) -> str:
+    """Which of a model's versions are served: `latest`, `all` or `specific`."""
+    versions = instance.source.config.versions
+    return versions if isinstance(versions, str) else "specific"
 
 
 def _plain(**fields: Any) -> dict[str, Any]:

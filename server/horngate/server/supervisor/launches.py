@@ -53,6 +53,7 @@ class Launches:
         options |= {
             "address": f"{self._settings.host}:{port}",
             "max_message_bytes": self._settings.max_message_bytes,
+            "max_connections": self._settings.max_connections,
             "directory": str(self._directory),
             "shared_memory": self._settings.shared_memory,
             "upload_bytes": self._settings.upload_bytes,

@@ -18,7 +18,7 @@ from horngate.contract.errors import (
 from horngate.server.frames.channel import ChannelClosed
 from horngate.server.metrics import WorkerMetrics
 from horngate.server.worker.account import Account
-from horngate.server.worker.bounds import Asked, Line, refusal
+from horngate.server.worker.bounds import NOTHING, Asked, Line, Size, refusal
 from horngate.server.worker.company import kin, limit
 from horngate.server.worker.engines import Array, Program, most_rows
 from horngate.server.worker.engines.training import TrainingProgram
@@ -117,10 +117,11 @@ class Batcher:
         for count in (self.rows_run, self._under_way):
             count.pop(handle, None)
 
-    def refusal(self, model: ServedModel, asked: Asked) -> ResourceExhausted | None:
-        """Why a request may not wait here, if it may not."""
+    def refusal(self, model: ServedModel, asked: Asked, made_for: Size = NOTHING) -> ResourceExhausted | None:
+        """Why a request may not wait here, if it may not; `made_for` is what waits for its programs, elsewhere."""
         flow = self._queues.flow(model.order.handle)
-        rows_behind, bytes_behind = self._queues.behind(model.order.handle)
+        behind = self._queues.behind(model.order.handle)
+        rows_behind, bytes_behind = behind[0] + made_for.rows, behind[1] + made_for.bytes
         if not flow.rows + rows_behind:
             return None
         line = Line(

@@ -20,6 +20,22 @@ class Line(NamedTuple):
     row_s: float
 
 
+class Size(NamedTuple):
+    """Of some requests together."""
+
+    rows: int = 0
+    bytes: int = 0
+
+    def __add__(self, other: "Size") -> "Size":  # type: ignore[override]
+        return Size(self.rows + other.rows, self.bytes + other.bytes)
+
+    def __sub__(self, other: "Size") -> "Size":
+        return Size(self.rows - other.rows, self.bytes - other.bytes)
+
+
+NOTHING = Size()
+
+
 class Asked(NamedTuple):
     """A request that wants to wait; `left_s` is the time to its deadline, if it has one."""
 

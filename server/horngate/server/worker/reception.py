@@ -17,7 +17,7 @@ from horngate.oip.codec import decode_tensor
 from horngate.server.frames.channel import Channel, Frame, Payload
 from horngate.server.step import Step
 from horngate.server.worker.batcher import Batcher
-from horngate.server.worker.bounds import Asked
+from horngate.server.worker.bounds import NOTHING, Asked, Size
 from horngate.server.worker.engines import Array, Program, Shapes, most_rows
 from horngate.server.worker.link import GatewayLink
 from horngate.server.worker.models import ServedModel
@@ -40,6 +40,8 @@ class Reception:
         self._sequences = sequences
         # Invariant: a Work is here only while the program that it needs is made.
         self._compiling: dict[Making, list[Work]] = {}
+        # Invariant: by model, the sum of those, as they were received.
+        self._waiting: dict[str, Size] = {}
 
     @property
     def handles(self) -> set[str]:
@@ -104,7 +106,7 @@ class Reception:
         size = sum(_size(payload) for _, payload in tensors)
         asked = Asked(rows=rows, bytes=size, priority=priority, left_s=left_s)
         # One that a worker has ended over was taken before, and is not turned away now.
-        refused = None if alone else self._batcher.refusal(model, asked)
+        refused = None if alone else self._batcher.refusal(model, asked, self._waiting.get(handle, NOTHING))
         if refused is not None:
             raise refused
         inputs = _inputs(link.channel, model.inputs(pixels=pixels), tensors)
@@ -159,6 +161,7 @@ class Reception:
 
     def _make(self, making: Making, work: Work, task: Callable[[], Any], then: Callable[[Any], None]) -> None:
         """Have a program made, or compiled for new shapes, unless that is under way; the work waits for it."""
+        self._waiting[work.handle] = self._waiting.get(work.handle, NOTHING) + _size_of(work)
         if making in self._compiling:
             self._compiling[making].append(work)
             return
@@ -184,7 +187,13 @@ class Reception:
 
     def _made(self, making: Making, result: Program | Exception | None) -> None:
         """Those who waited go on, or are told why not."""
-        for work in self._compiling.pop(making):
+        waited = self._compiling.pop(making)
+        left = self._waiting.pop(making[0])
+        for work in waited:
+            left -= _size_of(work)
+        if left.rows:
+            self._waiting[making[0]] = left
+        for work in waited:
             if work.request not in work.owner.works or work.error is not None:
                 continue  # It was cancelled meanwhile.
             if isinstance(result, Exception):
@@ -209,6 +218,10 @@ def _unmade(outputs: tuple[str, ...], fault: Exception) -> HorngateError:
         if isinstance(fault, ResourceExhausted)
         else InternalError(f"outputs {', '.join(outputs)}: {fault}")
     )
+
+
+def _size_of(work: Work) -> Size:
+    return Size(work.total_rows, work.bytes)
 
 
 def _size(payload: Payload) -> int:

@@ -4,7 +4,7 @@ from typing import Any
 
 import pytest
 
-from horngate.contract.errors import Unavailable
+from horngate.contract.errors import LoadError, Unavailable
 from horngate.server.gateway.routes import Entry, Routes
 from horngate.server.gateway.tfs import labels
 from horngate.server.gateway.tfs.labels import Relabelling
@@ -14,6 +14,19 @@ from horngate.tfs import messages as tfs
 def routes(**version_labels: str) -> Routes:
     entries = {each: Entry(name="m", version=each, state="READY", handle=f"m/{each}") for each in ("1", "2")}
     return Routes(entries={"m": entries}, version_labels={"m": version_labels})
+
+
+@pytest.mark.parametrize(("served", "agrees"), [("all", True), ("latest", False), ("specific", False)])
+def test_all_versions_are_agreed_to_where_all_are_served(served: str, agrees: bool) -> None:
+    entries = {"1": Entry(name="m", version="1", state="READY", handle="m/1", policy=served)}
+    wanted = request(1)
+    wanted.config.model_config_list.config[0].model_version_policy.all.SetInParent()
+    table = Routes(entries={"m": entries})
+    if agrees:
+        assert labels.read_labels(wanted, table) == {"m": {"stable": "1"}}
+    else:
+        with pytest.raises(LoadError, match="asks for 'all'"):
+            labels.read_labels(wanted, table)
 
 
 def request(version: int) -> tfs.ReloadConfigRequest:

@@ -10,27 +10,28 @@ import uvicorn
 from horngate.server.gateway.core import Gateway
 from horngate.server.gateway.http.app import application
 from horngate.server.gateway.http.certificates import Certificates
+from horngate.server.gateway.http.patience import KEEP_ALIVE_S, PatientProtocol
 from horngate.server.tls import Tls
 
-CONNECTIONS = 4096
-"""The most connections and requests at once; more get 503."""
-
-KEEP_ALIVE_S = 75
+UNREAD_S = 60.0
+"""A caller that takes nothing of its answer for so long is given up."""
 
 
 class HttpTransport:
     """Serves the application. `start` says the port; `stop` answers what was accepted first."""
 
-    def __init__(self, gateway: Gateway, origins: tuple[str, ...] = (), tls: Tls | None = None) -> None:
+    def __init__(
+        self, gateway: Gateway, most_connections: int, origins: tuple[str, ...] = (), tls: Tls | None = None
+    ) -> None:
         config = uvicorn.Config(
             application(gateway, origins, gateway.repository.uploads.limit_bytes),
-            http="httptools",
+            http=PatientProtocol,
             ws="none",
             lifespan="off",
             log_config=None,
             access_log=False,
             server_header=False,
-            limit_concurrency=CONNECTIONS,
+            limit_concurrency=most_connections,
             timeout_keep_alive=KEEP_ALIVE_S,
         )
         self._tls = tls
@@ -76,4 +77,5 @@ def _listen(host: str, port: int) -> socket.socket:
     # Connections inherit it. asyncio leaves it off for listeners that others made, and an answer's body then waits
     # 40 ms for the caller's acknowledgement of its head.
     listener.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
+    listener.setsockopt(socket.IPPROTO_TCP, socket.TCP_USER_TIMEOUT, round(UNREAD_S * 1000))
     return listener

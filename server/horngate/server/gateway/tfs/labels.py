@@ -78,7 +78,7 @@ def _labels(config: tfs.ModelConfig, routes: Routes) -> dict[str, str]:
             f"model '{config.name}' is not in the repository, whose folder says what is served: put it there"
         )
     ready = [version for version, entry in versions.items() if entry.ready]
-    _check_policy(config, ready)
+    _check_policy(config, ready, next(iter(versions.values())).policy)
     for label, version in config.version_labels.items():
         if str(version) not in ready:
             raise LoadError(
@@ -88,13 +88,15 @@ def _labels(config: tfs.ModelConfig, routes: Routes) -> dict[str, str]:
     return {label: str(version) for label, version in config.version_labels.items()}
 
 
-def _check_policy(config: tfs.ModelConfig, ready: list[str]) -> None:
+def _check_policy(config: tfs.ModelConfig, ready: list[str], served: str) -> None:
     policy: Any = config.model_version_policy
     kind = policy.WhichOneof("policy_choice")
     if kind == "specific":
         agrees = {str(version) for version in policy.specific.versions} == set(ready)
+    elif kind == "all":
+        agrees = served == "all"
     else:
-        agrees = kind is None or (kind == "latest" and len(ready) <= max(policy.latest.num_versions, 1))
+        agrees = kind is None or len(ready) <= max(policy.latest.num_versions, 1)
     if not agrees:
         raise LoadError(
             f"model '{config.name}' serves {', '.join(ready)}; its model.toml says which versions, and the "
