@@ -63,6 +63,14 @@ def test_a_model_that_is_unloaded_is_gone_until_it_is_loaded(server):
         np.testing.assert_array_equal(client.predict("twice", ROWS), ROWS * 2)
 
 
+def test_what_was_learned_of_a_model_is_forgotten(server):
+    with Client(server.address) as client:
+        for again in (lambda: client.load("twice"), lambda: client.upload(HDF5, name="twice"), lambda: None):
+            client.predict("twice", ROWS)
+            again()
+    assert server.calls.count("ModelMetadata") == 3
+
+
 class Model:
     """As Keras's: it has a name, and saves itself."""
 

@@ -20,6 +20,7 @@ from horngate.client import (
 )
 from horngate.client.row_sources import MAX_ROWS, MESSAGE_BYTES
 from horngate.client.testing import FakeModel
+from horngate.contract.tensors import TensorSpec
 from horngate.oip import messages as oip
 
 ROWS = np.arange(400, dtype=np.float32).reshape(100, 4)
@@ -109,6 +110,13 @@ def test_an_asynchronous_generator(server):
 
     answers = awaited(server.address, "iris", rows(), batch_rows=8)
     np.testing.assert_array_equal(np.concatenate(answers), ROWS * 2)
+
+
+def test_rows_of_other_lengths_go_in_batches_of_their_own(many, server):
+    free = TensorSpec(name="steps", datatype="FP32", shape=(None, None, 2))
+    server.models["free"] = FakeModel(answer=lambda steps: steps.sum((1, 2)), inputs={"steps": free})
+    answers = many("free", [np.ones((length, 2), np.float32) for length in (3, 3, 5, 5, 5, 3)])
+    assert [answer.tolist() for answer in answers] == [[6, 6], [10, 10, 10], [6]]
 
 
 def test_a_generator_may_fill_one_array_again_and_again(many):

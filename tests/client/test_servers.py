@@ -10,6 +10,7 @@ import pytest
 from horngate.client import (
     AsyncClient,
     Client,
+    DeadlineExceeded,
     NotFound,
     ResourceExhausted,
     Retry,
@@ -83,6 +84,19 @@ def test_an_unavailable_server_loses_its_turn_to_another_at_once(ask, three, tim
     three[1].script["ModelInfer"].append(ResourceExhausted("full", retry_after_s=30))
     ask([each.address for each in three], ("is_live",), ("is_live",), ("predict", "iris", ROWS))
     assert (predictions(three), time.now_s) == ([1, 1, 1], 0)
+
+
+def test_one_that_does_not_answer_in_time_is_left_out(three, time):
+    first, second, _ = three
+    with Client([first.address, second.address], clock=time.clock) as client:
+        client.predict("iris", ROWS)  # One has told what the model takes, the other has predicted.
+        [late] = [each for each in (first, second) if "ModelInfer" not in each.calls]
+        with late.held(), pytest.raises(DeadlineExceeded):
+            client.predict("iris", ROWS, timeout=0.2)
+        before = late.calls.count("ModelInfer")
+        client.predict("iris", ROWS)
+        client.predict("iris", ROWS)
+    assert late.calls.count("ModelInfer") == before
 
 
 def test_all_are_tried_again_after_a_wait(ask, three, time):
