@@ -3,6 +3,7 @@ import pytest
 
 from horngate.client import Client, InternalError, InvalidRequest, NotFound, Unsupported
 from horngate.oip import messages as oip
+from tests.client.conftest import fake, spec
 
 ROWS = np.arange(8, dtype=np.float32).reshape(2, 4)
 
@@ -40,6 +41,34 @@ def test_a_list_of_layers_answers_with_a_dict_whatever_their_number(client, laye
 
 def test_text_goes_and_comes_as_bytes(client):
     assert client.predict("words", np.array(["grüß", "b"])).tolist() == ["grüß".encode().upper(), b"B"]
+
+
+@pytest.fixture
+def cat(tmp_path):
+    path = tmp_path / "cat.jpg"
+    path.write_bytes(b"\xff\xd8\xff the cat")
+    return path
+
+
+@pytest.mark.parametrize(
+    ("given", "rows"),
+    [
+        (lambda cat: cat, 1),
+        (str, 1),
+        (lambda cat: cat.read_bytes(), 1),
+        (lambda cat: [cat, str(cat), cat.read_bytes()], 3),
+        (lambda cat: {"image": [cat, cat]}, 2),
+    ],
+)
+def test_pictures_go_by_path_or_bytes(client, server, cat, given, rows):
+    server.models["camera"] = fake(spec("image", "FP32", 8, 8, 3), outputs={"sizes": sizes})
+    np.testing.assert_array_equal(client.predict("camera", given(cat)), [[11]] * rows)
+    with pytest.raises(InvalidRequest, match=r"nope.jpg' cannot be read: No such file"):
+        client.predict("camera", cat.with_name("nope.jpg"))
+
+
+def sizes(image):
+    return np.array([[len(file)] for file in image])
 
 
 def test_large_answers_come_whole(client):

@@ -103,7 +103,8 @@ def predict(
     """Run a model, or a part of it, on rows of inputs.
 
     `inputs` is one array for a model with one input, or a dict of arrays by input name; the first axis is
-    rows. Arrays are cast to what the model declares where nothing is lost but precision.
+    rows. Arrays are cast to what the model declares where nothing is lost but precision. For a model that takes
+    pictures it may be a file, or a list of files, by path or bytes.
 
     What comes back depends on what was asked for:
 

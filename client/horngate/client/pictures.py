@@ -16,6 +16,19 @@ File = str | os.PathLike[str] | bytes
 """A picture's path, or its file's bytes."""
 
 _AXES = 4
+_PATH = (str, bytes, os.PathLike)
+
+
+def with_files(inputs: Inputs, specs: Specs) -> Inputs:
+    """The inputs, for a model of pictures with files for their paths. InvalidRequest: one cannot be read."""
+    value = _value(inputs, specs)
+    if isinstance(value, _PATH):
+        files = [file_of(value)]
+    elif isinstance(value, list | tuple) and value and all(isinstance(item, _PATH) for item in value):
+        files = [file_of(item) for item in value]
+    else:
+        return inputs
+    return {specs[0].name: files} if isinstance(inputs, Mapping) else files
 
 
 def as_pictures(inputs: Inputs, specs: Specs, *, pixels: bool) -> Specs:

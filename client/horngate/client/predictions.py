@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from typing import NamedTuple
 
 from horngate.client.calls import ask, exchange, oip_path
-from horngate.client.pictures import are_pixels, as_pictures
+from horngate.client.pictures import are_pixels, as_pictures, with_files
 from horngate.client.session import Session
 from horngate.client.steps import Deadline, Operation
 from horngate.client.tensors import Array, Inputs, arrays_for, arrays_of
@@ -137,8 +137,9 @@ def _infer(session: Session, wanted: Prediction, specs: Specs, deadline: Deadlin
             f"model '{wanted.model}': received seed={wanted.seed}; expected a whole number from 0 to 2**64 - 1"
         )
     names = _names(session, wanted)
-    pixels = are_pixels(wanted.inputs, specs) and (yield from _takes_pixels(session, wanted, deadline))
-    arrays = arrays_for(wanted.model, wanted.inputs, as_pictures(wanted.inputs, specs, pixels=pixels))
+    inputs = with_files(wanted.inputs, specs)
+    pixels = are_pixels(inputs, specs) and (yield from _takes_pixels(session, wanted, deadline))
+    arrays = arrays_for(wanted.model, inputs, as_pictures(inputs, specs, pixels=pixels))
     request = oip.ModelInferRequest(
         model_name=wanted.model,
         model_version=wanted.version,

@@ -1,5 +1,6 @@
 """What a caller passes as inputs, as the arrays that a model declares; and an answer, as arrays."""
 
+import os
 from collections.abc import Mapping, Sequence
 from itertools import zip_longest
 from typing import Any, TypeAlias, cast
@@ -13,7 +14,8 @@ from horngate.oip.codec import Buffer, decode_contents, decode_tensor
 from horngate.oip.messages import ModelInferResponse
 
 Array: TypeAlias = np.ndarray[Any, np.dtype[Any]]
-Inputs: TypeAlias = ArrayLike | Mapping[str, ArrayLike]
+Inputs: TypeAlias = ArrayLike | Mapping[str, ArrayLike] | os.PathLike[str] | Sequence[os.PathLike[str]]
+"""Rows of the only input, or of each by name; for a model that takes pictures, files by path or bytes too."""
 
 _INTEGERS = "iu"
 
@@ -70,7 +72,7 @@ def _array(model: str, value: ArrayLike, spec: TensorSpec) -> Array:
     return _numbers(where, array, spec)
 
 
-def array_of(value: ArrayLike) -> Array:
+def array_of(value: Any) -> Array:
     """What was given for an input, as an array. ValueError: numpy makes none of it."""
     return objects(cast(Sequence[bytes], value)) if _are_bytes(value) else np.asarray(value)
 
