@@ -29,7 +29,7 @@ class Replica:
     """One server with the models that calls have asked of it. Ray Serve makes and calls it, in one event loop."""
 
     def __init__(self, settings: ReplicaSettings) -> None:
-        self._workspace = tempfile.TemporaryDirectory(prefix="horngate-replica-")
+        self._workspace = tempfile.TemporaryDirectory(prefix="horngate-replica-", ignore_cleanup_errors=True)
         here = Path(self._workspace.name)
         self._links = Links(Path(settings.models).expanduser(), here / "models")
         arguments = ("--cache", settings.cache, *shlex.split(settings.arguments))
