@@ -179,3 +179,8 @@ def test_several_pictures_and_the_best_classes_of_each(predict, tmp_path, server
     assert json.loads(predict("pets", *files, "--out", "-")[1]) == {"output": [[0.25, 0.75], [1, 0]]}
     status, _, err = predict("iris", files[0], "--out", "-")
     assert (status, "received a file or text; input 'x' takes FP32 (rows, 4)" in err) == (1, True)
+
+
+def test_several_servers_may_be_named(rows, server, capsys):
+    assert main(["predict", "iris", rows, "--server", f"127.0.0.1:1,{server.address}", "--gzip"]) == 0
+    assert capsys.readouterr().out.startswith("probs: float32 (1, 4)")

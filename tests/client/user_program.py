@@ -37,7 +37,10 @@ def blocking(address: str) -> None:
         assert_type(client.predict("m", [[1, 2, 3, 4]], samples=3), Sampled)
         assert_type(client.predict_timed("m", ROWS), TimedPrediction)
         assert_type(client.predict_many("m", rows(), batch_rows=8), Iterator[Any])
+        assert_type(client.predict_many("m", ROWS, layers="a"), Iterator[Array])
+        assert_type(client.predict_many("m", ROWS, layers=["a"]), Iterator[dict[str, Array]])
         assert_type(client.predict_many("m", ROWS, out=np.zeros((2, 4)), progress=print), int)
+        assert_type(client.predict("m", [Path("cat.jpg")], layers="a"), Array)
         assert_type(client.classify("m", Path("cat.jpg")), list[Label])
         assert_type(client.models(), list[ModelStatus])
         assert_type(client.describe("m", version=3), ModelDescription)
@@ -54,8 +57,8 @@ async def awaited(address: str) -> None:
         assert_type(await client.predict("m", ROWS, layers="a"), Array)
         assert_type(await client.predict_many("m", ROWS, out=np.zeros((2, 4))), int)
         assert_type(client.predict_many("m", rows()), AsyncIterator[Any])
-        async for answer in client.predict_many("m", rows()):
-            print(answer)
+        async for answer in client.predict_many("m", rows(), layers="a"):
+            assert_type(answer, Array)
         async with client.sequence("m") as sequence:
             assert_type(await sequence.predict(ROWS, layers=["a"]), dict[str, Array])
 

@@ -9,6 +9,7 @@ from horngate.client.progress import Told, following
 from horngate.client.row_sources import Batch
 from horngate.client.steps import Operation
 from horngate.client.streaming import IN_FLIGHT, Layers, Stream, Wanted, open_stream
+from horngate.client.tensors import Array
 
 if TYPE_CHECKING:
     from horngate.client.blocking import Client
@@ -23,7 +24,7 @@ def predict_many(
     inputs: Any,
     *,
     out: None = None,
-    layers: Layers = None,
+    layers: None = None,
     batch_rows: int | None = None,
     in_flight: int = IN_FLIGHT,
     progress: bool | Told = False,
@@ -31,6 +32,40 @@ def predict_many(
     timeout: float | None = None,
     priority: int = 0,
 ) -> Iterator[Any]: ...
+
+
+@overload
+def predict_many(
+    self: "Client",
+    model: str,
+    inputs: Any,
+    *,
+    out: None = None,
+    layers: str,
+    batch_rows: int | None = None,
+    in_flight: int = IN_FLIGHT,
+    progress: bool | Told = False,
+    version: str | int | None = None,
+    timeout: float | None = None,
+    priority: int = 0,
+) -> Iterator[Array]: ...
+
+
+@overload
+def predict_many(
+    self: "Client",
+    model: str,
+    inputs: Any,
+    *,
+    out: None = None,
+    layers: list[str] | tuple[str, ...],
+    batch_rows: int | None = None,
+    in_flight: int = IN_FLIGHT,
+    progress: bool | Told = False,
+    version: str | int | None = None,
+    timeout: float | None = None,
+    priority: int = 0,
+) -> Iterator[dict[str, Array]]: ...
 
 
 @overload
