@@ -1,6 +1,5 @@
-"""ModelStatistics and LogSettings as NVIDIA's tritonclient reads them, over gRPC and HTTP."""
+"""ModelStatistics as NVIDIA's tritonclient reads it, over gRPC and HTTP."""
 
-import json
 import os
 import signal
 import time
@@ -17,8 +16,8 @@ import tritonclient.http as over_http
 from horngate.cli.serving import Serving
 from horngate.client import Client, InvalidRequest
 from tests.integration.conftest import Start
-from tests.integration.processes import pid_of, until
-from tests.integration.test_reload import X, answer, save
+from tests.integration.processes import pid_of
+from tests.integration.test_reload import answer, save
 
 OF_REQUESTS = ("success", "fail", "queue", "compute_input", "compute_infer", "compute_output")
 NEVER = ("cache_hit", "cache_miss")
@@ -91,48 +90,3 @@ def test_every_figure_of_triton_s_is_told_and_outlives_a_worker(server: Serving,
     assert after["inference_count"] == 10
     assert batches(after)[2] == batches(told).get(2, 0) + 1
     assert after["inference_stats"]["compute_infer"]["ns"] > stats["compute_infer"]["ns"]
-
-
-def test_what_is_logged_is_set_while_the_server_runs(server: Serving, sdk: Client) -> None:
-    log = Path(f"/proc/{server.pid}/fd/2").resolve()
-
-    def lines(event: str) -> list[Any]:
-        found = [json.loads(line) for line in log.read_text().splitlines() if line.startswith("{")]
-        return [line for line in found if line["event"] == event]
-
-    with over_grpc.InferenceServerClient(server.grpc) as remote:
-        before = remote.get_log_settings(as_json=True)["settings"]
-        assert before["log_info"] == {"bool_param": True}
-        answer(sdk)
-        changed = remote.update_log_settings({"log_verbose_level": 2, "log_warning": False}, as_json=True)
-        assert changed["settings"]["log_verbose_level"] == {"uint32_param": 2}
-        answer(sdk)
-        (told,) = lines("answered")
-        assert (told["model"], told["rows"], told["process"]) == ("constant", 2, "gateway 1")
-        until(lambda: lines("batch"))
-        assert (lines("batch")[0]["rows"], lines("batch")[0]["requests"]) == (2, 1)
-        for wrong, code in (
-            ({"log_file": "/tmp/x"}, "UNIMPLEMENTED"),
-            ({"log_format": "default"}, "UNIMPLEMENTED"),
-            ({"nothing": True}, "INVALID_ARGUMENT"),
-        ):
-            with pytest.raises(over_grpc.InferenceServerException, match=code):
-                remote.update_log_settings(wrong)
-    with over_http.InferenceServerClient(server.http) as remote:
-        whole_settings = {
-            "log_file": "",
-            "log_info": True,
-            "log_warning": False,
-            "log_error": True,
-            "log_verbose_level": 2,
-            "log_format": "ISO8601",
-        }
-        assert remote.get_log_settings() == whole_settings
-        quiet = {"log_verbose_level": 0, "log_info": False}
-        assert remote.update_log_settings(quiet) == whole_settings | quiet
-        answer(sdk)
-        remote.load_model("constant")
-        assert len(lines("answered")) == 1
-        assert lines("loading, as ordered") == []
-        assert [line["by"].split()[0] for line in lines("log settings changed")] == ["anybody", "anybody"]
-    assert X.shape == (2, 4)

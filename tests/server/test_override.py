@@ -5,9 +5,15 @@ import json
 import pytest
 
 from horngate.contract.errors import InvalidRequest
+from horngate.server import model_file, override
 from horngate.server.model_file import overridden
 from horngate.server.override import read_override
 from horngate.server.settings import FileSettings, ModelConfig, QueueSettings, SequenceSettings
+from horngate.zoo.registry import OPTION_TYPES
+
+
+def test_of_every_key_it_is_decided_whether_callers_may_set_it() -> None:
+    assert {*override.KEYS, *override.OPERATORS, *OPTION_TYPES} == set(model_file.KEYS)
 
 
 def configured(config: object, before: ModelConfig | None = None) -> ModelConfig:

@@ -11,6 +11,10 @@ import structlog
 FORMAT_VARIABLE = "HORNGATE_LOG_FORMAT"
 
 
+ADMIN = "admin"
+"""A line with this field true tells who changed what of the server, and is logged whatever is off."""
+
+
 @dataclass(frozen=True, kw_only=True)
 class LogLevels:
     """What is logged. `verbose` 1: each request as well; 2: each batch."""
@@ -64,6 +68,8 @@ def _lowest() -> int:
 
 
 def _drop_what_is_off(_: Any, method: str, event: Any) -> Any:
+    if event.pop(ADMIN, False):
+        return event
     off = {"info": not _levels.info, "warning": not _levels.warning}.get(method, False)
     if off or (method in ("error", "exception", "critical") and not _levels.error):
         raise structlog.DropEvent

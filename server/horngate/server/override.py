@@ -19,10 +19,10 @@ from horngate.zoo.labels import IMAGENET
 
 KEYS = (
     "engine", "versions", "max_rows", "batching", "queue", "sequence", "instances", "load", "output", "pop",
-    "placement", "layers", "preprocess", "labels", "version_labels",
+    "placement", "layers", "preprocess", "labels", "version_labels", "default_version",
 )  # fmt: skip
 MOST_CHARACTERS = 1 << 20
-_OPERATORS = ("source", "weights", "custom_objects", "allow_code")
+OPERATORS = ("source", "weights", "custom_objects", "allow_code")
 _DESCRIPTIONS = ("name", "platform", "backend", "input", "output")
 """What ModelConfig tells of a model, and clients send back; the model's own file says it."""
 
@@ -50,12 +50,12 @@ def _is_own(key: str, value: Any) -> bool:
     """Whether a key is one of `model.toml`; both know `output`, which is a list of objects in Triton's."""
     if key == "output":
         return not isinstance(value, list) or all(isinstance(each, str) for each in value)
-    return key in KEYS or key in _OPERATORS
+    return key in KEYS or key in OPERATORS
 
 
 def _check(table: Table) -> None:
     for key in table:
-        if key in _OPERATORS:
+        if key in OPERATORS:
             raise LoadError(f"'{key}' is for the operator alone, in model.toml")
         if key not in KEYS:
             raise LoadError(

@@ -20,6 +20,20 @@ def test_files_lie_as_in_a_repository(tmp_path: Path) -> None:
     assert found == {f"uploads/{name}/1/model.h5": 7, f"uploads/{name}/1/model.json": 3}
 
 
+def test_what_cannot_be_written_leaves_nothing(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    write = Path.write_bytes
+
+    def full(path: Path, content: bytes) -> int:
+        if path.suffix == ".h5":
+            raise OSError(28, "No space left on device")
+        return write(path, content)
+
+    monkeypatch.setattr(Path, "write_bytes", full)
+    with pytest.raises(OSError, match="No space"):
+        kept(Uploads(tmp_path, 100), json=3, h5=7)
+    assert list(tmp_path.iterdir()) == []
+
+
 def test_the_limit_is_for_all_that_lie_there(tmp_path: Path) -> None:
     uploads = Uploads(tmp_path, 100)
     kept(uploads, h5=60)

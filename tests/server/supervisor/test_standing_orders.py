@@ -1,5 +1,6 @@
 """Orders stand above the folder until the next one for the same model."""
 
+import os
 from pathlib import Path
 from typing import Any
 
@@ -84,8 +85,9 @@ def test_what_the_repository_does_not_bear_changes_nothing(orders: Orders, tmp_p
     assert orders.order(name="other") == []
     assert orders.order(name="other", unload=True) == []
     assert orders.order(upload="empty") == []
+    assert orders.order(upload="gone") == []
     assert orders.order(broken) == []
-    assert [type(each) for each in orders.outcomes] == [NotFound, NotFound, LoadError, LoadError]
+    assert [type(each) for each in orders.outcomes] == [NotFound, NotFound, LoadError, LoadError, LoadError]
     assert orders.applied(THERE).versions["m"][3].config.max_rows == 2
     assert not empty.exists()
 
@@ -99,6 +101,16 @@ def test_an_upload_goes_with_the_order_that_brought_it(orders: Orders, tmp_path:
         assert [path.name for path in tmp_path.iterdir()] == [name]
     orders.order(unload=True)
     assert list(tmp_path.iterdir()) == []
+
+
+def test_uploads_that_no_order_came_for_are_forgotten(orders: Orders, tmp_path: Path) -> None:
+    for name in ("standing", "given", "lost", "fresh"):
+        upload(tmp_path, name)
+    orders.order(upload="standing")
+    for name in ("standing", "given", "lost"):
+        os.utime(tmp_path / name, (0, 0))
+    orders.order(name="other", upload="given")
+    assert sorted(path.name for path in tmp_path.iterdir()) == ["fresh", "given", "standing"]
 
 
 def test_an_order_that_is_overtaken_is_told_so(orders: Orders) -> None:

@@ -113,7 +113,7 @@ class Door:
         else:
             who = self._holder(authorization, scope, name)
         if scope is Scope.ADMIN and name not in _ANYBODY:
-            logger().info("admin call", method=name, token=who)
+            logger().info("admin call", method=name, token=who, admin=True)
         return who
 
     def _holder(self, authorization: str, scope: Scope, name: str) -> str:

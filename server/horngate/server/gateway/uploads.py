@@ -6,6 +6,7 @@ gateways share, removes it with what is loaded from it.
 
 import asyncio
 import re
+import shutil
 import uuid
 from collections.abc import Mapping
 from pathlib import Path
@@ -64,9 +65,13 @@ class Uploads:
         self._check_room(sum(map(len, files.values())), held)
         name = uuid.uuid4().hex
         unfinished = self._folder / f".{name}"
-        for path, content in files.items():
-            place = unfinished / path
-            place.parent.mkdir(parents=True, exist_ok=True)
-            place.write_bytes(content)
-        unfinished.rename(self._folder / name)
+        try:
+            for path, content in files.items():
+                place = unfinished / path
+                place.parent.mkdir(parents=True, exist_ok=True)
+                place.write_bytes(content)
+            unfinished.rename(self._folder / name)
+        except OSError:
+            shutil.rmtree(unfinished, ignore_errors=True)
+            raise
         return name

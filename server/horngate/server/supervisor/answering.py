@@ -51,7 +51,7 @@ class Answering:
     def _log(self, changes: dict[str, Any], by: str) -> dict[str, Any]:
         """Which levels are logged, after some changes."""
         if changes:
-            logger().info("log settings changed", by=by, **changes)
+            logger().info("log settings changed", by=by, admin=True, **changes)
             self._levels = replace(self._levels, **changes)
             set_levels(self._levels)
             self._tell("log", asdict(self._levels))
@@ -60,7 +60,7 @@ class Answering:
     def _trace(self, changes: dict[str, Any], by: str) -> dict[str, Any]:
         """Which requests are traced, after some changes."""
         if changes:
-            logger().info("trace settings changed", by=by, **changes)
+            logger().info("trace settings changed", by=by, admin=True, **changes)
             self._sampling = self._sampling | changes
             self._tell("trace", self._sampling)
         return self._sampling

@@ -5,18 +5,23 @@ write nothing into the folder. A model that was unloaded stays so whatever becom
 """
 
 import shutil
+import time
 from collections.abc import Callable, Iterable, Mapping
+from contextlib import suppress
 from dataclasses import dataclass, replace
 from pathlib import Path
 
 from horngate.contract.errors import HorngateError, LoadError, NotFound, Unavailable
 from horngate.contract.names import nearest
-from horngate.server.logs import logger
+from horngate.server.logs import ADMIN, logger
 from horngate.server.model_file import overridden
 from horngate.server.orders import Order
 from horngate.server.supervisor.instances import Instance
 from horngate.server.supervisor.reconcile import State
 from horngate.server.supervisor.repository import Key, Scan, Source, versions_in
+
+ABANDONED_S = 600.0
+"""An upload that no order is for after so long is nobody's."""
 
 Done = Callable[[HorngateError | None], None]
 """Called once, when an order is carried out or known not to be."""
@@ -56,18 +61,29 @@ class StandingOrders:
 
     def take(self, found: Scan) -> list[str]:
         """Let new orders stand that the repository bears; the models that they are for. Others are told why not."""
+        if self._new:
+            self._forget_abandoned(time.time())
         given, self._new = self._new, []
         taken = []
         for each in given:
             try:
                 self._check(each.order, found)
-            except HorngateError as error:
-                self._forget_upload(each.order)
-                each.done(error)
+            except (HorngateError, OSError) as error:
+                self._refuse(each, error if isinstance(error, HorngateError) else LoadError(str(error)))
             else:
                 self._stand(each)
                 taken.append(each.order.name)
         return taken
+
+    def refuse(self, error: HorngateError) -> None:
+        """Tell whoever gave a new order that none can be taken now."""
+        given, self._new = self._new, []
+        for each in given:
+            self._refuse(each, error)
+
+    def _refuse(self, given: _Given, error: HorngateError) -> None:
+        self._forget_upload(given.order)
+        given.done(error)
 
     def _check(self, order: Order, found: Scan) -> None:
         name, problem = order.name, found.problems.get(order.name)
@@ -84,7 +100,7 @@ class StandingOrders:
 
     def _stand(self, given: _Given) -> None:
         order = given.order
-        log = {"model": order.name, "by": order.by}
+        log = {"model": order.name, "by": order.by, ADMIN: True}
         if order.unload:
             logger().info("unloading, as ordered", **log)
         else:
@@ -148,6 +164,14 @@ class StandingOrders:
     def _files(self, order: Order) -> list[Path]:
         folder = self._uploads / order.upload
         return sorted(path for path in folder.glob("*/*")) if order.upload else []
+
+    def _forget_abandoned(self, now_s: float) -> None:
+        """Remove what a gateway wrote that ended before it gave the order."""
+        known = {order.upload for order in (*self._standing.values(), *(each.order for each in self._new))}
+        for folder in self._uploads.glob("*") if self._uploads.exists() else ():
+            with suppress(OSError):
+                if folder.name not in known and now_s - folder.stat().st_mtime > ABANDONED_S:
+                    shutil.rmtree(folder, ignore_errors=True)
 
     def _forget_upload(self, order: Order) -> None:
         if order.upload:

@@ -12,7 +12,7 @@ from collections.abc import Callable, Mapping
 from functools import partial
 from pathlib import Path
 
-from horngate.contract.errors import LoadError
+from horngate.contract.errors import LoadError, Unavailable
 from horngate.server.logs import logger
 from horngate.server.metrics import SupervisorMetrics
 from horngate.server.orders import UPLOADS
@@ -149,6 +149,7 @@ class Supervisor:
             there = scan(self.settings.models, self._zoo)
         except OSError as error:
             logger().error("the model repository cannot be read", error=str(error))
+            self._orders.refuse(Unavailable(f"the model repository cannot be read: {error}"))
             self._looked_s = now_s
             return
         ordered = self._take_orders(there)
@@ -214,7 +215,7 @@ class Supervisor:
     def relabel(self, labels: Mapping[str, Mapping[str, str]]) -> None:
         """Move the labels of some models, each until its own model.toml changes them."""
         self._relabelled |= {name: dict(versions) for name, versions in labels.items()}
-        logger().info("labels moved", labels=self._relabelled)
+        logger().info("labels moved", labels=self._relabelled, admin=True)
         self.publish()
 
     def publish(self) -> int:
