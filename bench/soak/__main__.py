@@ -110,7 +110,7 @@ def _tell(found: Sequence[Verdict], traffic: Traffic, left: int, options: argpar
 
 
 def _row(one: Verdict) -> tuple[str, ...]:
-    values = (one.begin, one.end, one.an_hour)
+    values = (one.quarters[0], one.quarters[-1], one.an_hour)
     if one.measure in ("memory", "arenas"):
         told = (f"{value / 2**20:,.1f} MiB" for value in values)
     else:

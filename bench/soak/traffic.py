@@ -168,7 +168,7 @@ class Traffic:
     def hung_up(self) -> None:
         """A caller that does not wait, and one that only connects."""
         with suppress(HorngateError):
-            self._client.predict("dense", _rows(20_000), timeout=0.002)
+            self._client.predict("dense", _rows(20_000), timeout=random.choice((0.002, 0.02, 0.2)))
         connection = http.client.HTTPConnection(self._server.http, timeout=60)
         connection.connect()
         connection.send(b"POST /v2/models/dense/infer HTTP/1.1\r\nHost: soak\r\nContent-Length: 999\r\n\r\n{")

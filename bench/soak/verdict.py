@@ -2,7 +2,7 @@
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from itertools import combinations
+from itertools import combinations, pairwise
 from statistics import median
 
 from sampling import MEASURES, Sample
@@ -11,26 +11,29 @@ TOLERATED = {"memory": 4 << 20, "arenas": 4 << 20, "files": 2.0, "threads": 1.0,
 """What a measure may have grown over the whole time: less is noise."""
 
 TOLERATED_SHARE = 0.02
+STEADY_SHARE = 1 / 8
 MOST_POINTS = 200
 
 
 @dataclass(frozen=True, kw_only=True)
 class Verdict:
-    """Of one measure of one role. `grown` is the slope times the time; `begin`, `end` are medians of quarters."""
+    """Of one measure of one role. `quarters` are medians of four equal times; `grown` is the slope times all."""
 
     role: str
     measure: str
-    begin: float
-    end: float
+    quarters: tuple[float, ...]
     grown: float
     an_hour: float
     restarts: int
 
     @property
     def is_flat(self) -> bool:
-        """A slope counts only where the last quarter is above the first by as much, too: a step is no leak."""
-        tolerated = max(TOLERATED[self.measure], TOLERATED_SHARE * self.begin)
-        return self.grown <= tolerated or self.end - self.begin <= tolerated
+        """What leaks grows in every quarter. A step is none: the first large request leaves the heap larger."""
+        begin, *_, end = self.quarters
+        tolerated = max(TOLERATED[self.measure], TOLERATED_SHARE * begin)
+        if self.grown <= tolerated or end - begin <= tolerated:
+            return True
+        return min(after - before for before, after in pairwise(self.quarters)) < STEADY_SHARE * (end - begin)
 
 
 def verdicts(samples: Sequence[Sample], warm_up_s: float) -> list[Verdict]:
@@ -43,17 +46,21 @@ def _verdict(samples: Sequence[Sample], role: str, measure: str, warm_up_s: floa
     mine = [sample for sample in samples if sample.role == role]
     points = [(one.at_s, float(getattr(one, measure))) for one in mine if one.at_s >= warm_up_s]
     points = points or [(one.at_s, float(getattr(one, measure))) for one in mine]
-    values = [value for _, value in points]
-    quarter = max(1, len(values) // 4)
     slope = _slope(points)
     return Verdict(
         role=role,
         measure=measure,
-        begin=median(values[:quarter]),
-        end=median(values[-quarter:]),
+        quarters=_quarters([value for _, value in points]),
         grown=slope * (points[-1][0] - points[0][0]),
         an_hour=slope * 3600,
         restarts=len({one.pid for one in mine}) - 1,
+    )
+
+
+def _quarters(values: Sequence[float]) -> tuple[float, ...]:
+    quarter = max(1, len(values) // 4)
+    return tuple(
+        median(values[place : place + quarter] or values[-1:]) for place in range(0, 4 * quarter, quarter)
     )
 
 

@@ -45,10 +45,11 @@ def samples(soak: Any, memory: Any, files: Any = lambda at_s: 30) -> list[Any]:
         (lambda at_s: 100 << 20, True),
         (lambda at_s: (100 << 20) + random.Random(at_s).randrange(20 << 20), True),
         (lambda at_s: (80 << 20) + min(at_s, 600) * 30_000, True),
+        (lambda at_s: (100 << 20) + (8 << 20) * (at_s > 1500), True),
         (lambda at_s: (100 << 20) + at_s * 4_000, False),
         (lambda at_s: (100 << 20) + at_s * 6_000 + random.Random(at_s).randrange(20 << 20), False),
     ],
-    ids=["still", "noise", "warm-up", "leak", "leak in noise"],
+    ids=["still", "noise", "warm-up", "step", "leak", "leak in noise"],
 )
 def test_a_leak_is_told_from_noise_and_warm_up(soak: Any, memory: Any, is_flat: bool) -> None:
     found = {one.measure: one for one in soak[1].verdicts(samples(soak, lambda at_s: int(memory(at_s))), 600)}
