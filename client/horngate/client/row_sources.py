@@ -200,6 +200,7 @@ def _without_targets(item: Any) -> Any:
 
 
 def _row(model: str, value: Any, spec: TensorSpec) -> Any:
+    """A row; a copy, since generators fill one array again and again."""
     if isinstance(value, _TEXT):
         if _takes_pictures(spec):
             return file_of(value)
@@ -207,19 +208,14 @@ def _row(model: str, value: Any, spec: TensorSpec) -> Any:
             takes = f"input '{spec.name}' takes {spec.datatype} {shape_text(spec.shape)}"
             raise InvalidRequest(f"model '{model}': received a file or text; {takes}")
         return value
-    return np.asarray(value)
+    return np.array(value)
 
 
 def _rows(value: Any, spec: TensorSpec) -> Any:
-    """A batch's rows; a copy, since generators fill one array again and again."""
-    if _takes_pictures(spec) and _are_texts(value):
-        return objects([file_of(each) for each in value])
-    return np.array(value) if isinstance(value, np.ndarray) else _plain(value)
-
-
-def _plain(value: Any) -> Array:
-    """Texts as they are, anything else as numpy has it."""
-    return objects(value) if _are_texts(value) else np.asarray(value)
+    """A batch's rows, copied too; files read, texts as they are."""
+    if not _are_texts(value):
+        return np.array(value)
+    return objects([file_of(each) for each in value] if _takes_pictures(spec) else value)
 
 
 def _joined(values: list[Any]) -> Array:
