@@ -15,7 +15,7 @@ import pytest
 from horngate.cli.serving import serving
 from horngate.client import Client
 from tests.chaos.conftest import RECOVERY_S, Begin, Scene, replaced, state
-from tests.integration.processes import titles, until
+from tests.integration.processes import standing, titles, until
 from tests.integration.test_http import ask
 
 pytestmark = [pytest.mark.chaos, pytest.mark.timeout(1200)]
@@ -85,19 +85,19 @@ def is_running(pid: int) -> bool:
 def test_the_supervisor_stopped_for_a_while(begin: Begin) -> None:
     scene = begin()
     with scene.done("the supervisor stopped for 45 s", how="SIGSTOP, then SIGCONT"):
-        before = titles(scene.server.pid)
+        before = standing(scene.server.pid)
         os.kill(scene.server.pid, signal.SIGSTOP)
         time.sleep(45)
         os.kill(scene.server.pid, signal.SIGCONT)
         time.sleep(5)
-        assert titles(scene.server.pid) == before
+        assert standing(scene.server.pid) == before
 
 
 @pytest.mark.parametrize(
     ("what", "number", "title", "says"),
     [
         ("a builder killed", signal.SIGKILL, "builder", "killed"),
-        ("a builder that hangs", signal.SIGSTOP, "builder", "more than 25 s"),
+        ("a builder that hangs", signal.SIGSTOP, "builder", "more than 60 s"),
         ("what builders are forked from killed", signal.SIGKILL, "fork server", ""),
         ("what builders are forked from stopped", signal.SIGSTOP, "fork server", ""),
     ],
@@ -111,7 +111,7 @@ def test_builders(
     title: str,
     says: str,
 ) -> None:
-    scene = begin("--build-timeout", "25", cache=tmp_path / "cache")
+    scene = begin("--build-timeout", "60", cache=tmp_path / "cache")
     with scene.done(what, how=signal.Signals(number).name), Client(scene.server.grpc) as client:
         shutil.copy(saved_models[0] / "recurrent.h5", scene.folder)
         os.kill(scene.pid(title), number)

@@ -29,6 +29,12 @@ def pid_of(supervisor_pid: int, title: str) -> int:
     return until(lambda: next((pid for pid, name in titles(supervisor_pid).items() if title in name), 0))
 
 
+def standing(supervisor_pid: int) -> dict[int, str]:
+    """The server's processes, but for those that build, which come and go."""
+    found = titles(supervisor_pid)
+    return {pid: title for pid, title in found.items() if "builder" not in title and "fork" not in title}
+
+
 def maps(pid: int) -> str:
     """What a process has mapped: which libraries it has loaded."""
     return Path(f"/proc/{pid}/maps").read_text()

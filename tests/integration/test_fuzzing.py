@@ -26,7 +26,7 @@ from tests.integration.conftest import Fixture
 from tests.integration.fuzz import ADMIN, STREAM, Fuzzer, Method, methods, rounds
 from tests.integration.fuzz_http import HttpFuzzer, Request
 from tests.integration.models import inputs_for
-from tests.integration.processes import titles
+from tests.integration.processes import standing
 
 Code = grpc.StatusCode
 AT_ONCE = 16
@@ -106,12 +106,6 @@ def check(outcomes: Sequence[Outcome]) -> Counter[Code]:
     return Counter(code for _, _, code, _ in outcomes)
 
 
-def standing(supervisor_pid: int) -> dict[int, str]:
-    """The server's processes, but for those that build, which come and go."""
-    found = titles(supervisor_pid)
-    return {pid: title for pid, title in found.items() if "builder" not in title and "fork" not in title}
-
-
 def still_answers(address: str, models: dict[str, Any], *, loaded_again: bool = False) -> None:
     """Every model, as Keras does."""
     with Client(address) as client, triton.InferenceServerClient(address) as remote:
@@ -130,7 +124,7 @@ def test_whatever_comes_is_answered_and_costs_no_process(served: Fixture) -> Non
     codes = check(outcomes)
     assert codes[Code.OK] > 20
     assert codes[Code.INVALID_ARGUMENT] > 20
-    assert titles(served.server.pid).items() >= before.items()
+    assert standing(served.server.pid).items() >= before.items()
     still_answers(served.server.grpc, served.models)
 
 
@@ -162,7 +156,7 @@ def test_thousands_leave_the_gateway_as_it_was(
         codes += check(asyncio.run(send(mine.grpc, messages)))
         held.append(resident_bytes(before, ": gateway"))
     print({code.name: count for code, count in codes.items()}, [f"{size >> 20} MiB" for size in held])
-    assert titles(mine.pid).items() >= before.items()
+    assert standing(mine.pid).items() >= before.items()
     # The first two warm up: pools of memory fill, programs for layers are made.
     assert held[-1] < 1.1 * held[1] + (8 << 20)
     still_answers(mine.grpc, models, loaded_again=True)
@@ -181,7 +175,7 @@ def test_thousands_of_bodies_over_http(mine: Serving, saved_models: tuple[Path, 
     print(dict(statuses), [f"{size >> 20} MiB" for size in held])
     assert statuses.keys() <= {200, 400, 404, 405, 413, 429, 501}
     assert min(statuses[200], statuses[400]) > 100
-    assert titles(mine.pid).items() >= before.items()
+    assert standing(mine.pid).items() >= before.items()
     assert held[-1] < 1.1 * held[1] + (8 << 20)
     still_answers(mine.grpc, models, loaded_again=True)
 

@@ -5,12 +5,12 @@ import asyncio
 import os
 import signal
 import sys
-import tempfile
 from pathlib import Path
 
 from horngate.contract.errors import LoadError
 from horngate.server.config.building import server_settings
 from horngate.server.config.flags import add_setting_flags, effective
+from horngate.server.runtime_folder import runtime_folder
 from horngate.server.settings import ServerSettings
 
 HELP = "serve a folder of Keras files, or networks of the zoo, over gRPC"
@@ -27,12 +27,11 @@ def run(args: argparse.Namespace) -> int:
     for warning in found.warnings:
         print(f"horngate serve: {warning}", file=sys.stderr)
     values = found.values()
-    # The folder of sockets and counters goes with the server; only this user may enter it.
-    with found.for_processes(), tempfile.TemporaryDirectory(prefix="horngate-") as directory:
+    with found.for_processes(), runtime_folder() as directory:
         settings = server_settings(values)
         if settings.models is None and not settings.zoo.networks:
             raise LoadError("there is nothing to serve: name a folder of models, or networks with --zoo")
-        return asyncio.run(_serve(settings, Path(directory), values["ready_file"]))
+        return asyncio.run(_serve(settings, directory, values["ready_file"]))
 
 
 async def _serve(settings: ServerSettings, directory: Path, ready_file: Path | None) -> int:

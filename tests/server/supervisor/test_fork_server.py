@@ -13,6 +13,7 @@ import pytest
 
 from horngate.server.artifact import Artifact
 from horngate.server.builder.order import BuildOrder
+from horngate.server.supervisor import fork_server as module
 from horngate.server.supervisor.builds import run_builder
 from horngate.server.supervisor.fork_server import ForkServer
 from tests.integration.processes import is_alive, titles, until
@@ -130,6 +131,22 @@ def test_a_builder_that_is_overdue_or_not_waited_for_is_killed(tmp_path: Path) -
         assert error == "its builder took more than 0.5 s and was stopped; --build-timeout allows more"
         assert not any("builder" in name for name in ours().values())
         # The builders of others are not disturbed.
+        assert await run_builder(forks, order(tmp_path), PATIENCE_S, lambda word: None) is None
+
+    run(test)
+
+
+def test_a_process_that_hangs_is_replaced(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(module, "END_S", 0.5)
+
+    async def test(forks: ForkServer) -> None:
+        def stop(word: Mapping[str, Any]) -> None:
+            os.kill(pid_of_ours("horngate: fork server"), signal.SIGSTOP)
+
+        assert await run_builder(forks, order(tmp_path, "first"), PATIENCE_S, lambda word: None) is None
+        # The builder ends, and nobody tells so.
+        error = await run_builder(forks, order(tmp_path, "hangs"), 5, stop)
+        assert error == "its builder took more than 5 s and was stopped; --build-timeout allows more"
         assert await run_builder(forks, order(tmp_path), PATIENCE_S, lambda word: None) is None
 
     run(test)

@@ -13,6 +13,9 @@ from horngate.server.supervisor.telling import Ended, Hear, follow
 IDLE_S = 30.0
 """How long the process stays, with the memory that Keras takes, when nothing is built."""
 
+END_S = 10.0
+"""How long the process may take to kill a builder that nobody waits for any more."""
+
 
 class ForkServer:
     """Starts builders; its process is started by the first and ended IDLE_S after the last.
@@ -80,9 +83,20 @@ class ForkServer:
                 # Where the builder has not ended, this has it killed.
                 with suppress(OSError):
                     held.write_eof()
-                with suppress(OSError):
-                    await waits.read()
+                await self._ended(waits)
                 held.close()
+
+    async def _ended(self, waits: asyncio.StreamReader) -> None:
+        """Wait for a builder's end; a process that does not see to it is ended, and its builders with it."""
+        try:
+            async with asyncio.timeout(END_S):
+                await waits.read()
+        except TimeoutError:
+            self._let_go()
+            if self._process is not None and self._process.returncode is None:
+                self._process.kill()
+        except OSError:
+            pass
 
     async def _started(self) -> socket.socket:
         """The control socket of a process that runs."""
