@@ -56,7 +56,7 @@ class World:
         app = application({"least": str(NODES), "most": str(NODES), "cpus": "1", **places, **arguments})
         handle: Any = serve.run(app, name="horngate", route_prefix=None)
         self.address = f"127.0.0.1:{handle.where.remote().result()}"
-        self.wait_for(NODES)
+        self.wait_for(int(arguments.get("least", NODES)))
 
     def __enter__(self) -> "World":
         return self
