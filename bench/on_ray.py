@@ -10,7 +10,6 @@ added, and when there are three replicas again, another node is ended.
 
 import argparse
 import json
-import os
 import subprocess
 import sys
 import time
@@ -35,7 +34,6 @@ class World:
     """A cluster on this machine, and the application on it: `address` is where it is called."""
 
     def __init__(self, models: Path, cache: Path, **arguments: str) -> None:
-        os.environ.setdefault("RAY_raylet_start_wait_time_s", "120")  # nodes of a busy machine
         import ray
         from ray import serve
         from ray.cluster_utils import Cluster
