@@ -4,6 +4,7 @@ import csv
 import json
 import urllib.request
 from dataclasses import replace
+from importlib.util import find_spec
 from typing import Any
 
 import keras
@@ -93,3 +94,18 @@ def test_warm_up_beside_a_schedule_is_refused(recipe, trained):
         trained(recipe, compile=scheduled, callbacks=(Named(name="WarmUp"),))
     done = trained(recipe, "scheduled", compile=scheduled, fit=Fit(epochs=1))
     assert json.loads((done.folder / "status.json").read_text())["state"] == "finished"
+
+
+@pytest.mark.skipif(find_spec("tensorboard") is None, reason="pip install 'horngate[tensorboard]'")
+def test_tensorboard_gets_each_epochs_metrics(recipe, trained):
+    import tensorflow as tf
+
+    done = trained(recipe, callbacks=(Named(name="TensorBoard"),))
+    (path,) = (done.folder / "tensorboard" / "train").glob("events.*")
+    losses = [
+        float(tf.make_ndarray(value.tensor))
+        for event in tf.compat.v1.train.summary_iterator(str(path))
+        for value in event.summary.value
+        if value.tag == "epoch_loss"
+    ]
+    assert losses == pytest.approx(done.history["loss"])
