@@ -73,7 +73,7 @@ def test_train_then_look(folder, capsys):
     assert publication["path"] is None
     assert publication["before"] > 0
 
-    assert main(["runs", "list"]) == 0
+    assert main(["runs"]) == 0
     out = capsys.readouterr().out
     assert out.count("finished") == 3
     assert main(["runs", "show", "runs/line", "--png", "line.png"]) == 0

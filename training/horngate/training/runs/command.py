@@ -14,7 +14,8 @@ from horngate.training.runs.status import standing
 HELP = """list training runs, or show one
 
 examples:
-  horngate runs list                   the runs in ./runs: state, epoch, best metric
+  horngate runs                        the runs in ./runs: state, epoch, best metric
+  horngate runs list elsewhere         those in another folder
   horngate runs show runs/churn        its curves, in the terminal
   horngate runs show runs/churn --png curves.png
 """
@@ -24,11 +25,14 @@ _PIPED_WIDTH = 1000
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     """The command's arguments."""
-    actions = parser.add_subparsers(dest="action", metavar="ACTION", required=True)
+    parser.set_defaults(action="list", folder=Path("runs"))
+    actions = parser.add_subparsers(metavar="ACTION")
     listing = actions.add_parser("list", help="the runs in a folder")
     listing.add_argument("folder", type=Path, nargs="?", default=Path("runs"), help="default: runs")
+    listing.set_defaults(action="list")
     one = actions.add_parser("show", help="one run's curves")
     one.add_argument("folder", type=Path, help="the run's folder")
+    one.set_defaults(action="show")
     one.add_argument("--png", type=Path, metavar="FILE", help="write the curves as a picture, too")
 
 
