@@ -13,6 +13,7 @@ if TYPE_CHECKING:
     from horngate.training.publishing import promote, publish, withdraw
     from horngate.training.recipe import (
         CheckpointRules,
+        Cluster,
         Compile,
         DataFrom,
         Fit,
@@ -29,6 +30,7 @@ if TYPE_CHECKING:
 
 __all__ = [
     "CheckpointRules",
+    "Cluster",
     "Compile",
     "DataFrom",
     "EpochEnd",
@@ -55,6 +57,7 @@ __all__ = [
 
 _HOMES = {
     "CheckpointRules": "horngate.training.recipe",
+    "Cluster": "horngate.training.recipe",
     "Compile": "horngate.training.recipe",
     "DataFrom": "horngate.training.recipe",
     "EpochEnd": "horngate.training.callbacks",

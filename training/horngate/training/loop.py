@@ -10,7 +10,7 @@ import keras
 from horngate.contract.errors import RecipeError
 from horngate.training.best import Best
 from horngate.training.checkpoints import Place, RunState, Writer
-from horngate.training.checkpoints.state import restore, take
+from horngate.training.checkpoints.state import global_generator, restore, take
 from horngate.training.compiling import compile_model, recompile
 from horngate.training.data.feeding import Feeding, Rows
 from horngate.training.devices import Steps
@@ -39,16 +39,23 @@ class Training:
     """One run of a workload, from its begin or from a state. Used by one thread.
 
     After each step the state is complete: `_place` says what comes next, everything else is in the model, the
-    callbacks and `_best`.
+    callbacks and `_best`. With `ends_with_state` one is written after the last epoch too, always.
     """
 
     def __init__(
-        self, work: Workload, writer: Writer, stop: StopRequest, clock: Callable[[], float] = time.monotonic
+        self,
+        work: Workload,
+        writer: Writer,
+        stop: StopRequest,
+        clock: Callable[[], float] = time.monotonic,
+        *,
+        ends_with_state: bool = False,
     ) -> None:
         self._work = work
         self._writer = writer
         self._stop = stop
         self._clock = clock
+        self._ends_with_state = ends_with_state
         self.best = Best(work.recipe.fit.monitor)
         self._keeps_best = work.recipe.fit.keep == "best"
         self._steps = work.rows.steps(work.feeding)
@@ -89,6 +96,7 @@ class Training:
         compiled(model, self._work.recipe.compile, phase)
         epochs = range(self._place.epoch, self._place.epoch + phase.epochs)
         build_all(model, self._work.rows.batches(self._work.feeding, epochs).element_spec)
+        global_generator()
         model.stop_training = False
         model.make_train_function(force=True)
         model.make_test_function(force=True)
@@ -130,7 +138,7 @@ class Training:
         if self._keeps_best:
             self.best.observe(model, epoch, found)
         self._callbacks.on_epoch_end(epoch, found)
-        due = self._due(self._steps - 1) or self._calm()
+        due = self._due(self._steps - 1) or self._calm() or (self._ends_with_state and self._at_end(epoch))
         self._stand(self._steps)
         self._place = replace(self._place, epoch=epoch + 1, step=0)
         if self._stop or due:
@@ -171,6 +179,12 @@ class Training:
         by_steps = rules.every_steps and done - self._written_steps >= rules.every_steps
         by_time = rules.every_s and self._clock() - self._written_s >= rules.every_s
         return bool(by_steps or by_time) and self._writer.free
+
+    def _at_end(self, epoch: int) -> bool:
+        """Whether no other epoch comes after this one."""
+        recipe = self._work.recipe
+        last_phase = self._place.phase == len(recipe.plan) - 1
+        return epoch + 1 == recipe.epochs or (last_phase and bool(self._work.model.stop_training))
 
     def _calm(self) -> bool:
         """Whether an epoch's end is worth a state: not where epochs are shorter than writing one takes."""

@@ -59,7 +59,9 @@ def opened_rows(recipe: Recipe) -> tuple[Rows, Rows | None]:
 
 
 def feeding_of(recipe: Recipe, batch_size: int) -> Feeding:
-    """How the recipe's rows become batches of that size."""
+    """How the recipe's rows become batches of that size. RecipeError if its devices cannot share one."""
+    if recipe.cluster is None and batch_size % recipe.devices:
+        raise RecipeError(f"fit.batch_size is {batch_size}; expected a multiple of {recipe.devices} devices")
     fit = recipe.fit
     return Feeding(
         batch_size=batch_size,
@@ -71,11 +73,7 @@ def feeding_of(recipe: Recipe, batch_size: int) -> Feeding:
 
 
 def check_feeding(model: Any, rows: Rows, feeding: Feeding, devices: Steps) -> None:
-    """Whether devices can share a batch, and a stateful model gets what it needs. RecipeError if not."""
-    if feeding.batch_size % devices.count:
-        raise RecipeError(
-            f"fit.batch_size is {feeding.batch_size}; expected a multiple of {devices.count} devices"
-        )
+    """Whether a stateful model gets what it needs: batches of one size, in order. RecipeError if not."""
     if not recurrent_states(model):
         return
     if devices.count > 1 or keras.config.backend() == "jax":

@@ -1,6 +1,5 @@
 """A recipe carried out, in a folder that holds all that came of it."""
 
-import logging
 import sys
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
@@ -12,25 +11,19 @@ from typing import Any
 from horngate.contract.errors import InvalidRequest, RecipeError
 from horngate.training.callbacks import (
     EpochEnd,
-    Publish,
     Reporter,
-    StopOnNaN,
-    callbacks_of,
     check_callbacks,
 )
 from horngate.training.checkpoints import Store, Writer
+from horngate.training.cluster import check_cluster, train_on_cluster
 from horngate.training.compiling import check_compile
 from horngate.training.data import Rows
 from horngate.training.data.opening import check_source
 from horngate.training.devices import check_backend, devices_of
 from horngate.training.gate import Publication, publish_run, published_by
 from horngate.training.loop import Training, Workload
-from horngate.training.models import build, check_model, with_augmentation
+from horngate.training.models import check_model
 from horngate.training.preparing import (
-    check_feeding,
-    evaluation_of,
-    feeding_of,
-    largest_batch_size,
     opened_rows,
 )
 from horngate.training.recipe.sections import Recipe
@@ -40,8 +33,9 @@ from horngate.training.runs.facts import environment, make_repeatable, plain_rec
 from horngate.training.runs.folder import RunFolder
 from horngate.training.runs.status import standing
 from horngate.training.stopping import Stopped, StopRequest, stopped_by_signals
+from horngate.training.workload import model_path, save_model, workload
 
-_MAY_CHANGE = ("publish", "checkpoints", "devices")
+_MAY_CHANGE = ("publish", "checkpoints", "devices", "cluster")
 """What may be another when a run is gone on with: the bytes do not depend on it, but for the devices."""
 
 
@@ -60,6 +54,7 @@ def check(recipe: Recipe) -> None:
     """Whether all that the recipe names is there and takes its settings. Data is not read. RecipeError if not."""
     check_backend()
     check_compile(recipe.compile)
+    check_cluster(recipe)
     check_callbacks(recipe.callbacks, publishes=recipe.publish is not None)
     check_model(recipe.model)
     check_source(recipe.data, "data")
@@ -105,13 +100,9 @@ def _finished_before(recipe: Recipe, folder: RunFolder) -> Run:
         folder=folder.path,
         recipe=recipe,
         history=folder.read("history"),
-        model_path=_model_path(recipe, folder),
+        model_path=model_path(recipe, folder),
         publication=published_by(folder),
     )
-
-
-def _model_path(recipe: Recipe, folder: RunFolder) -> Path:
-    return folder.path / f"model.{recipe.publish.format if recipe.publish else 'h5'}"
 
 
 def _write_or_compare(recipe: Recipe, folder: RunFolder) -> None:
@@ -135,44 +126,14 @@ def _carried_out(
     rows, validation = opened_rows(recipe)
     folder.write("environment", environment(recipe))
     _compare_data(folder, rows, validation)
-    devices = devices_of(recipe.devices)
+    if recipe.cluster is not None:
+        train_on_cluster(recipe, folder, tell)
+    # What a cluster has trained is gone on with here, from its last state, and finished.
+    devices = devices_of(1 if recipe.cluster is not None else recipe.devices)
     with devices.scope():
-        model = build(recipe.model)
-        trained = with_augmentation(model, recipe.model)
-        feeding = feeding_of(recipe, _batch_size(recipe, folder, trained, rows))
-        check_feeding(trained, rows, feeding, devices)
-        heard = [*callbacks_of(recipe, folder), *callbacks, reporter]
-        work = Workload(
-            recipe=recipe,
-            model=trained,
-            rows=rows,
-            feeding=feeding,
-            devices=devices,
-            validation=evaluation_of(validation, feeding, devices),
-            callbacks=heard,
-        )
-        _connect(work, folder, model)
+        work, model = workload(recipe, folder, [*callbacks, reporter], rows, validation, devices)
         training = _trained(work, folder, tell)
         return _finished(work, folder, model, training, reporter)
-
-
-def _batch_size(recipe: Recipe, folder: RunFolder, model: Any, rows: Rows) -> int:
-    """The recipe's, or the one that is measured when the run begins, and kept for when it goes on."""
-    if recipe.fit.batch_size != "auto":
-        return recipe.fit.batch_size
-    known = folder.read("batch") or {"batch_size": largest_batch_size(recipe, model, rows)}
-    folder.write("batch", known)
-    return int(known["batch_size"])
-
-
-def _connect(work: Workload, folder: RunFolder, model: Any) -> None:
-    """Tell StopOnNaN which rows a batch has, and Publish how."""
-    unfinished = folder.path / f"published{_model_path(work.recipe, folder).suffix}"
-    for callback in work.callbacks:
-        if isinstance(callback, StopOnNaN):
-            callback.locate = lambda epoch, step: work.rows.numbers(work.feeding, epoch, step)
-        if isinstance(callback, Publish):
-            callback.publish = lambda: publish_run(work, save_model(model, unfinished), folder)
 
 
 def _trained(work: Workload, folder: RunFolder, tell: Callable[[str], None]) -> Training:
@@ -203,7 +164,7 @@ def _compare_data(folder: RunFolder, rows: Rows, validation: Rows | None) -> Non
 
 def _finished(work: Workload, folder: RunFolder, model: Any, training: Training, reporter: Reporter) -> Run:
     recipe = work.recipe
-    path = save_model(model, _model_path(recipe, folder))
+    path = save_model(model, model_path(recipe, folder))
     folder.write("history", training.history)
     save_png(training.history, folder.path / "curves.png")
     published = publish_run(work, path, folder)
@@ -225,24 +186,3 @@ def _failures_told(reporter: Reporter) -> Iterator[None]:
     except BaseException as error:
         reporter.ended("failed", f"{type(error).__name__}: {error}")
         raise
-
-
-def save_model(model: Any, path: Path) -> Path:
-    """Write the model without its optimizer, in one step."""
-    unfinished = path.with_name(f".unfinished-{path.name}")
-    with _without_advice():
-        model.save(unfinished, **({"include_optimizer": False} if path.suffix in (".h5", ".hdf5") else {}))
-    unfinished.replace(path)
-    return path
-
-
-@contextmanager
-def _without_advice() -> Iterator[None]:
-    """Keras advises against HDF5 at each save, through absl's logger; here HDF5 is what is wanted."""
-    logger = logging.getLogger("absl")
-    level = logger.level
-    logger.setLevel(logging.ERROR)
-    try:
-        yield
-    finally:
-        logger.setLevel(level)

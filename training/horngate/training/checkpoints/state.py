@@ -110,9 +110,16 @@ def _assign(variables: Sequence[Any], values: Sequence[Array]) -> None:
 def _groups(model: Any) -> list[list[Any]]:
     """The variables of each kind, each once; the model's with its seeds and its recurrent states."""
     optimizer = [] if model.optimizer is None else list(model.optimizer.variables)
-    generator = keras.src.random.seed_generator.global_seed_generator()
     groups = [[*model.variables, *recurrent_states(model)], optimizer, list(model.metrics_variables)]
-    return [*(_once(group) for group in groups), [generator.state]]
+    return [*(_once(group) for group in groups), [global_generator().state]]
+
+
+def global_generator() -> Any:
+    """Keras's generator for what has no seed of its own; made now, if it is not there.
+
+    Where many processes train together, each has to make it at the same moment: its variable is one of all devices.
+    """
+    return keras.src.random.seed_generator.global_seed_generator()
 
 
 def recurrent_states(model: Any) -> list[Any]:

@@ -22,10 +22,10 @@ class JaxSteps:
     """
 
     def __init__(self, count: int) -> None:
-        self.count = count
+        self.count = count * jax.process_count()
         # The model's state after its last step, until the model is settled.
         self._state: tuple[Any, ...] = ()
-        self._distribution = _data_parallel(count) if count > 1 else None
+        self._distribution = _data_parallel(count) if self.count > 1 else None
 
     def scope(self) -> AbstractContextManager[Any]:
         """See Steps."""
@@ -72,7 +72,13 @@ class JaxSteps:
 
 
 def _data_parallel(count: int) -> Any:
-    found = keras.distribution.list_devices()
-    if len(found) < count:
-        raise RecipeError(f"devices is {count}; JAX sees {len(found)} ({', '.join(found)})")
-    return keras.distribution.DataParallel(devices=found[:count], auto_shard_dataset=False)
+    """Over the first `count` devices of each process."""
+    here = [str(device) for device in jax.local_devices()]
+    if len(here) < count:
+        raise RecipeError(f"devices is {count}; JAX sees {len(here)} ({', '.join(here)})")
+    each = [
+        [device for device in jax.devices() if device.process_index == process][:count]
+        for process in range(jax.process_count())
+    ]
+    devices = [device for chosen in each for device in chosen]
+    return keras.distribution.DataParallel(devices=devices, auto_shard_dataset=False)

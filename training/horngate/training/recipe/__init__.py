@@ -9,6 +9,7 @@ from horngate.training.recipe.named import Named
 from horngate.training.recipe.reading import read_recipe
 from horngate.training.recipe.sections import (
     CheckpointRules,
+    Cluster,
     Compile,
     DataFrom,
     Fit,
@@ -21,6 +22,7 @@ from horngate.training.recipe.sections import (
 
 __all__ = [
     "CheckpointRules",
+    "Cluster",
     "Compile",
     "DataFrom",
     "Fit",

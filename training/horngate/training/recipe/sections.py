@@ -206,6 +206,27 @@ class PublishTo:
 
 
 @dataclass(frozen=True, kw_only=True)
+class Cluster:
+    """The workers that train together, on the machines of a Ray cluster.
+
+    There are `workers` of them where machines allow, and never less than `least`; each has `resources` and, of the
+    devices there, `devices`. `address` is the cluster's; empty: that of this machine. After so many `failures`
+    (workers lost) the run is given up, to be gone on with.
+    """
+
+    workers: int
+    least: int = 1
+    address: str = ""
+    failures: int = 3
+    resources: Mapping[str, float] = field(default_factory=lambda: {"CPU": 1.0})
+
+    def __post_init__(self) -> None:
+        _at_least("cluster.least", self.least, 1)
+        _at_least("cluster.workers", self.workers, self.least)
+        _at_least("cluster.failures", self.failures, 0)
+
+
+@dataclass(frozen=True, kw_only=True)
 class Recipe:
     """A training run. The same recipe, data and machine give the same bytes.
 
@@ -225,6 +246,7 @@ class Recipe:
     seed: int = 0
     deterministic: bool = True
     devices: int = 1
+    cluster: Cluster | None = None
 
     def __post_init__(self) -> None:
         validated = self.validation is not None or self.fit.validation_split > 0

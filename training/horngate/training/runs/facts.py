@@ -88,10 +88,11 @@ def make_repeatable(recipe: Recipe) -> None:
     are in a model's file, begin anew.
     """
     import keras
-    import tensorflow as tf
 
     keras.utils.clear_session(free_memory=False)
     random.seed(recipe.seed)
     keras.utils.set_random_seed(recipe.seed)
-    if recipe.deterministic:
+    if recipe.deterministic and keras.config.backend() == "tensorflow":
+        import tensorflow as tf
+
         tf.config.experimental.enable_op_determinism()
