@@ -2,6 +2,7 @@
 
 import asyncio
 import socket
+import threading
 from concurrent.futures import ThreadPoolExecutor
 
 import numpy as np
@@ -84,6 +85,37 @@ def test_an_unavailable_server_loses_its_turn_to_another_at_once(ask, three, tim
     three[1].script["ModelInfer"].append(ResourceExhausted("full", retry_after_s=30))
     ask([each.address for each in three], ("is_live",), ("is_live",), ("predict", "iris", ROWS))
     assert (predictions(three), time.now_s) == ([1, 1, 1], 0)
+
+
+@pytest.fixture
+def begun(three):
+    """Two servers, of which one has begun a prediction when it is stopped."""
+    late, other, _ = three
+
+    def stop():
+        while "ModelInfer" not in late.calls:
+            pass
+        late.stop()
+
+    with late.held():
+        stopping = threading.Thread(target=stop)
+        stopping.start()
+        yield [late.address, other.address]
+        stopping.join()
+
+
+def test_what_a_server_had_begun_when_it_was_stopped_is_done_by_another(begun):
+    with Client(begun) as client, ThreadPoolExecutor(4) as pool:
+        answers = list(pool.map(lambda _: client.predict("iris", ROWS), range(4)))
+    np.testing.assert_array_equal(answers, [ROWS * 2] * 4)
+
+
+def test_so_it_is_where_it_is_awaited(begun):
+    async def main():
+        async with AsyncClient(begun) as client:
+            return await asyncio.gather(*(client.predict("iris", ROWS) for _ in range(4)))
+
+    np.testing.assert_array_equal(asyncio.run(main()), [ROWS * 2] * 4)
 
 
 def test_one_that_does_not_answer_in_time_is_left_out(three, time):

@@ -48,6 +48,8 @@ _ERRORS = {code: error for error, code in _CODES.items()} | {
     # Other servers' words for the same things.
     grpc.StatusCode.OUT_OF_RANGE: InvalidRequest,
     grpc.StatusCode.ABORTED: Unavailable,
+    # Not by the caller: so gRPC's servers end what is under way when they are stopped.
+    grpc.StatusCode.CANCELLED: Unavailable,
 }
 
 

@@ -42,3 +42,8 @@ def test_a_code_without_an_error_is_named():
     error = error_from(grpc.StatusCode.DATA_LOSS, "no disk")
     assert type(error) is errors.InternalError
     assert str(error) == "DATA_LOSS: no disk"
+
+
+def test_a_call_that_its_server_ended_may_be_sent_again():
+    """What was under way at a server of gRPC's when it stopped; it is told no more than that."""
+    assert type(error_from(grpc.StatusCode.CANCELLED, "CANCELLED")) is errors.Unavailable
