@@ -8,6 +8,7 @@ from typing import Any
 from horngate.contract import errors
 from horngate.contract.errors import HorngateError, InternalError, InvalidRequest, Unsupported
 from horngate.oip import messages as oip
+from horngate.server import memory
 from horngate.server.gateway.infer import Respond
 from horngate.server.gateway.origin import Origin
 from horngate.server.gateway.questions import Questions
@@ -16,6 +17,7 @@ from horngate.server.logs import logger
 from horngate.server.orders import Order
 from horngate.server.override import read_override
 
+GIVE_BACK_S = 5.0
 _LONGEST_NAME = 255
 
 
@@ -67,6 +69,8 @@ class Repository:
         else:
             with_files = Order(**{**asdict(order), "upload": folder})
             self._give(with_files, oip.RepositoryModelLoadResponse(), respond)
+        # By then the message is let go of, too; the heap would keep what it took for the next one.
+        asyncio.get_running_loop().call_later(GIVE_BACK_S, memory.trim)
 
     def _give(self, order: Order, done: Any, respond: Respond) -> None:
         def write(answer: Any) -> bytes:
