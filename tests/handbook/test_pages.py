@@ -4,6 +4,7 @@ import ast
 import json
 import subprocess
 import tomllib
+from dataclasses import fields
 from pathlib import Path
 
 import pytest
@@ -11,10 +12,11 @@ import pytest
 from horngate.server.config.effective import read_effective
 from horngate.server.gateway.door import read_tokens
 from horngate.server.model_file import KEYS, read_model_config
-from horngate.training.recipe import read_recipe
+from horngate.training.recipe import Recipe, read_recipe
 from tests.handbook.commands import SHELLS, commands, refusal, unknown_flags
 from tests.handbook.pages import PAGES, ROOT, Block, anchors, blocks, inline_code, links
 
+RECIPES = {field.name for field in fields(Recipe)}
 BLOCKS = [block for page in PAGES for block in blocks(page)]
 
 
@@ -71,7 +73,9 @@ def test_toml_is_what_horngate_takes(block: Block, tmp_path: Path) -> None:
     name = block.title or block.code.splitlines()[0].removeprefix("#").strip()
     path = tmp_path / Path(name.split(":")[0].split(" ")[0]).name
     path.write_text(block.code)
-    if {"model", "data"} <= table.keys():
+    if table.keys() <= RECIPES and not table.keys() <= set(KEYS):
+        missing = [f'\n[{key}]\nsource = "a.h5"\n' for key in ("model", "data") if key not in table]
+        path.write_text(block.code + "".join(missing))
         read_recipe(path)
     elif path.name == "horngate.toml":
         assert read_effective({}, {}, path).faults == ()
