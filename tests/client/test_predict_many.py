@@ -282,7 +282,9 @@ def test_memory_does_not_grow_with_what_is_streamed(server):
     with Client(server.address) as client:
         answers = client.predict_many("twice", batches, progress=progress)
         assert [int(answer[0, -1]) for answer in answers] == [2 * number for number in range(400)]
-    assert most[0] - before[0] < 60e6
+    assert (
+        most[0] - before[0] < 150e6
+    )  # 25 to 46 MB where it was tried: threads' own blocks; all of it would be 700.
 
 
 def test_an_iterator_that_is_left_stops_reading(server):
