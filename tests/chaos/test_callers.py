@@ -39,10 +39,10 @@ with grpc.insecure_channel(address) as channel:
 """
 
 
-def limited(pid: int, descriptors: int) -> None:
-    """Allow a running process so many descriptors, or what it holds and a few."""
+def limit(pid: int) -> None:
+    """Allow a running process a few descriptors more than it holds."""
     held = len(os.listdir(f"/proc/{pid}/fd"))
-    resource.prlimit(pid, resource.RLIMIT_NOFILE, (max(descriptors, held + 4),) * 2)
+    resource.prlimit(pid, resource.RLIMIT_NOFILE, (held + 4, held + 4))
 
 
 def connect(address: str) -> socket.socket:
@@ -57,7 +57,7 @@ def test_descriptors_run_out(begin: Begin, title: str) -> None:
         scene.done(f"the {title.strip(' 1')}'s descriptors used up by idle connections for 10 s"),
         ExitStack() as stack,
     ):
-        limited(scene.pid(title), 0)
+        limit(scene.pid(title))
         address = scene.server.http if "http" in title else scene.server.grpc
         for _ in range(200):
             with suppress(OSError):
@@ -83,7 +83,7 @@ def test_callers_that_read_nothing(begin: Begin) -> None:
     """Their streams' answers are larger than any buffer."""
     scene = begin()
     gateway = scene.pid("gateway 1")
-    with scene.done("8 streams that send and read nothing for 15 s", how=""):
+    with scene.done("8 streams that send and read nothing for 15 s"):
         callers = [
             subprocess.Popen(
                 [sys.executable, "-c", READS_NOTHING, scene.server.grpc, INPUT], stdout=subprocess.PIPE

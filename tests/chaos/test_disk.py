@@ -47,7 +47,7 @@ def fill(place: Path) -> Path:
 
 
 def test_a_full_disk(
-    begin: Begin, small_disk: Path, saved_models: tuple[Path, dict[str, Any]], monkeypatch: Any
+    begin: Begin, small_disk: Path, saved_models: tuple[Path, dict[str, Any]], monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """Under the artifact cache and all that the server writes besides."""
     monkeypatch.setenv("TMPDIR", str(small_disk))

@@ -31,8 +31,14 @@ class Workers:
 class Steps:
     """See loads.Steps."""
 
+    def __init__(self) -> None:
+        self.made_again: list[str] = []
+
     def publish(self) -> int:
         return 0
+
+    def make_again(self, instance: Instance) -> None:
+        self.made_again.append(instance.handle)
 
     def fail(self, instance: Instance, reason: str) -> None:
         instance.move(State.FAILED, reason)
@@ -62,3 +68,24 @@ def test_a_worker_that_still_loads_an_instance_keeps_it_served_when_another_cann
     assert (instance.state, instance.wanted_on) == (State.READY, ("onnx copy 2",))
     loads.worker_said("onnx copy 2", ["failed", instance.handle, "no room either", True])
     assert (instance.state, instance.reason) == (State.FAILED, "no room either")
+
+
+def test_an_artifact_that_was_loaded_and_is_no_more_is_made_again_once() -> None:
+    source = Source(name="m", version=1, path=Path("m.h5"), config=ModelConfig())
+    instance = Instance(handle="m/1@1", source=source, state=State.BUILT, folder=Path("m"))
+    metrics = cast(Any, SimpleNamespace(budget=SimpleNamespace(set=lambda size: None)))
+    steps, workers = Steps(), Workers()
+    loads = Loads(ServerSettings(), {instance.handle: instance}, steps, metrics)
+    loads.workers = cast(Any, workers)
+    loads.load(instance)
+    for _ in range(2):
+        loads.worker_said("onnx", ["loaded", instance.handle, {"device": "cpu"}])
+        loads.worker_ended("onnx", None)
+        loads.worker_started("onnx")
+        loads.worker_said("onnx", ["failed", instance.handle, "no graph", False])
+        assert instance.state is State.READY, "requests wait"
+        loads.load_again(instance)
+    assert steps.made_again == ["m/1@1"] * 2
+    loads.worker_said("onnx", ["failed", instance.handle, "still none", False])
+    assert (instance.state, instance.reason) == (State.FAILED, "still none")
+    assert len(workers.told) == 5

@@ -28,6 +28,7 @@ class Instance:
     that, `leaving` those that still hold it though it is retired. `learned_rows` is the most rows of a batch
     since a worker that ran more was killed for want of memory. `trains` is the handle of the instance whose
     training phase this one runs; `untrainable` says why none does. `layers` are the outputs of further programs.
+    `made_again` says that its artifact was, since a worker last loaded it.
     """
 
     handle: str
@@ -51,6 +52,7 @@ class Instance:
     trains: str = ""
     untrainable: str = ""
     layers: tuple[tuple[str, ...], ...] = ()
+    made_again: bool = False
 
     @property
     def report(self) -> Mapping[str, Any]:

@@ -28,6 +28,9 @@ class Steps(Protocol):
     def fail(self, instance: Instance, reason: str) -> None:
         """Give an instance up."""
 
+    def make_again(self, instance: Instance) -> None:
+        """Replace the artifact of an instance, and have it loaded again."""
+
     def remove(self, instance: Instance) -> None:
         """Drop an instance that no worker holds."""
 
@@ -179,6 +182,7 @@ class Loads:
     def _loaded(self, instance: Instance, worker: str, report: dict[str, object]) -> None:
         instance.reports[worker] = report
         instance.deaths.pop(worker, None)
+        instance.made_again = False
         if instance.state is State.LOADING:
             instance.move(State.READY)
             logger().info("serving", model=instance.source.name, version=instance.source.version, **report)
@@ -208,8 +212,24 @@ class Loads:
             instance.ordered.clear()
             instance.move(State.BUILT)
             self._owner.publish()
+        elif self._may_be_damaged(instance, worker) and not is_too_large:
+            logger().warning("its artifact is made again", model=instance.source.name, reason=reason)
+            instance.ordered.discard(worker)
+            instance.made_again = True
+            self._owner.make_again(instance)
         else:
             self._without(instance, worker, reason)
+
+    def _may_be_damaged(self, instance: Instance, worker: str) -> bool:
+        """Whether what no worker loads any more was loaded before, and is to be had anew."""
+        alone = not instance.ordered - {worker}
+        return instance.state is State.READY and alone and not instance.made_again and not instance.trains
+
+    def load_again(self, instance: Instance) -> None:
+        """Have the workers that are to hold it load its new artifact, if it is still wanted."""
+        if instance.state is State.READY:
+            for worker in instance.wanted_on:
+                self._order(instance, worker)
 
     def _without(self, instance: Instance, worker: str, reason: str) -> None:
         """Serve an instance without a worker that cannot hold it; if no other holds or loads it, not at all."""

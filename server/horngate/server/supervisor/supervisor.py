@@ -7,8 +7,10 @@ have taken it; an instance is unloaded only once no gateway routes to it any mor
 
 import asyncio
 import itertools
+import shutil
 import time
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import contextmanager
 from functools import partial
 from pathlib import Path
 
@@ -240,21 +242,39 @@ class Supervisor:
     # Building
 
     async def _make_artifact(self, instance: Instance) -> None:
-        try:
+        with self._giving_up(instance):
             folder = await self._artifacts.of(instance.source, partial(self._at_stage, instance))
             refused = instance.built(folder)
+            if instance.takes_pictures:
+                self._fleet.need_decoders()
+            if refused is not None:
+                logger().warning("served by Keras itself", model=instance.source.name, reason=refused)
+            self.publish()
+
+    def make_again(self, instance: Instance) -> None:
+        """Replace the artifact of an instance, and have it loaded again; requests for it wait."""
+        remaking = asyncio.get_running_loop().create_task(self._remake(instance))
+        self._builds[instance.handle] = remaking
+
+    async def _remake(self, instance: Instance) -> None:
+        before = instance.folder or Path()
+        with self._giving_up(instance):
+            await asyncio.to_thread(shutil.rmtree, before, ignore_errors=True)
+            folder = await self._artifacts.of(instance.source, partial(self._at_stage, instance))
+            if folder != before:
+                raise LoadError("its artifact was damaged, and its file is another one by now")
+            self._loads.load_again(instance)
+
+    @contextmanager
+    def _giving_up(self, instance: Instance) -> Iterator[None]:
+        """Give an instance up for whatever is raised, and say why."""
+        try:
+            yield
         except (LoadError, OSError) as error:
             self.fail(instance, str(error))
-            return
         except Exception as fault:
             logger().exception("building failed inside the supervisor", model=instance.source.name)
             self.fail(instance, f"{type(fault).__name__}: {fault}")
-            return
-        if instance.takes_pictures:
-            self._fleet.need_decoders()
-        if refused is not None:
-            logger().warning("served by Keras itself", model=instance.source.name, reason=refused)
-        self.publish()
 
     def _at_stage(self, instance: Instance, stage: str) -> None:
         instance.stage = stage
