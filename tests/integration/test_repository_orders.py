@@ -35,8 +35,11 @@ def server(folder: Path, cache: Path, tmp_path_factory: pytest.TempPathFactory) 
 
 @pytest.fixture(params=CLIENTS, ids=["grpc", "http"])
 def remote(request: pytest.FixtureRequest, server: Serving) -> Iterator[Any]:
-    address = server.grpc if request.param is over_grpc else server.http
-    with request.param.InferenceServerClient(address) as client:
+    address, patience = server.grpc, {}
+    if request.param is over_http:
+        # A build may take longer than this client waits by itself.
+        address, patience = server.http, {"connection_timeout": 300.0, "network_timeout": 300.0}
+    with request.param.InferenceServerClient(address, **patience) as client:
         yield client
         client.load_model("constant")  # As it was, for whoever comes next.
 

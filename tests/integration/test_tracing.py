@@ -17,7 +17,7 @@ from opentelemetry.proto.collector.trace.v1 import trace_service_pb2, trace_serv
 from horngate.cli.serving import Serving
 from tests.integration.conftest import Start
 from tests.integration.processes import until
-from tests.integration.test_reload import X, save
+from tests.integration.test_reload import save
 
 TRACES = ("0af7651916cd43dd8448eb211c80319c", "4bf92f3577b34da6a3ce929d0e0e4736")
 CALLER = "b7ad6b7169203331"
@@ -69,10 +69,10 @@ def headers(trace: str, sampled: bool = True) -> dict[str, str]:
     return {"traceparent": f"00-{trace}-{CALLER}-{'01' if sampled else '00'}"}
 
 
-def infer(module: Any, address: str, trace: str, sampled: bool = True) -> None:
+def infer(module: Any, address: str, trace: str, sampled: bool = True, rows: int = 4) -> None:
     with module.InferenceServerClient(address) as client:
-        tensor = module.InferInput("x", list(X.shape), "FP32")
-        tensor.set_data_from_numpy(X)
+        tensor = module.InferInput("x", [rows, 4], "FP32")
+        tensor.set_data_from_numpy(np.ones((rows, 4), np.float32))
         client.infer("constant", [tensor], headers=headers(trace, sampled))
 
 
@@ -102,12 +102,14 @@ def check_request(collector: Collector, trace: str, gateway: str) -> Any:
 
 def test_spans_reach_a_collector(start: Start, folder: Path, collector: tuple[Collector, str]) -> None:
     received, address = collector
-    server = start(folder, "--tracing", address, "--max-delay", "2s")
-    # Two requests of two protocols that wait for one another: one batch.
+    # Two requests of two protocols that wait for one another: one batch, which is full with four rows.
+    batching = 'max_rows = 4\nbatching = "largest"\n[queue]\nmax_delay = "60s"\n'
+    (folder / "constant" / "model.toml").write_text(batching)
+    server = start(folder, "--tracing", address)
     with ThreadPoolExecutor(2) as pool:
         calls = [
-            pool.submit(infer, over_grpc, server.grpc, TRACES[0]),
-            pool.submit(infer, over_http, server.http, TRACES[1]),
+            pool.submit(infer, over_grpc, server.grpc, TRACES[0], rows=2),
+            pool.submit(infer, over_http, server.http, TRACES[1], rows=2),
         ]
         for call in calls:
             call.result()
@@ -151,7 +153,7 @@ def check_sampling(server: Serving, received: Collector) -> None:
             "trace_mode": "opentelemetry",
         }
         assert remote.get_trace_settings() == changed
-    body = {"inputs": [{"name": "x", "datatype": "FP32", "shape": [2, 4], "data": np.ones(8).tolist()}]}
+    body = {"inputs": [{"name": "x", "datatype": "FP32", "shape": [4, 4], "data": np.ones(16).tolist()}]}
     plain = Request(f"http://{server.http}/v2/models/constant/infer", data=json.dumps(body).encode())
     with urlopen(plain, timeout=60) as answer:
         assert answer.status == 200
