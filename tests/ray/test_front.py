@@ -52,6 +52,7 @@ def place() -> Iterator[Place]:
     def front(*endings: Outcome | Exception) -> tuple[str, Replicas]:
         replicas = Replicas(*endings)
         fronts.append(Front(FrontSettings(host="127.0.0.1", port=0), replicas))
+        replicas.asked.clear()  # by the front itself, before any call
         return f"127.0.0.1:{fronts[-1].where()}", replicas
 
     yield front

@@ -32,7 +32,8 @@ class Front:
     """A gRPC server; several share a port on one machine. Ray Serve makes it, with `replicas` as its handle."""
 
     def __init__(self, settings: FrontSettings, replicas: Any) -> None:
-        self._replicas = replicas
+        # Makes its router now, in one thread: of several, each would tell Ray's autoscaler its own share as the whole.
+        self._replicas = replicas.options(multiplexed_model_id="", session_id="")
         self._begun = Begun()
         self._server = grpc.server(
             ThreadPoolExecutor(CALLERS, thread_name_prefix="call"),
