@@ -32,7 +32,7 @@ class Front:
     """A gRPC server; several share a port on one machine. Ray Serve makes it, with `replicas` as its handle."""
 
     def __init__(self, settings: FrontSettings, replicas: Any) -> None:
-        # Makes its router now, in one thread: of several, each would tell Ray's autoscaler its own share as the whole.
+        # Makes its router now, once: of several, each would tell Ray's autoscaler its own load as the whole.
         self._replicas = replicas.options(multiplexed_model_id="", session_id="")
         self._begun = Begun()
         self._server = grpc.server(
