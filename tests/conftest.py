@@ -1,8 +1,13 @@
-"""How the tests are dealt out to processes (`-n 2`)."""
+"""How the tests are dealt out to processes (`-n 2`), and what they have in common."""
 
 from typing import Any
 
+from hypothesis import HealthCheck, settings
 from xdist.scheduler import LoadScopeScheduling
+
+# How long an example takes says how busy the machine is.
+settings.register_profile("horngate", deadline=None, suppress_health_check=[HealthCheck.too_slow])
+settings.load_profile("horngate")
 
 _SERVERS_OF_THEIR_OWN = tuple(
     f"tests/integration/test_{name}.py"

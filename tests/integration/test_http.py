@@ -210,7 +210,7 @@ paths = st.sampled_from(
 )
 
 
-@settings(max_examples=150, suppress_health_check=[HealthCheck.function_scoped_fixture], deadline=None)
+@settings(max_examples=150, suppress_health_check=[HealthCheck.function_scoped_fixture])
 @given(paths, st.binary(max_size=200) | st.text(max_size=60).map(str.encode), headers)
 def test_no_body_does_more_than_be_refused(
     served: Fixture, path: str, body: bytes, some: dict[str, str]

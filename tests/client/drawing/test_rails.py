@@ -25,7 +25,7 @@ def graphs(draw: st.DrawFn) -> list[LayerSpec]:
 
 
 @given(graphs())
-@settings(max_examples=200, deadline=None)
+@settings(max_examples=200)
 def test_no_line_runs_through_a_layer_that_it_does_not_concern(layers: list[LayerSpec]) -> None:
     rails = lay(layers)
     assert sorted(row.layer.name for row in rails.rows) == sorted(one.name for one in layers)

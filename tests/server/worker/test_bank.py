@@ -21,7 +21,7 @@ def rows_of(value: int, rows: int) -> list[np.ndarray]:
     return [np.full((rows, *row.shape[1:]), value, row.dtype) for row in BEGIN]
 
 
-@settings(max_examples=60, deadline=None)
+@settings(max_examples=60)
 @given(st.lists(st.tuples(st.integers(1, 90), st.integers(0, 5)), min_size=1, max_size=40))
 def test_every_sequence_reads_what_it_wrote_last(script: list[tuple[int, int]]) -> None:
     bank = Bank(STATES, BEGIN)

@@ -56,7 +56,7 @@ def run(batch: Batch, note: Path, left_bytes: int = 1 << 40) -> list[Batch]:
     return DONE.get(timeout=10)
 
 
-@settings(max_examples=30, deadline=None)
+@settings(max_examples=30)
 @given(st.lists(st.integers(1, 9), min_size=1, max_size=6), st.integers(1, 12))
 def test_every_row_is_answered_once_whatever_memory_suffices_for(sizes: list[int], most: int) -> None:
     note = Path("/dev/shm/horngate-test-note")

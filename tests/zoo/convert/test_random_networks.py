@@ -17,7 +17,6 @@ COUNT = int(os.environ.get("HORNGATE_RANDOM_NETWORKS", str(DEFAULT)))
 EXAMPLES = settings(
     phases=set(Phase) - ({Phase.shrink} if COUNT == DEFAULT else set()),
     max_examples=COUNT,
-    deadline=None,
     derandomize=COUNT == DEFAULT,
     suppress_health_check=[HealthCheck.too_slow, HealthCheck.function_scoped_fixture],
 )

@@ -125,7 +125,6 @@ def test_a_damaged_file_loads_or_is_refused(victim, originals):
 
     @settings(
         max_examples=CASES,
-        deadline=None,
         database=None,
         derandomize=CASES <= 1000,
         phases=[Phase.generate],
