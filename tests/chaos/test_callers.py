@@ -7,7 +7,8 @@ import socket
 import subprocess
 import sys
 import time
-from contextlib import ExitStack, suppress
+from collections.abc import Iterator
+from contextlib import ExitStack, contextmanager, suppress
 
 import pytest
 
@@ -39,10 +40,16 @@ with grpc.insecure_channel(address) as channel:
 """
 
 
-def limit(pid: int) -> None:
-    """Allow a running process a few descriptors more than it holds."""
+@contextmanager
+def limited(pid: int, more: int) -> Iterator[None]:
+    """Allow a running process so many descriptors more than it holds."""
+    before = resource.prlimit(pid, resource.RLIMIT_NOFILE)
     held = len(os.listdir(f"/proc/{pid}/fd"))
-    resource.prlimit(pid, resource.RLIMIT_NOFILE, (held + 4, held + 4))
+    resource.prlimit(pid, resource.RLIMIT_NOFILE, (held + more, before[1]))
+    try:
+        yield
+    finally:
+        resource.prlimit(pid, resource.RLIMIT_NOFILE, before)
 
 
 def connect(address: str) -> socket.socket:
@@ -57,7 +64,7 @@ def test_descriptors_run_out(begin: Begin, title: str) -> None:
         scene.done(f"the {title.strip(' 1')}'s descriptors used up by idle connections for 10 s"),
         ExitStack() as stack,
     ):
-        limit(scene.pid(title))
+        stack.enter_context(limited(scene.pid(title), 20))
         address = scene.server.http if "http" in title else scene.server.grpc
         for _ in range(200):
             with suppress(OSError):
@@ -69,13 +76,10 @@ def test_a_worker_without_descriptors(begin: Begin) -> None:
     scene = begin("--gateways", "2")
     with scene.done("a worker without descriptors, a gateway killed"):
         worker, gateway = scene.pid("worker onnx"), scene.pid("gateway 2")
-        before = resource.prlimit(worker, resource.RLIMIT_NOFILE)
-        held = len(os.listdir(f"/proc/{worker}/fd"))
-        resource.prlimit(worker, resource.RLIMIT_NOFILE, (held - 2, before[1]))
-        os.kill(gateway, signal.SIGKILL)
-        replaced(scene, "gateway 2", gateway)
-        time.sleep(5)
-        resource.prlimit(worker, resource.RLIMIT_NOFILE, before)
+        with limited(worker, -2):
+            os.kill(gateway, signal.SIGKILL)
+            replaced(scene, "gateway 2", gateway)
+            time.sleep(5)
         assert scene.pid("worker onnx") == worker
 
 
