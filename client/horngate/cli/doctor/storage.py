@@ -68,7 +68,7 @@ def _shared(*, wanted: bool) -> Finding:
         usage = shutil.disk_usage(SHARED)
         left = f"{size_text(usage.free)} free of {size_text(usage.total)}"
         state = State.WARNING if wanted and usage.free < LEAST_SHARED_BYTES else State.OK
-    use = "" if wanted else "; only callers with `shared_memory` need it"
+    use = "; for counters, and callers' tensors" if wanted else "; for the server's counters"
     return Finding(
         area=AREA,
         name="shared memory",
