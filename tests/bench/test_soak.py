@@ -73,4 +73,4 @@ def test_what_this_process_holds_is_seen(soak: Any, tmp_path: Path) -> None:
     assert 40 < during.files - before.files < 60
     assert during.memory > 1 << 20
     assert during.threads >= 1
-    assert soak[0].sample(os.getpid(), 0.0) == []
+    assert os.getpid() not in {one.pid for one in soak[0].sample(os.getpid(), 0.0)}

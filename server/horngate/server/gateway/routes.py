@@ -55,8 +55,16 @@ class Entry:
 
     @cached_property
     def artifact(self) -> Artifact:
-        """What was built of it, read once."""
-        return Artifact(Path(self.folder))
+        """What was built of it, read once. Unavailable: it is gone, as the worker will find, and be made again."""
+        artifact = Artifact(Path(self.folder))
+        try:
+            artifact.manifest  # noqa: B018
+        except (OSError, ValueError) as error:
+            raise Unavailable(
+                f"model '{self.name}' version {self.version}: what was built of it cannot be read ({error}); "
+                "ask again in a moment"
+            ) from error
+        return artifact
 
     @property
     def spec(self) -> ModelSpec:
