@@ -2,6 +2,7 @@
 
 import asyncio
 from collections.abc import Awaitable, Callable
+from contextlib import suppress
 from typing import Any
 
 import pytest
@@ -79,11 +80,29 @@ def test_requests_follow_one_another() -> None:
     served(talk)
 
 
-def test_a_large_head_ends_the_connection() -> None:
+@pytest.mark.parametrize("line", [b"x: " + b"y" * 1000 + b"\r\n", b"y" * 1000], ids=["lines", "one line"])
+def test_a_large_head_ends_the_connection(line: bytes, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(patience, "HEAD_S", 10 * PATIENCE_S)
+
     async def talk(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
-        writer.write(GET[:-2])
-        for _ in range(MOST_HEAD_BYTES // 1000 + 1):
-            writer.write(b"x: " + b"y" * 1000 + b"\r\n")
+        writer.write(GET[:-2] + b"x: ")
+        with suppress(ConnectionError):
+            while not reader.at_eof():
+                writer.write(line)
+                await writer.drain()
+                await asyncio.sleep(0)
         assert await is_ended(reader)
+
+    served(talk)
+
+
+def test_a_large_body_is_no_head() -> None:
+    async def talk(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        head = b"POST / HTTP/1.1\r\nHost: here\r\nContent-Length: %d\r\n\r\n" % (20 * MOST_HEAD_BYTES)
+        writer.write(head[:20])
+        await writer.drain()
+        writer.write(head[20:] + b"z" * 20 * MOST_HEAD_BYTES + GET)
+        for _ in range(2):
+            await reader.readuntil(b"ok")
 
     served(talk)

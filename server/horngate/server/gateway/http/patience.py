@@ -21,7 +21,9 @@ class PatientProtocol(HttpToolsProtocol):
     def __init__(self, *arguments: Any, **named: Any) -> None:
         super().__init__(*arguments, **named)
         self._timer: asyncio.TimerHandle | None = None
+        # Of the head that is not whole yet, but for the part of it that came with what was before it.
         self._head_bytes = 0
+        self._in_head = False
 
     def connection_made(self, transport: asyncio.Transport) -> None:  # type: ignore[override]
         """A caller is there."""
@@ -33,32 +35,31 @@ class PatientProtocol(HttpToolsProtocol):
         self._wait_no_more()
         super().connection_lost(exc)
 
+    def data_received(self, data: bytes) -> None:
+        """Some bytes. A head that is not whole with them, and was long before, is too long: the parser keeps it."""
+        self._head_bytes += len(data)
+        super().data_received(data)
+        if self._in_head and self._head_bytes > MOST_HEAD_BYTES:
+            self._end()
+
     def on_message_begin(self) -> None:
         """A request begins."""
         self._head_bytes = 0
+        self._in_head = True
         self._wait(HEAD_S)
         super().on_message_begin()
 
-    def on_url(self, url: bytes) -> None:
-        """A part of its first line."""
-        self._count(len(url))
-        super().on_url(url)
-
-    def on_header(self, name: bytes, value: bytes) -> None:
-        """One of its headers."""
-        self._count(len(name) + len(value))
-        super().on_header(name, value)
-
     def on_headers_complete(self) -> None:
         """Its head is here."""
+        self._in_head = False
         self._wait_no_more()
         super().on_headers_complete()
 
     def on_response_complete(self) -> None:
-        """It is answered; the next may be here already."""
+        """It is answered; the next may be here already, or a part of its head, whose time runs."""
         is_next_here = bool(self.pipeline)
         super().on_response_complete()
-        if not is_next_here and not self.transport.is_closing():
+        if not is_next_here and not self._in_head and not self.transport.is_closing():
             self._wait(KEEP_ALIVE_S)
 
     def _wait(self, patience_s: float) -> None:
@@ -69,11 +70,6 @@ class PatientProtocol(HttpToolsProtocol):
         if self._timer is not None:
             self._timer.cancel()
             self._timer = None
-
-    def _count(self, size: int) -> None:
-        self._head_bytes += size
-        if self._head_bytes > MOST_HEAD_BYTES:
-            self._end()
 
     def _end(self) -> None:
         self.transport.abort()
