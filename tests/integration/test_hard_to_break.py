@@ -112,7 +112,15 @@ def test_odd_names_in_the_folder_harm_nobody(start: Start, folder: Path) -> None
     assert reasons == {"b\\udcff": "the file's name is not UTF-8; a model is asked for by a name that is"}
 
 
-@pytest.mark.parametrize("damage", ["no spec", "short weights", "empty program", "gone"])
+@pytest.mark.parametrize(
+    "damage",
+    [
+        "short weights",
+        pytest.param("no spec", marks=pytest.mark.slow),
+        pytest.param("empty program", marks=pytest.mark.slow),
+        pytest.param("gone", marks=pytest.mark.slow),
+    ],
+)
 def test_a_damaged_artifact_is_made_again(
     start: Start, folder: Path, cache: Path, tmp_path: Path, damage: str
 ) -> None:

@@ -91,6 +91,7 @@ def test_an_unknown_layer_is_told_with_the_nearest_names(client: Client) -> None
         client.predict("dense", np.zeros((1, 12), np.float32), layers="hiden")
 
 
+@pytest.mark.slow
 def test_an_early_layer_does_not_pay_for_the_layers_behind_it(
     start: Start, tmp_path_factory: pytest.TempPathFactory
 ) -> None:

@@ -221,6 +221,7 @@ def test_a_model_that_does_not_fit_is_refused_with_the_sums_and_the_others_serve
     assert sample(server, "horngate_memory_budget_bytes") == 150 << 20
 
 
+@pytest.mark.slow
 def test_caps_follow_what_else_is_loaded(
     saved_models: tuple[Path, dict[str, Any]], start: Start, tmp_path: Path
 ) -> None:

@@ -112,12 +112,12 @@ def run_serve(*arguments: str) -> "subprocess.CompletedProcess[str]":
     return subprocess.run(command, capture_output=True, text=True, timeout=60, check=False)
 
 
-def test_a_taken_port_is_told(served: Fixture) -> None:
+def test_a_taken_port_is_told(served: Fixture, tmp_path: Path) -> None:
     server = served.server
     for taken, address in (("grpc", server.grpc), ("http", server.http), ("metrics", server.metrics)):
         ports = {"grpc": "0", "http": "0", "metrics": "0"} | {taken: address.rsplit(":", 1)[1]}
         flags = [text for name, port in ports.items() for text in (f"--{name}-port", port)]
-        done = run_serve(str(served.folder), *flags)
+        done = run_serve(str(tmp_path), *flags)
         assert (taken, done.returncode) == (taken, 1)
         assert f"{address}: " in done.stderr
         assert done.stderr.lower().find(f"{taken}: ") >= 0

@@ -136,6 +136,7 @@ def test_a_builder_that_is_overdue_or_not_waited_for_is_killed(tmp_path: Path) -
     run(test)
 
 
+@pytest.mark.slow
 def test_a_process_that_hangs_is_replaced(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(module, "END_S", 0.5)
 
