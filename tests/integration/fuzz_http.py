@@ -9,8 +9,8 @@ VALUES: tuple[Any, ...] = (
     None, True, -1, 0, 1, 1.5, 1e400, 2**63, -(2**70), "", "FP32", "BYTES", "nobody", "\ud800", [], [[]], [1, "a"],
     {}, {"binary_data_size": 4}, {"binary_data_size": -1}, [[1], [1, 2]], "x" * 3000,
 )  # fmt: skip
+INFER = "/v2/models/{}/versions/1/infer"
 PATHS = (
-    "/v2/models/dense/versions/1/infer",
     "/v2/repository/index",
     "/v2/models/nobody/infer",
     "/v2/systemsharedmemory/region/r/register",
@@ -33,13 +33,11 @@ class HttpFuzzer:
     def requests(self, count: int) -> Iterator[Request]:
         """So many of them."""
         for _ in range(count):
-            path = (
-                self._random.choice(PATHS[:3]) if self._random.random() < 0.8 else self._random.choice(PATHS)
-            )
-            yield (path, *self._body())
+            good = self._random.choice(self._good)
+            path = INFER.format(good[0]) if self._random.random() < 0.8 else self._random.choice(PATHS)
+            yield (path, *self._body(*good[1:]))
 
-    def _body(self) -> tuple[bytes, dict[str, str]]:
-        told, binary = self._random.choice(self._good)
+    def _body(self, told: Any, binary: bytes) -> tuple[bytes, dict[str, str]]:
         how = self._random.randrange(4)
         if how == 0:
             return self._random.randbytes(self._random.choice((0, 1, 30, 3000))), self._headers(10)
