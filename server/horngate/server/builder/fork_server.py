@@ -23,6 +23,9 @@ from horngate.zoo.backend import import_keras
 
 _DESCRIPTORS = 4
 
+# When memory runs out this goes before any process that answers requests, and a builder before it; see `die_first`.
+_BADNESS = 800
+
 
 class ForkServer:
     """One thread: forks a process a build, and tells each hold how its builder ended."""
@@ -89,6 +92,8 @@ class ForkServer:
             os._exit(status)
 
     def _give_up(self, pid: int, hold: socket.socket) -> None:
+        if self._holds.get(pid) is not hold:
+            return  # It ended at the same moment, and is reaped already: its number may be another's.
         self._selector.unregister(hold)
         # All of its session: what it started, where the kernel cannot forbid that, ends with it.
         for kill in (os.killpg, os.kill):
@@ -115,7 +120,7 @@ def main() -> None:
     """`python -m horngate.server.builder.fork_server`, with a Unix socket as standard input."""
     setproctitle.setproctitle("horngate: fork server")
     os.nice(5)  # Requests come first.
-    memory.die_first(builder.BADNESS)
+    memory.die_first(_BADNESS)
     # Building is for the processor: accelerators are the workers', and lie outside the walls.
     os.environ |= {"CUDA_VISIBLE_DEVICES": "", "JAX_PLATFORMS": "cpu"}
     with suppress(Exception):  # A builder tries again, and tells what is wrong.

@@ -183,10 +183,6 @@ def _close_in(order: BuildOrder) -> None:
     tell(walls=walls.to_json())
 
 
-# When memory runs out a builder is to go before any process that answers requests; see memory.die_first.
-BADNESS = 800
-
-
 def import_parts() -> None:
     """Import, once Keras is there, all that `build` may need of Horngate."""
     for name in _PARTS:
