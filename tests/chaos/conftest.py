@@ -90,15 +90,18 @@ def begin(
     models = saved_models[1]
     with ExitStack() as stack:
 
-        def begin_one(*arguments: str, cache: Path = cache, patient: int = 6, plain: int = 2) -> Scene:
+        def begin_one(*arguments: str, cache: Path = cache, config: str = "") -> Scene:
             folder = tmp_path / "models"
-            folder.mkdir()
-            shutil.copy(saved_models[0] / "dense.h5", folder)
+            place = folder / "dense" / "1" / "model.h5" if config else folder / "dense.h5"
+            place.parent.mkdir(parents=True)
+            shutil.copy(saved_models[0] / "dense.h5", place)
+            if config:
+                (folder / "dense" / "model.toml").write_text(config)
             options = ("--cache", str(cache), *arguments)
             server = stack.enter_context(serving(folder, workspace=tmp_path, arguments=options))
             [x] = inputs_for(models["dense"], rows=3, seed=1)
             load = Load(server.grpc, "dense", x, models["dense"].predict(x, verbose=0))
-            stack.enter_context(load.running(patient=patient, plain=plain))
+            stack.enter_context(load.running())
             return Scene(server, folder, cache, load, report)
 
         yield begin_one

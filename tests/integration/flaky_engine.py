@@ -3,7 +3,7 @@
 `Short` raises, on a share of its batches, what ONNX Runtime raises when an allocation fails. `Starving` ends its
 process, as TensorFlow does then, on batches of more rows than it has memory for. `Slow` makes no program for layers
 before the number is there. `Hungry` takes so much a row. `Poisoned` has its process killed over a certain value,
-wherever in a batch that is.
+wherever in a batch that is; `Hanging` never returns from a batch that holds it.
 """
 
 import mmap
@@ -99,6 +99,21 @@ class Poisoned:
         def fault(array: Array, number: float) -> None:
             if (array == number).any():
                 os.kill(os.getpid(), signal.SIGKILL)
+
+        return Faulty(OnnxRuntime().load(artifact, outputs, 1), fault)
+
+
+class Hanging:
+    """See Engine. A batch that holds the number never ends."""
+
+    name = "hanging"
+
+    def load(self, artifact: Artifact, outputs: Sequence[str], threads: int) -> "Faulty":
+        """ONNX Runtime's program, but for one value."""
+
+        def fault(array: Array, number: float) -> None:
+            if (array == number).any():
+                threading.Event().wait()
 
         return Faulty(OnnxRuntime().load(artifact, outputs, 1), fault)
 

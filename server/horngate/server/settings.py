@@ -19,6 +19,7 @@ ENGINES_VARIABLE = "HORNGATE_ENGINES"
 BATCHING = ("fastest", "largest")
 ENGINES = ("auto", "onnxruntime", "openvino", "keras")
 LOADS = ("topology", "by_name")
+BATCH_TIMEOUT_S = 60.0
 ARCHITECTURES = (".json", ".yaml", ".yml")
 
 
@@ -82,7 +83,8 @@ class ServerSettings:
 
     `cache` holds the artifacts. Metrics and health are on `metrics_port`, where 0 is any free one. `queue` and
     `sequence` are for models that have no settings of their own. `memory` is what the workers may hold: see
-    MemorySetting.
+    MemorySetting. A batch that takes longer than `batch_timeout_s`, and a hundred times longer than foretold, costs
+    its worker its life.
     """
 
     models: Path | None = None
@@ -94,6 +96,7 @@ class ServerSettings:
     sequence: SequenceSettings = SequenceSettings()
     memory: MemorySetting = field(default_factory=MemorySetting)
     build: BuildSettings = BuildSettings()
+    batch_timeout_s: float = BATCH_TIMEOUT_S
     devices: tuple[Device, ...] = field(default_factory=lambda: read_devices("cpu", server_cores()))
 
 

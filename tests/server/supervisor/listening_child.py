@@ -1,4 +1,4 @@
-"""A child of the supervisor's: `python -m … answers|silent CONTROL_FD` starts, and answers pings or does not."""
+"""A child of the supervisor's: `python -m … answers|silent|stuck CONTROL_FD` starts, and answers pings, or not."""
 
 import select
 import socket
@@ -18,10 +18,12 @@ def main() -> None:
             frames = control.receive()
         except ChannelClosed:
             return
-        if kind == "answers":
-            for _ in frames:
+        for _ in frames:
+            if kind == "answers":
                 control.send(["pong"])
-            control.flush()
+            elif kind == "stuck":
+                control.send(["stuck", {"handle": "m/1@1", "rows": 3, "allowed_s": 60.0}])
+        control.flush()
 
 
 if __name__ == "__main__":

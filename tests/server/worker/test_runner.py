@@ -12,6 +12,7 @@ from hypothesis import strategies as st
 from horngate.contract.errors import ResourceExhausted
 from horngate.server.worker.engines.out_of_memory import OutOfMemory
 from horngate.server.worker.notes import Note, is_hunger, read_note
+from horngate.server.worker.patience import Patience
 from horngate.server.worker.room import Room
 from horngate.server.worker.runner import Runner
 from horngate.server.worker.work import Batch, Share
@@ -52,7 +53,7 @@ DONE: "SimpleQueue[list[Batch]]" = SimpleQueue()
 
 
 def run(batch: Batch, note: Path, left_bytes: int = 1 << 40) -> list[Batch]:
-    Runner(DONE.put, Room(lambda: left_bytes), Note(note)).run(batch)
+    Runner(DONE.put, Room(lambda: left_bytes), Patience(Note(note))).run(batch)
     return DONE.get(timeout=10)
 
 

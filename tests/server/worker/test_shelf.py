@@ -6,6 +6,8 @@ from typing import Any, cast
 
 from horngate.contract.errors import Unavailable
 from horngate.server.worker.load_order import LoadOrder
+from horngate.server.worker.notes import Note
+from horngate.server.worker.patience import Patience
 from horngate.server.worker.room import Room
 from horngate.server.worker.shelf import Shelf
 
@@ -34,6 +36,7 @@ def test_an_artifact_that_is_gone_fails_its_load_and_not_the_worker(tmp_path: Pa
         receive=lambda link, item: None,
         metrics=cast(Any, None),
         room=Room(lambda: 1 << 30),
+        patience=Patience(Note(tmp_path / "note")),
     )
     shelf.load(LoadOrder(handle="m/1@1", name="m", version=1, folder=str(tmp_path / "gone")))
     link = Link()

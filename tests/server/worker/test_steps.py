@@ -18,6 +18,7 @@ from horngate.server.worker.batcher import Batcher
 from horngate.server.worker.bounds import Asked
 from horngate.server.worker.ledger import Ledger
 from horngate.server.worker.notes import Note
+from horngate.server.worker.patience import Patience
 from horngate.server.worker.room import Room
 from horngate.server.worker.sequences import Sequences
 from horngate.server.worker.work import Work
@@ -75,7 +76,7 @@ class World:
             self.outcomes.put,
             anything,
             Room(lambda: 1 << 40),
-            Note(folder / "note"),
+            Patience(Note(folder / "note")),
             "cpu",
             self.sequences,
             Account(Tallies(folder / "tally")),

@@ -32,6 +32,7 @@ def server_settings(values: Values) -> ServerSettings:
             max_delay_s=values["max_delay"], rows=values["queue_rows"], bytes=values["queue_bytes"]
         ),
         sequence=SequenceSettings(idle_s=values["sequence_idle"]),
+        batch_timeout_s=values["batch_timeout"],
         devices=read_devices(values["devices"], server_cores()),
     )
     if settings.models is not None and not settings.models.is_dir():

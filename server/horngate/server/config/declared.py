@@ -222,6 +222,13 @@ _SCHEDULING = Group(
             about='how long an idle device waits for company for a request, as in "5ms"',
         ),
         Setting(
+            key="batch_timeout",
+            kind=kinds.duration(above=True),
+            default="60s",
+            about="a batch that takes longer than this, and a hundred times longer than foretold, hangs: its "
+            "worker is killed and replaced",
+        ),
+        Setting(
             key="sequence_idle",
             kind=kinds.duration(above=True),
             default="10m",

@@ -21,6 +21,7 @@ MALLOC = {
 }
 
 PONG = ["pong"]
+STUCK = "stuck"
 QUICK_DEATH_S = 10.0
 FIRST_PAUSE_S = 0.1
 
@@ -50,8 +51,8 @@ GIVES_BACK = {
 class Child:
     """One gateway, worker or decoder; it ends when its control connection does.
 
-    `spoke` says whether it ever told anything, `unanswered` how often it was pinged since it last did. The
-    supervisor's event loop owns it.
+    `spoke` says whether it ever told anything, `unanswered` how often it was pinged since it last did, `stuck` what
+    it runs and gets to no end of, if it told so. The supervisor's event loop owns it.
     """
 
     def __init__(
@@ -62,6 +63,7 @@ class Child:
         self.started_s = 0.0
         self.spoke = False
         self.unanswered = 0
+        self.stuck: dict[str, Any] | None = None
         self._module = module
         self._arguments = arguments
         self._variables = dict(variables or {})
@@ -120,7 +122,9 @@ class Child:
             return
         for frame in frames:
             self.spoke, self.unanswered = True, 0
-            if frame != PONG:
+            if frame[0] == STUCK:
+                self.stuck = frame[1]
+            elif frame != PONG:
                 on_frame(self, frame)
 
     def _flush(self) -> None:

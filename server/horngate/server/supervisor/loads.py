@@ -116,6 +116,7 @@ class Loads:
 
     def worker_started(self, worker: str) -> None:
         """Give a worker that is new, or again new, everything that it is to hold."""
+        self.workers.tell_worker(worker, "patience", self._settings.batch_timeout_s)
         self._deal()
         for instance in self._on(worker):
             if instance.state is State.READY:

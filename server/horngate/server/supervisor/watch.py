@@ -1,4 +1,4 @@
-"""Children that run but answer nothing any more, stopped or stuck: killed, so that others take their place."""
+"""Children that answer nothing any more, or run what never ends: killed, so that others take their place."""
 
 import asyncio
 from collections.abc import Callable, Iterable
@@ -12,13 +12,20 @@ MOST_UNANSWERED = 10
 
 
 async def watch(children: Callable[[], Iterable[Child]]) -> None:
-    """Ask every child again and again whether it is there; kill those that have not answered for too long."""
+    """Ask every child again and again whether it is there; kill those that are stuck or silent for too long."""
     while True:
         await asyncio.sleep(PING_S)
         for child in list(children()):
             if child.unanswered >= MOST_UNANSWERED:
                 logger().error(
                     "process answers nothing any more; it is killed", name=child.name, pid=child.pid
+                )
+                child.kill()
+            elif child.stuck is not None:
+                logger().error(
+                    "a batch takes far longer than foretold; its worker is killed",
+                    name=child.name,
+                    **child.stuck,
                 )
                 child.kill()
             elif child.spoke:

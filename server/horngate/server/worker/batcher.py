@@ -25,7 +25,7 @@ from horngate.server.worker.engines.training import TrainingProgram
 from horngate.server.worker.faults import explained
 from horngate.server.worker.lessons import Lessons
 from horngate.server.worker.models import ServedModel
-from horngate.server.worker.notes import Note
+from horngate.server.worker.patience import Patience
 from horngate.server.worker.queues import Queues
 from horngate.server.worker.room import Room
 from horngate.server.worker.runner import Runner
@@ -51,7 +51,7 @@ class Batcher:
         deliver: Callable[[Callable[[], None]], None],
         metrics: WorkerMetrics,
         room: Room,
-        note: Note,
+        patience: Patience,
         device: str,
         sequences: Sequences,
         account: Account,
@@ -73,7 +73,7 @@ class Batcher:
         self._running_s = 0.0
         self._alone_under_way = False
         self._wake_s = math.inf
-        self._runner = Runner(lambda batches: deliver(lambda: self._finished(batches)), room, note)
+        self._runner = Runner(lambda batches: deliver(lambda: self._finished(batches)), room, patience)
 
     def __bool__(self) -> bool:
         """Whether anything waits."""

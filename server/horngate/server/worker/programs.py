@@ -3,7 +3,7 @@
 import math
 import time
 from collections import OrderedDict
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 
 from horngate.server.worker.engines import Program
@@ -36,6 +36,9 @@ class Programs:
     def size_bytes(self) -> int:
         """An upper bound of what all of them hold."""
         return self._size_bytes
+
+    def __iter__(self) -> Iterator[Program]:
+        return (kept.program for kept in self._kept.values())
 
     def __len__(self) -> int:
         return len(self._kept)

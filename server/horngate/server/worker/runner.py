@@ -11,7 +11,7 @@ from queue import SimpleQueue
 
 from horngate.contract.errors import InvalidRequest, ResourceExhausted
 from horngate.server.worker.engines.out_of_memory import OutOfMemory, out_of_memory_told
-from horngate.server.worker.notes import Note
+from horngate.server.worker.patience import Patience
 from horngate.server.worker.room import Room
 from horngate.server.worker.work import Batch
 
@@ -19,14 +19,14 @@ from horngate.server.worker.work import Batch
 class Runner:
     """Runs what it is given, in order, and hands back what became of it through `deliver` (any thread's).
 
-    `note` tells whoever outlives this process what it was running.
+    `patience` is told what runs.
     """
 
-    def __init__(self, deliver: Callable[[list[Batch]], None], room: Room, note: Note) -> None:
+    def __init__(self, deliver: Callable[[list[Batch]], None], room: Room, patience: Patience) -> None:
         self._batches: SimpleQueue[Batch] = SimpleQueue()
         self._deliver = deliver
         self._room = room
-        self._note = note
+        self._patience = patience
         threading.Thread(target=self._run, name="runner", daemon=True).start()
 
     def run(self, batch: Batch) -> None:
@@ -36,6 +36,7 @@ class Runner:
     def _run(self) -> None:
         while True:
             batch = self._batches.get()
+            self._patience.waits(batch)
             with self._room.alone:
                 done = self._survive(batch)
             self._deliver(done)
@@ -47,9 +48,9 @@ class Runner:
                 return self._halved(batch, was_run=False)
             batch.fault = _too_large(batch, "its memory is taken")
             return [batch]
-        self._note.running(batch.handle, batch.rows)
+        self._patience.begins(batch)
         _execute(batch)
-        self._note.idle()
+        self._patience.ended(batch)
         if isinstance(batch.fault, OutOfMemory):
             self._room.give_back()
             if batch.may_halve:

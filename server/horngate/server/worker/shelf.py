@@ -23,6 +23,7 @@ from horngate.server.worker.link import GatewayLink
 from horngate.server.worker.load_order import LoadOrder
 from horngate.server.worker.loading import import_engines, load
 from horngate.server.worker.models import ServedModel, least_bytes
+from horngate.server.worker.patience import Patience
 from horngate.server.worker.room import Room
 from horngate.server.worker.work import Wanted
 
@@ -56,6 +57,7 @@ class Shelf:
         receive: Callable[[GatewayLink, Frame], None],
         metrics: WorkerMetrics,
         room: Room,
+        patience: Patience,
     ) -> None:
         # Two threads: who asks for a layer need not wait until another model has loaded.
         self._loader = Background(deliver, "loader")
@@ -73,6 +75,7 @@ class Shelf:
         self._receive = receive
         self._metrics = metrics
         self._room = room
+        self._patience = patience
         self._process_bytes = 0
 
     def load(self, order: LoadOrder) -> None:
@@ -192,6 +195,7 @@ class Shelf:
             return
         self.models[order.handle] = result
         self._batcher.welcome(result)
+        self._patience.know(result.programs)
         result.caps.changed = partial(self._retell, result)
         result.gave_up = self._metrics.programs_given_up.labels(*result.labels, self._device).inc
         self.refit()

@@ -11,6 +11,7 @@ import time
 from collections import deque
 from collections.abc import Callable
 from contextlib import suppress
+from dataclasses import asdict
 from functools import partial
 from pathlib import Path
 from typing import Any
@@ -28,6 +29,7 @@ from horngate.server.worker.load_order import LoadOrder
 from horngate.server.worker.meter import TICK_S, Meter
 from horngate.server.worker.models import ServedModel
 from horngate.server.worker.notes import Note
+from horngate.server.worker.patience import Patience
 from horngate.server.worker.reception import Reception
 from horngate.server.worker.room import Room
 from horngate.server.worker.sequences import Sequences
@@ -69,12 +71,13 @@ class Worker:
             left_bytes=lambda: self._shelf.holdings.left_bytes,
             changed=lambda: self._shelf.refit(),
         )
+        self._patience = Patience(note)
         self._batcher = Batcher(
             models,
             self._deliver,
             self._metrics,
             room,
-            note,
+            self._patience,
             device,
             self._sequences,
             Account(Tallies.of_process(), spans),
@@ -89,6 +92,7 @@ class Worker:
             receive=self._receive,
             metrics=self._metrics,
             room=room,
+            patience=self._patience,
         )
         self._reception = Reception(self._shelf, self._batcher, self._sequences)
         self._meter = Meter(self._metrics, self._batcher, models, device)
@@ -139,9 +143,18 @@ class Worker:
             elif kind == "log":
                 set_levels(LogLevels(**rest[0]))
             elif kind == "ping":
-                self._tell("pong")
+                self._answer_ping()
+            elif kind == "patience":
+                self._patience.floor_s = rest[0]
             elif kind == "stop":
                 self._stopping = True
+
+    def _answer_ping(self) -> None:
+        running = self._patience.overdue(time.monotonic())
+        if running is None:
+            self._tell("pong")
+        else:
+            self._tell("stuck", asdict(running))
 
     def _tell(self, *frame: Any) -> None:
         self._control.send(list(frame))
