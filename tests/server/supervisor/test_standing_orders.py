@@ -118,3 +118,18 @@ def test_an_order_that_is_overtaken_is_told_so(orders: Orders) -> None:
     orders.order(unload=True, by="another")
     with pytest.raises(Unavailable, match="ordered otherwise meanwhile, by another"):
         raise orders.outcomes[0] or AssertionError
+
+
+def test_an_upload_that_cannot_be_loaded_gives_its_room_back(orders: Orders, tmp_path: Path) -> None:
+    orders.order(upload=upload(tmp_path, "bad"))
+    orders.tell(State.BUILDING)
+    assert (tmp_path / "bad" / "1" / "model.h5").exists()
+    orders.tell(State.FAILED, "no HDF5 file")
+    with pytest.raises(LoadError, match="no HDF5 file"):
+        raise orders.outcomes[0] or AssertionError
+    assert [path for path in tmp_path.rglob("*") if path.is_file()] == []
+    (source,) = orders.applied(THERE).versions["m"].values()
+    assert source.path == tmp_path / "bad" / "1" / "model.h5", "that it failed stays known"
+    orders.order(upload=upload(tmp_path, "good"))
+    orders.tell(State.READY)
+    assert [path for path in tmp_path.rglob("*") if path.is_file()] == [tmp_path / "good" / "1" / "model.h5"]

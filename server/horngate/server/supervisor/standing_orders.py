@@ -43,6 +43,8 @@ class StandingOrders:
         self._new: list[_Given] = []
         self._standing: dict[str, Order] = {}
         self._waiting: list[_Given] = []
+        # What uploads hold, as it was when they came: the files of those that fail are not kept.
+        self._uploaded: dict[str, dict[int, Source]] = {}
 
     @property
     def are_new(self) -> bool:
@@ -133,13 +135,18 @@ class StandingOrders:
     def _ordered(self, order: Order, there: Mapping[int, Source]) -> dict[int, Source]:
         """The versions as an order has them. LoadError: they do not bear it."""
         if order.upload:
-            there = versions_in(self._uploads / order.upload, order.name)
-            if not there:
-                raise LoadError(f"model '{order.name}': the upload holds no model beside its architecture")
+            there = self._uploaded.get(order.upload) or self._read(order)
         return {
             version: replace(source, config=overridden(source.config, order.override))
             for version, source in there.items()
         }
+
+    def _read(self, order: Order) -> dict[int, Source]:
+        there = versions_in(self._uploads / order.upload, order.name)
+        if not there:
+            raise LoadError(f"model '{order.name}': the upload holds no model beside its architecture")
+        self._uploaded[order.upload] = there
+        return there
 
     def unloaded(self, found: Scan) -> list[Key]:
         """The versions that are there, but unloaded as ordered."""
@@ -159,7 +166,17 @@ class StandingOrders:
                 ended, error = _outcome(name, sources, own)
             if ended and routed:
                 self._waiting.remove(each)
+                if each.order.upload:
+                    self._give_back(each.order, own)
                 each.done(error)
+
+    def _give_back(self, order: Order, own: Iterable[Instance]) -> None:
+        """Remove the files of an upload's versions that could not be loaded: nothing reads them again."""
+        folder = self._uploads / order.upload
+        for instance in own:
+            path = instance.source.path
+            if instance.state is State.FAILED and path is not None and path.is_relative_to(folder):
+                shutil.rmtree(path.parent, ignore_errors=True)
 
     def _files(self, order: Order) -> list[Path]:
         folder = self._uploads / order.upload
@@ -175,6 +192,7 @@ class StandingOrders:
 
     def _forget_upload(self, order: Order) -> None:
         if order.upload:
+            self._uploaded.pop(order.upload, None)
             shutil.rmtree(self._uploads / order.upload, ignore_errors=True)
 
 
