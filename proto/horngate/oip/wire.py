@@ -21,7 +21,8 @@ WALK_FROM_BYTES = 49_152
 # A walk takes 200 ns a field: a message of a million empty ones is protobuf's to parse.
 _WALK_FIELDS = 256
 
-_REQUEST_RAW = 7 << 3 | 2
+REQUEST_ID = 3 << 3 | 2
+REQUEST_RAW = 7 << 3 | 2
 _RESPONSE_RAW = 6 << 3 | 2
 _STREAM_RESPONSE = 2 << 3 | 2
 # Every field of either message is length-delimited (2), and its number fits a tag of one byte.
@@ -43,10 +44,29 @@ class ParsedResponse(NamedTuple):
     raws: list[Buffer]
 
 
+class Field(NamedTuple):
+    """A field of a message's top level: its tag, where it begins, and where its contents start and stop."""
+
+    tag: int
+    begin: int
+    start: int
+    stop: int
+
+
+def request_fields(data: bytes) -> list[Field] | None:
+    """The top level of a ModelInferRequest, in order; None if it is not as every sender writes it."""
+    return _fields(data, _REQUEST_TAGS)
+
+
+def raw_output_prefix(size: int) -> bytes:
+    """What stands before the raw contents of an output in a ModelInferResponse."""
+    return _prefix(_RESPONSE_RAW, size)
+
+
 def parse_infer_request(data: bytes) -> ParsedRequest:
     """Parse a ModelInferRequest. The views in `raws` keep `data` alive. InvalidRequest: malformed bytes."""
     try:
-        walked = _walk(data, _REQUEST_RAW, _REQUEST_TAGS) if len(data) >= WALK_FROM_BYTES else None
+        walked = _walk(data, REQUEST_RAW, _REQUEST_TAGS) if len(data) >= WALK_FROM_BYTES else None
         if walked is not None:
             return ParsedRequest(ModelInferRequest.FromString(walked[0]), walked[1])
         message = ModelInferRequest.FromString(data)
@@ -74,7 +94,7 @@ def parse_infer_response(data: bytes) -> ParsedResponse:
 
 def assemble_infer_request(header: ModelInferRequest, raws: Iterable[Buffer]) -> bytes:
     """The bytes of `header`, which has no raw contents, with `raws` as those; each is copied once."""
-    return _join(header.SerializeToString(), _REQUEST_RAW, raws)
+    return _join(header.SerializeToString(), REQUEST_RAW, raws)
 
 
 def assemble_infer_response(header: ModelInferResponse, raws: Iterable[Buffer]) -> bytes:
@@ -107,24 +127,29 @@ def _prefix(tag: int, size: int) -> bytes:
 
 def _walk(data: bytes, raw_tag: int, tags: frozenset[int]) -> tuple[bytes, list[Buffer]] | None:
     """The message without its raw contents, and views of those; None if protobuf should judge it."""
-    view, end, position = memoryview(data), len(data), 0
-    rest: list[Buffer] = []
-    raws: list[Buffer] = []
+    fields = _fields(data, tags)
+    if fields is None:
+        return None
+    view = memoryview(data)
+    rest = [view[field.begin : field.stop] for field in fields if field.tag != raw_tag]
+    return b"".join(rest), [view[field.start : field.stop] for field in fields if field.tag == raw_tag]
+
+
+def _fields(data: bytes, tags: frozenset[int]) -> list[Field] | None:
+    """Every field of the top level, in order; None if protobuf should judge the message."""
+    end, position = len(data), 0
+    fields: list[Field] = []
     while position < end:
-        field = position
-        tag = data[position]
+        begin, tag = position, data[position]
         size_and_start = _size(data, position + 1)
-        if tag not in tags or size_and_start is None or len(rest) + len(raws) == _WALK_FIELDS:
+        if tag not in tags or size_and_start is None or len(fields) == _WALK_FIELDS:
             return None
         size, start = size_and_start
         position = start + size
         if position > end:
             return None
-        if tag == raw_tag:
-            raws.append(view[start:position])
-        else:
-            rest.append(view[field:position])
-    return b"".join(rest), raws
+        fields.append(Field(tag, begin, start, position))
+    return fields
 
 
 def _size(data: bytes, position: int) -> tuple[int, int] | None:

@@ -2,7 +2,7 @@
 
 import asyncio
 import time
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from functools import partial
 from typing import Any
 
@@ -16,15 +16,17 @@ from horngate.contract.errors import (
     Unsupported,
 )
 from horngate.oip import messages as oip
-from horngate.oip.status import code_of
 from horngate.oip.wire import ParsedRequest, parse_infer_request
 from horngate.server.frames.channel import Channel, ChannelClosed
+from horngate.server.gateway.burst import Burst
+from horngate.server.gateway.counts import Counts
 from horngate.server.gateway.decoders import Decoders
 from horngate.server.gateway.door import Door
-from horngate.server.gateway.infer import Call, Respond, read_call, read_continuing
+from horngate.server.gateway.infer import Answer, Call, Respond, read_call, read_continuing
 from horngate.server.gateway.links import SWEEP_S, Links
 from horngate.server.gateway.methods import ANSWERS, INFER, INFERENCES
 from horngate.server.gateway.origin import NOBODY, Origin
+from horngate.server.gateway.plans import Plans
 from horngate.server.gateway.questions import Questions
 from horngate.server.gateway.regions import Regions
 from horngate.server.gateway.repository import Repository
@@ -34,7 +36,7 @@ from horngate.server.gateway.spans import Spans
 from horngate.server.gateway.statistics import model_statistics, read_totals
 from horngate.server.gateway.tfs.labels import Relabelling
 from horngate.server.gateway.uploads import Uploads
-from horngate.server.logs import LogLevels, logger, set_levels, verbosity
+from horngate.server.logs import LogLevels, logger, set_levels
 from horngate.server.metrics import GatewayMetrics
 from horngate.tfs import messages as tfs
 
@@ -67,7 +69,8 @@ class Gateway:
         self._metrics = GatewayMetrics()
         self._links = Links(self._answered, lambda handle: self.tell("training", handle))
         self._decoders = Decoders(self._decoded)
-        self._labels: dict[tuple[str, str], Any] = {}
+        self._plans = Plans()
+        self._counts = Counts(self._metrics)
         self.questions = Questions(self.tell)
         self.repository = Repository(self.questions, uploads)
         self._relabelling = Relabelling(self.tell)
@@ -100,7 +103,10 @@ class Gateway:
                     f"received a message of {len(data)} bytes; this server takes {self.max_message_bytes}"
                 )
             if method == INFER:
-                return self.infer(partial(parse_infer_request, data), deadline_s, respond)
+                call = self._plans.read(data, deadline_s, respond)
+                if call is None:
+                    return self.infer(partial(parse_infer_request, data), deadline_s, respond, data)
+                return self._take(call)
             if method not in ANSWERS:
                 raise Unsupported(f"this server does not offer {method}")
             request, run = ANSWERS[method]
@@ -112,12 +118,17 @@ class Gateway:
             respond(InternalError(f"{type(fault).__name__} inside the gateway: {fault}"))
         return None
 
+    @property
+    def burst(self) -> Burst:
+        """Within it, calls wait for its end, and go out in one frame."""
+        return self._links.burst
+
     def cancel(self, call: Call) -> None:
         """The caller is gone."""
         if not call.answered:
             self._decoders.cancel(call)
             self._links.cancel(call)
-            self._metrics.requests.labels(call.entry.name, call.entry.version, "CANCELLED").inc()
+            self._counts.cancelled((call.entry.name, call.entry.version))
             if self.spans is not None:
                 self.spans.cancel(call)
 
@@ -150,9 +161,16 @@ class Gateway:
         self._flush_control()
 
     def infer(
-        self, read: Callable[[], ParsedRequest], deadline_s: float | None, respond: Respond
+        self,
+        read: Callable[[], ParsedRequest],
+        deadline_s: float | None,
+        respond: Respond,
+        data: bytes | None = None,
     ) -> Call | None:
-        """Run the request that `read` gives or refuses, and answer with a ModelInferResponse's bytes."""
+        """Run the request that `read` gives or refuses, and answer with a ModelInferResponse's bytes.
+
+        `data` is the message, if that is all that it was read from.
+        """
         arrived_s = time.monotonic()
         entry: Entry | None = None
         try:
@@ -164,67 +182,56 @@ class Gateway:
                 call = read_continuing(entries, parsed, deadline_s, respond, self.regions)
             else:
                 entry = self.routes.find_ready(name, version)
-                refused = self._links.refusal(entry)
-                if refused is not None:
-                    raise refused
+                self._check_queue(entry)
                 call = read_call(entry, parsed, deadline_s, respond, self.regions)
             if self.spans is not None:
                 self.spans.take(call)
             if call.pictures is not None:
                 self._decoders.submit(call, call.pictures)
                 return call
+            if data is not None:
+                self._plans.learn(data, parsed.message, call)
         except HorngateError as error:
             labels = (entry.name, entry.version) if entry else ("", "")
-            self._count_failure(labels, error, time.monotonic() - arrived_s)
+            self._counts.failed(labels, error, time.monotonic() - arrived_s)
             raise
         self._links.submit(call)
         return call
+
+    def _take(self, call: Call) -> Call:
+        """Run a request that was read by comparing it with one before."""
+        try:
+            self._check_queue(call.entry)
+        except HorngateError as error:
+            self._counts.failed(
+                (call.entry.name, call.entry.version), error, time.monotonic() - call.arrived_s
+            )
+            raise
+        if self.spans is not None:
+            self.spans.take(call)
+        self._links.submit(call)
+        return call
+
+    def _check_queue(self, entry: Entry) -> None:
+        refused = self._links.refusal(entry)
+        if refused is not None:
+            raise refused
 
     def _decoded(self, call: Call, error: HorngateError | None) -> None:
         labels = (call.entry.name, call.entry.version)
         if error is not None:
             self._metrics.pictures.labels(*labels, "refused").inc()
             call.answered = True
-            self._answered(call, error)
+            self._answered([(call, error)])
             return
         self._metrics.pictures.labels(*labels, "decoded").inc(call.rows)
         self._metrics.decoding.labels(*labels).observe(time.monotonic() - call.arrived_s)
         self._links.submit(call)
 
-    def _answered(self, call: Call, result: bytes | HorngateError) -> None:
-        took_s = time.monotonic() - call.arrived_s
-        labels = (call.entry.name, call.entry.version)
-        if isinstance(result, bytes):
-            self._count_success(labels, call.rows, took_s)
-        else:
-            self._count_failure(labels, result, took_s)
-        if verbosity():
-            _log(call, result, took_s)
-        call.respond(result)
-
-    def _count_success(self, labels: tuple[str, str], rows: int, took_s: float) -> None:
-        requests, all_rows, duration, last = self._labels.get(labels) or self._label(labels)
-        requests.inc()
-        last.set(time.time())
-        all_rows.inc(rows)
-        duration.observe(took_s)
-
-    def _label(self, labels: tuple[str, str]) -> Any:
-        # Looking a labelled child up costs as much as counting in it.
-        children = (
-            self._metrics.requests.labels(*labels, "OK"),
-            self._metrics.rows.labels(*labels),
-            self._metrics.duration.labels(*labels),
-            self._metrics.last.labels(*labels),
-        )
-        self._labels[labels] = children
-        return children
-
-    def _count_failure(self, labels: tuple[str, str], error: HorngateError, took_s: float) -> None:
-        self._metrics.requests.labels(*labels, code_of(error).name).inc()
-        if isinstance(error, ResourceExhausted) and error.reason:
-            self._metrics.refused.labels(*labels, error.reason).inc()
-        self._metrics.failed_seconds.labels(*labels).inc(took_s)
+    def _answered(self, answers: Sequence[Answer]) -> None:
+        self._counts.answered(answers)
+        for call, result in answers:
+            call.respond(result)
 
     def statistics(self, request: oip.ModelStatisticsRequest, respond: Respond) -> None:
         """Ask the supervisor for what models have done, and tell."""
@@ -262,6 +269,7 @@ class Gateway:
 
     def _take_routes(self, data: Mapping[str, Any]) -> None:
         self.routes = read_routes(data, self.routes)
+        self._plans.clear()
         self._links.update(self.routes)
         self._decoders.update(self.routes.decoders)
         for listener in self._on_routes:
@@ -278,12 +286,6 @@ class Gateway:
             loop.remove_writer(self._control.fileno())
         else:
             loop.add_writer(self._control.fileno(), self._flush_control)
-
-
-def _log(call: Call, result: bytes | HorngateError, took_s: float) -> None:
-    told = {"code": code_of(result).name, "error": str(result)} if isinstance(result, HorngateError) else {}
-    where = {"model": call.entry.name, "version": call.entry.version, "id": call.id}
-    logger().debug("answered", **where, rows=call.rows, took_ms=round(took_s * 1e3, 3), **told)
 
 
 def _parsed(message: Any, data: bytes) -> Any:

@@ -66,6 +66,11 @@ class Door:
             self._changed_ns = tokens.stat().st_mtime_ns if tokens.exists() else -1
             self._tokens = read_tokens(tokens)
 
+    @property
+    def asks(self) -> bool:
+        """Whether calls need a token."""
+        return self._path is not None
+
     def refresh(self) -> None:
         """Read the file again if it changed. One that is broken or gone leaves the tokens as they were."""
         if self._path is None:

@@ -3,7 +3,7 @@
 import time
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
-from typing import Any
+from typing import Any, Protocol
 
 from horngate.contract.errors import (
     HorngateError,
@@ -29,6 +29,15 @@ from horngate.server.step import Step
 Respond = Callable[[bytes | HorngateError], None]
 """Called once, with the reply's bytes or the error."""
 
+
+class Writer(Protocol):
+    """What writes the answers of calls that are alike; see Plan."""
+
+    @property
+    def entry(self) -> Entry: ...
+    def answer(self, id_field: bytes, shapes: Sequence[list[int]], raws: Sequence[Raw]) -> bytes: ...
+
+
 MAX_ANSWER_BYTES = (1 << 31) - 1
 
 
@@ -44,7 +53,7 @@ class Call:
     A `step` of a sequence may have to be read again for another entry, from what was `parsed` and the `regions`:
     `others` may hold its sequence too, and `told_unknown` are workers that do not. `deaths` counts the workers that
     ended while they had it; after one it runs alone. Where it is traced, `span` is its own, and `trace` tells
-    its worker of that.
+    its worker of that. A `writer` writes the answer while the entry is its own; `id_field` is the message's.
     """
 
     entry: Entry
@@ -76,6 +85,8 @@ class Call:
     trace: bytes | None = None
     pictures: Pictures | None = None
     pixels: bool = False
+    writer: Writer | None = None
+    id_field: bytes = b""
 
     @property
     def cost_s(self) -> float:
@@ -89,6 +100,10 @@ class Call:
         again = read_call(entry, self.parsed, self.deadline_s, self.respond, self.regions)
         self.entry, self.outputs, self.asked, self.places = entry, again.outputs, again.asked, again.places
         self.rows, self.tensors, self.step = again.rows, again.tensors, again.step
+
+
+Answer = tuple[Call, bytes | HorngateError]
+"""A call, and what its caller is to get."""
 
 
 def read_call(
@@ -161,7 +176,9 @@ def write_answer(
     call: Call, shapes: Sequence[list[int]], raws: Sequence[Raw], ride: Ride | None = None
 ) -> bytes:
     """The ModelInferResponse for a call, from each output's shape and raw contents; with its ride's figures."""
-    entry = call.entry
+    entry, writer = call.entry, call.writer
+    if writer is not None and writer.entry is entry:
+        return writer.answer(call.id_field, shapes, raws)
     response = ModelInferResponse(model_name=entry.name, model_version=entry.version, id=call.id)
     requestable = entry.spec.requestable
     names = call.outputs or [spec.name for spec in entry.spec.outputs if call.rows]

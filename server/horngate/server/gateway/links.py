@@ -25,7 +25,8 @@ from horngate.contract.errors import (
 )
 from horngate.server.elsewhere import Elsewhere
 from horngate.server.frames.channel import Frame
-from horngate.server.gateway.infer import Call, write_answer
+from horngate.server.gateway.burst import Burst
+from horngate.server.gateway.infer import Answer, Call, write_answer
 from horngate.server.gateway.routes import UNAVAILABLE, Entry, Routes
 from horngate.server.gateway.schedule import Ride
 from horngate.server.gateway.sequences import owner
@@ -37,7 +38,7 @@ from horngate.server.step import Step, lost
 MAX_TRIES = 16
 SWEEP_S = 0.05
 
-Answered = Callable[[Call, bytes | HorngateError], None]
+Answered = Callable[[Sequence[Answer]], None]
 
 
 class Links:
@@ -51,6 +52,7 @@ class Links:
         # Invariant: a call that is not answered is in one link's `calls` or in _held.
         self._links: dict[str, WorkerLink] = {}
         self._held: list[Call] = []
+        self.burst = Burst()
 
     @property
     def pending(self) -> int:
@@ -70,10 +72,9 @@ class Links:
         """Connect to every worker of the table that has no link; whether one was added."""
         missing = [address for name, address in self._routes.workers.items() if name not in self._links]
         for address in missing:
-            with suppress(
-                OSError
-            ):  # It is gone, and its successor will be in the next table; or the next try.
-                self._links[address.name] = WorkerLink(address, self._on_frames)
+            # It is gone, and its successor will be in the next table; or the next try.
+            with suppress(OSError):
+                self._links[address.name] = WorkerLink(address, self._on_frames, self.burst)
         return any(address.name in self._links for address in missing)
 
     def _resubmit_held(self) -> None:
@@ -156,22 +157,28 @@ class Links:
             if kind == "closed":
                 self._lost(link)
             elif kind == "replies":
-                for reply in rest[0]:
-                    self._on_reply(link, reply)
+                self._on_replies(link, rest[0])
                 link.outlook.hear(rest[1], time.monotonic())
             elif kind == "running":
                 link.running = set(rest[0])
 
-    def _on_reply(self, link: WorkerLink, reply: Sequence[Any]) -> None:
-        number, error, outputs, timings = reply
-        call = link.take(number)
-        raws = [link.get(payload) for _, payload in outputs]
-        if call is None or call.answered:
-            return
-        if error is None:
+    def _on_replies(self, link: WorkerLink, replies: Sequence[Sequence[Any]]) -> None:
+        answers: list[Answer] = []
+        for number, error, outputs, timings in replies:
+            call = link.take(number)
+            raws = [link.get(payload) for _, payload in outputs]
+            if call is None or call.answered:
+                continue
+            if error is not None:
+                self._on_error(link, call, error)
+                continue
             ride = Ride(*timings, worker=link.address.name) if call.timings else None
-            self._answer(call, _written(call, [shape for shape, _ in outputs], raws, ride))
-        elif error[0] == NotFound.__name__:
+            call.answered = True
+            answers.append((call, _written(call, [shape for shape, _ in outputs], raws, ride)))
+        self._answered(answers)
+
+    def _on_error(self, link: WorkerLink, call: Call, error: Sequence[Any]) -> None:
+        if error[0] == NotFound.__name__:
             self._try_again(call)
         elif error[0] == Elsewhere.__name__:
             self._send_elsewhere(call, error[1])
@@ -274,7 +281,7 @@ class Links:
 
     def _answer(self, call: Call, result: bytes | HorngateError) -> None:
         call.answered = True
-        self._answered(call, result)
+        self._answered([(call, result)])
 
 
 def _written(

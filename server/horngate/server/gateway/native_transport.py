@@ -27,6 +27,7 @@ from horngate.server.gateway.origin import Origin, trace_headers
 
 MAX_EVENTS = 256
 POLL_MS = 200
+_NOTHING = ((), "", None)
 
 
 class NativeTransport:
@@ -78,30 +79,33 @@ class NativeTransport:
 
     def _on_events(self, events: list[Any]) -> None:
         now_s = time.monotonic()
-        for kind, number, method, payload, _, details in events:
-            if kind != EVENT_CALL:
-                call = self._calls.pop(number, None)
-                if call is not None:
+        with self._gateway.burst:
+            for kind, number, method, payload, _, details in events:
+                if kind == EVENT_CALL:
+                    self._on_call(number, METHODS[method], payload, details or _NOTHING, now_s)
+                elif (call := self._calls.pop(number, None)) is not None:
                     self._gateway.cancel(call)
                     self._unanswered -= 1
-                continue
-            if not self._accepting:
-                self._front.fail(number, grpc.StatusCode.UNAVAILABLE.value[0], "the server is shutting down")
-                continue
-            metadata, peer, left_s = details or ((), "", None)
-            deadline_s = None if left_s is None else now_s + left_s
-            self._unanswered += 1
-            respond = partial(self._respond, number)
-            try:
-                token = self._gateway.door.admit(METHODS[method], _authorization(metadata))
-            except HorngateError as error:
-                respond(error)
-                continue
-            traced = self._gateway.spans is not None
-            origin = Origin(token, peer, trace_headers(metadata)) if traced else Origin(token, peer)
-            pending = self._gateway.handle(METHODS[method], payload, deadline_s, respond, origin)
-            if pending is not None and not pending.answered:
-                self._calls[number] = pending
+
+    def _on_call(self, number: int, method: str, payload: bytes, details: Any, now_s: float) -> None:
+        if not self._accepting:
+            self._front.fail(number, grpc.StatusCode.UNAVAILABLE.value[0], "the server is shutting down")
+            return
+        metadata, peer, left_s = details
+        gateway, respond = self._gateway, partial(self._respond, number)
+        self._unanswered += 1
+        try:
+            token = gateway.door.admit(method, _authorization(metadata) if gateway.door.asks else "")
+        except HorngateError as error:
+            respond(error)
+            return
+        origin = (
+            Origin(token, peer) if gateway.spans is None else Origin(token, peer, trace_headers(metadata))
+        )
+        deadline_s = None if left_s is None else now_s + left_s
+        pending = gateway.handle(method, payload, deadline_s, respond, origin)
+        if pending is not None and not pending.answered:
+            self._calls[number] = pending
 
     def _respond(self, number: int, result: bytes | HorngateError) -> None:
         self._calls.pop(number, None)

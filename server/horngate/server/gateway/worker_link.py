@@ -1,11 +1,11 @@
 """One connection of a gateway to a worker: calls out in frames, and answers back."""
 
-import asyncio
 from collections.abc import Callable
 from functools import partial
 from typing import Any
 
 from horngate.server.frames.channel import Frame
+from horngate.server.gateway.burst import Burst
 from horngate.server.gateway.connection import Connection
 from horngate.server.gateway.infer import Call
 from horngate.server.gateway.outlook import Outlook
@@ -16,7 +16,7 @@ class WorkerLink:
     """A connection to one incarnation of a worker. The gateway's event loop owns it."""
 
     def __init__(
-        self, address: WorkerAddress, on_frames: Callable[["WorkerLink", list[Frame]], None]
+        self, address: WorkerAddress, on_frames: Callable[["WorkerLink", list[Frame]], None], burst: Burst
     ) -> None:
         self.address = address
         self.calls: dict[int, Call] = {}
@@ -28,10 +28,11 @@ class WorkerLink:
         self._outgoing: list[Any] = []
         self._release: list[int] = []
         self._cancelled: list[int] = []
+        self._burst = burst
         self._scheduled = False
 
     def send(self, call: Call) -> None:
-        """Put a call into the next frame; calls of the same turn of the loop share one."""
+        """Put a call into the next frame; calls of the same burst, or turn of the loop, share one."""
         self.calls[call.number] = call
         self.outlook.send(call.cost_s)
         call.payloads = [self._connection.put(raw) for _, raw in call.tensors]
@@ -71,7 +72,7 @@ class WorkerLink:
     def _schedule(self) -> None:
         if not self._scheduled:
             self._scheduled = True
-            asyncio.get_running_loop().call_soon(self._flush)
+            self._burst.at_end(self._flush)
 
     def _flush(self) -> None:
         self._scheduled = False

@@ -1,0 +1,80 @@
+"""What became of inference requests, told to the metrics, and to the log where that is wanted."""
+
+import time
+from collections.abc import Iterable
+from typing import Any, NamedTuple
+
+from horngate.contract.errors import HorngateError, ResourceExhausted
+from horngate.oip.status import code_of
+from horngate.server.gateway.infer import Answer, Call
+from horngate.server.logs import logger, verbosity
+from horngate.server.metrics import GatewayMetrics
+
+Labels = tuple[str, str]
+"""A model's name and version."""
+
+
+class _Children(NamedTuple):
+    """The metrics of one model: looking a labelled child up costs as much as counting in it."""
+
+    requests: Any
+    rows: Any
+    duration: Any
+    last: Any
+
+
+class Counts:
+    """The gateway's event loop owns it."""
+
+    def __init__(self, metrics: GatewayMetrics) -> None:
+        self._metrics = metrics
+        self._children: dict[Labels, _Children] = {}
+
+    def answered(self, answers: Iterable[Answer]) -> None:
+        """Requests have their answers. What can be summed over them is counted once."""
+        now_s = time.monotonic()
+        rows_of: dict[Labels, list[int]] = {}
+        for call, result in answers:
+            labels, took_s = (call.entry.name, call.entry.version), now_s - call.arrived_s
+            if isinstance(result, HorngateError):
+                self.failed(labels, result, took_s)
+            else:
+                self._of(labels).duration.observe(took_s)
+                rows_of.setdefault(labels, []).append(call.rows)
+            if verbosity():
+                _log(call, result, took_s)
+        for labels, rows in rows_of.items():
+            children = self._of(labels)
+            children.requests.inc(len(rows))
+            children.rows.inc(sum(rows))
+            children.last.set(time.time())
+
+    def failed(self, labels: Labels, error: HorngateError, took_s: float) -> None:
+        """A request has an error for an answer."""
+        self._metrics.requests.labels(*labels, code_of(error).name).inc()
+        if isinstance(error, ResourceExhausted) and error.reason:
+            self._metrics.refused.labels(*labels, error.reason).inc()
+        self._metrics.failed_seconds.labels(*labels).inc(took_s)
+
+    def cancelled(self, labels: Labels) -> None:
+        """The caller of a request is gone."""
+        self._metrics.requests.labels(*labels, "CANCELLED").inc()
+
+    def _of(self, labels: Labels) -> _Children:
+        return self._children.get(labels) or self._label(labels)
+
+    def _label(self, labels: Labels) -> _Children:
+        metrics = self._metrics
+        children = self._children[labels] = _Children(
+            metrics.requests.labels(*labels, "OK"),
+            metrics.rows.labels(*labels),
+            metrics.duration.labels(*labels),
+            metrics.last.labels(*labels),
+        )
+        return children
+
+
+def _log(call: Call, result: bytes | HorngateError, took_s: float) -> None:
+    told = {"code": code_of(result).name, "error": str(result)} if isinstance(result, HorngateError) else {}
+    where = {"model": call.entry.name, "version": call.entry.version, "id": call.id}
+    logger().debug("answered", **where, rows=call.rows, took_ms=round(took_s * 1e3, 3), **told)
