@@ -11,10 +11,12 @@ from collections import defaultdict
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from horngate.server.past import READING
+from horngate.server.series import DIRECTORY_VARIABLE, use_mapped_values
+
 if TYPE_CHECKING:
     from prometheus_client import CollectorRegistry, Metric
 
-DIRECTORY_VARIABLE = "PROMETHEUS_MULTIPROC_DIR"
 SECONDS = (
     0.0001, 0.00025, 0.0005, 0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1.0, 2.5, 5.0, 10.0, 30.0,
 )  # fmt: skip
@@ -46,6 +48,7 @@ class GatewayMetrics:
     def __init__(self) -> None:
         from prometheus_client import Counter, Gauge, Histogram
 
+        use_mapped_values()
         labels = ("model", "version")
         self.requests = Counter(
             "horngate_requests", "Inference requests answered, by gRPC status code.", (*labels, "code")
@@ -93,6 +96,7 @@ class WorkerMetrics:
     def __init__(self) -> None:
         from prometheus_client import Counter, Gauge, Histogram
 
+        use_mapped_values()
         labels = ("model", "version")
         self.batch_rows = Histogram("horngate_batch_rows", "Rows in a batch.", labels, buckets=ROWS)
         self.queue = Histogram(
@@ -183,6 +187,7 @@ class SequenceMetrics:
     def __init__(self) -> None:
         from prometheus_client import Counter, Gauge
 
+        use_mapped_values()
         labels = ("model", "version")
         self.live = Gauge(
             "horngate_sequences", "Sequences under way.", (*labels, "device"), multiprocess_mode="livesum"
@@ -207,6 +212,7 @@ class SupervisorMetrics:
     def __init__(self) -> None:
         from prometheus_client import Counter, Gauge, Histogram
 
+        use_mapped_values()
         self.models = Gauge(
             "horngate_models", "Model versions, by state.", ("state",), multiprocess_mode="livesum"
         )
@@ -242,10 +248,12 @@ class _EveryProcess:
 
         for _ in range(COLLECT_TRIES - 1):
             try:
-                return list(MultiProcessCollector(None).collect())  # type: ignore[no-untyped-call]
+                with READING:
+                    return list(MultiProcessCollector(None).collect())  # type: ignore[no-untyped-call]
             except Exception:
                 time.sleep(COLLECT_PAUSE_S)
-        return list(MultiProcessCollector(None).collect())  # type: ignore[no-untyped-call]
+        with READING:
+            return list(MultiProcessCollector(None).collect())  # type: ignore[no-untyped-call]
 
 
 def registry() -> "CollectorRegistry":
@@ -255,13 +263,6 @@ def registry() -> "CollectorRegistry":
     collected = CollectorRegistry()
     collected.register(_EveryProcess())
     return collected
-
-
-def forget_process(pid: int) -> None:
-    """Drop the gauges of a process that has ended; its counters stay."""
-    from prometheus_client.multiprocess import mark_process_dead
-
-    mark_process_dead(pid)  # type: ignore[no-untyped-call]
 
 
 def collect_totals() -> dict[tuple[str, str], dict[str, float]]:

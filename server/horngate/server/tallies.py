@@ -5,18 +5,18 @@ Each process adds to a mapped file of its own, beside those of the metrics, so t
 
 import json
 import os
-import struct
 import uuid
 from collections import defaultdict
-from collections.abc import Iterator
+from collections.abc import Collection
 from contextlib import suppress
 from pathlib import Path
 
-from horngate.server.metrics import DIRECTORY_VARIABLE
+from horngate.server.mapped import Mapped, Pair, read_mapped
+from horngate.server.past import READING
+from horngate.server.series import DIRECTORY_VARIABLE, Version, version_of
 
 SUFFIX = ".tally"
 
-Pair = tuple[float, float]
 Key = tuple[str, str, str]
 """Model, version, what is counted."""
 
@@ -25,9 +25,7 @@ class Tallies:
     """This process's pairs of sums. One thread owns it."""
 
     def __init__(self, file: Path) -> None:
-        from prometheus_client.mmap_dict import MmapedDict
-
-        self._mapped = MmapedDict(str(file))  # type: ignore[no-untyped-call]
+        self._mapped = Mapped(file)
         # Invariant: the file has, under the key's name, what _sums has.
         self._sums: dict[Key, Pair] = {}
         self._names: dict[Key, str] = {}
@@ -35,7 +33,7 @@ class Tallies:
     @classmethod
     def of_process(cls) -> "Tallies":
         """In the folder of the server's figures."""
-        return cls(Path(os.environ[DIRECTORY_VARIABLE]) / f"{uuid.uuid4().hex}{SUFFIX}")
+        return cls(Path(os.environ[DIRECTORY_VARIABLE]) / f"{os.getpid()}-{uuid.uuid4().hex}{SUFFIX}")
 
     def add(self, model: str, version: str, what: str, first: float, second: float) -> None:
         """Add to both sums of a pair."""
@@ -45,25 +43,26 @@ class Tallies:
             before = (0.0, 0.0)
             self._names[key] = json.dumps(key)
         after = self._sums[key] = (before[0] + first, before[1] + second)
-        self._mapped.write_value(self._names[key], *after)  # type: ignore[no-untyped-call]
+        self._mapped.write(self._names[key], after)
+
+    def forget(self, versions: Collection[Version]) -> None:
+        """Let go of the sums of versions that are gone."""
+        gone = set(versions)
+        for key in [key for key in self._sums if key[:2] in gone]:
+            del self._sums[key], self._names[key]
+        with suppress(OSError):  # There is no room to make the file anew.
+            self._mapped.drop(lambda name: version_of(name) in gone)
 
 
 def read_tallies(folder: Path) -> dict[Key, Pair]:
     """The sums of all processes, those that have ended among them."""
     totals: dict[Key, Pair] = defaultdict(lambda: (0.0, 0.0))
+    found: list[tuple[str, Pair]] = []
     for file in folder.glob(f"*{SUFFIX}"):
-        for key, first, second in _read(file):
-            before = totals[key]
-            totals[key] = (before[0] + first, before[1] + second)
+        with READING, suppress(OSError):
+            found += read_mapped(file)
+    for name, (first, second) in found:
+        model, version, what = json.loads(name)
+        before = totals[model, version, what]
+        totals[model, version, what] = (before[0] + first, before[1] + second)
     return totals
-
-
-def _read(file: Path) -> Iterator[tuple[Key, float, float]]:
-    from prometheus_client.mmap_dict import MmapedDict
-
-    # What is just being made has nothing yet.
-    with suppress(OSError, RuntimeError, ValueError, struct.error):
-        found = MmapedDict.read_all_values_from_file(str(file))  # type: ignore[no-untyped-call]
-        for name, first, second, _ in list(found):
-            model, version, what = json.loads(name)
-            yield (model, version, what), first, second

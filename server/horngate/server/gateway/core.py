@@ -38,6 +38,7 @@ from horngate.server.gateway.tfs.labels import Relabelling
 from horngate.server.gateway.uploads import Uploads
 from horngate.server.logs import LogLevels, logger, set_levels
 from horngate.server.metrics import GatewayMetrics
+from horngate.server.series import read_versions
 from horngate.tfs import messages as tfs
 
 MAX_MESSAGE_BYTES = (1 << 31) - 1
@@ -258,6 +259,8 @@ class Gateway:
                 set_levels(LogLevels(**rest[0]))
             elif kind == "trace" and self.spans is not None:
                 self.spans.dial(rest[0])
+            elif kind == "forget":
+                self._counts.forget(read_versions(rest[0]))
             elif kind == "ping":
                 self.tell("pong")
             elif kind == "stop":

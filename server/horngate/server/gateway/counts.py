@@ -9,6 +9,7 @@ from horngate.oip.status import code_of
 from horngate.server.gateway.infer import Answer, Call
 from horngate.server.logs import logger, verbosity
 from horngate.server.metrics import GatewayMetrics
+from horngate.server.series import forget_series
 
 Labels = tuple[str, str]
 """A model's name and version."""
@@ -24,7 +25,7 @@ class _Children(NamedTuple):
 
 
 class Counts:
-    """The gateway's event loop owns it."""
+    """The gateway's event loop owns it. `metrics` are all that its process has."""
 
     def __init__(self, metrics: GatewayMetrics) -> None:
         self._metrics = metrics
@@ -59,6 +60,12 @@ class Counts:
     def cancelled(self, labels: Labels) -> None:
         """The caller of a request is gone."""
         self._metrics.requests.labels(*labels, "CANCELLED").inc()
+
+    def forget(self, versions: list[Labels]) -> None:
+        """Let go of what was counted of versions that are gone."""
+        for labels in versions:
+            self._children.pop(labels, None)
+        forget_series([self._metrics], versions)
 
     def _of(self, labels: Labels) -> _Children:
         return self._children.get(labels) or self._label(labels)

@@ -13,7 +13,8 @@ from horngate.server import memory
 from horngate.server.frames.channel import Frame
 from horngate.server.gateway_settings import GatewaySettings
 from horngate.server.logs import logger
-from horngate.server.metrics import SupervisorMetrics, forget_process
+from horngate.server.metrics import SupervisorMetrics
+from horngate.server.past import forget_process
 from horngate.server.settings import available_cores
 from horngate.server.supervisor.answering import Answering
 from horngate.server.supervisor.children import Child, next_pause_s
@@ -51,7 +52,7 @@ class Fleet:
         self._settings = settings
         self._launches = Launches(settings, directory)
         self._owner = owner
-        self._answering = Answering(orders, self._tell_all)
+        self._answering = Answering(orders, self.tell_all)
         self._metrics = metrics
         self._numbers = itertools.count(1)
         # Invariant: a worker's name is in _listening only while it takes connections.
@@ -277,17 +278,15 @@ class Fleet:
         for frame in self._answering.settings:
             child.send(*frame)
 
-    def _tell_all(self, *frame: Any) -> None:
+    def tell_all(self, *frame: Any) -> None:
+        """Send all gateways and workers a frame."""
         for child in [*self._gateways.values(), *self._workers.values()]:
             child.send(*frame)
 
     def _send_table(self) -> int:
         generation: int = self._table["generation"] + 1
-        addresses = {"workers": self._listening, "decoders": self._decoding}
-        self._table = self._table | {
-            "generation": generation,
-            **{kind: self._addresses(incarnations) for kind, incarnations in addresses.items()},
-        }
+        processes = {"workers": self._addresses(self._listening), "decoders": self._addresses(self._decoding)}
+        self._table = self._table | processes | {"generation": generation}
         for child in self._gateways.values():
             child.send("routes", self._table)
         return generation

@@ -103,6 +103,12 @@ class Instance:
             self.ready_s = time.monotonic()
 
     @property
+    def labels(self) -> tuple[str, str]:
+        """The model and version as metrics name them; see LoadOrder.title."""
+        version = f"{self.source.version}/training" if self.trains else str(self.source.version)
+        return self.source.name, version
+
+    @property
     def seen(self) -> Seen:
         """The instance as the plan sees it."""
         return Seen(handle=self.handle, source=self.source, state=self.state, trains=self.trains)

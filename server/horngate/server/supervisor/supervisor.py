@@ -22,6 +22,7 @@ from horngate.server.settings import ModelConfig, ServerSettings
 from horngate.server.supervisor.artifacts import Artifacts
 from horngate.server.supervisor.choosing import default_versions, wanted
 from horngate.server.supervisor.fleet import Fleet
+from horngate.server.supervisor.forgetting import Forgetting
 from horngate.server.supervisor.instances import Instance, entries, leaving
 from horngate.server.supervisor.loads import Loads
 from horngate.server.supervisor.reconcile import Build, Forget, Load, Retire, State, plan
@@ -55,6 +56,7 @@ class Supervisor:
         self._artifacts = Artifacts(
             settings.cache.expanduser(), settings.build, settings.zoo.supply, self._metrics
         )
+        self._forgetting = Forgetting(self._metrics, self._fleet.tell_all)
         self._builds: dict[str, asyncio.Task[None]] = {}
         self._numbers = itertools.count(1)
         self._zoo = {
@@ -103,6 +105,7 @@ class Supervisor:
         while not self._stopped.is_set() and self._fleet.fault is None:
             self._look()
             self._act()
+            self._forgetting.look(self.instances.values(), time.monotonic())
             routed = self._fleet.routed(self._generation)
             self._orders.carry_out(self._wanted(), self._serving, routed=routed)
             self.ready = self._is_ready()

@@ -20,6 +20,7 @@ from horngate.server.frames.channel import Channel, ChannelClosed, Frame
 from horngate.server.frames.listening import Listener
 from horngate.server.logs import LogLevels, set_levels
 from horngate.server.metrics import SequenceMetrics, WorkerMetrics
+from horngate.server.series import Version, forget_series, read_versions
 from horngate.server.tallies import Tallies
 from horngate.server.worker.account import Account
 from horngate.server.worker.batcher import Batcher
@@ -56,6 +57,7 @@ class Worker:
         self._listener = listener
         self._control = control
         self._metrics = WorkerMetrics()
+        self._sequence_metrics = SequenceMetrics()
         self._selector = selectors.DefaultSelector()
         self._wake_fd = os.eventfd(0, os.EFD_NONBLOCK)
         self._outcomes: deque[Callable[[], None]] = deque()
@@ -66,12 +68,13 @@ class Worker:
         self._sequences = Sequences(
             Ledger(ledger_file),
             lost,
-            SequenceMetrics(),
+            self._sequence_metrics,
             device,
             left_bytes=lambda: self._shelf.holdings.left_bytes,
             changed=lambda: self._shelf.refit(),
         )
         self._patience = Patience(note)
+        self._tallies = Tallies.of_process()
         self._batcher = Batcher(
             models,
             self._deliver,
@@ -80,7 +83,7 @@ class Worker:
             self._patience,
             device,
             self._sequences,
-            Account(Tallies.of_process(), spans),
+            Account(self._tallies, spans),
         )
         self._batcher.flush = self._flush
         self._shelf = Shelf(
@@ -142,12 +145,19 @@ class Worker:
                 self._shelf.retire(rest[0])
             elif kind == "log":
                 set_levels(LogLevels(**rest[0]))
+            elif kind == "forget":
+                self._forget(read_versions(rest[0]))
             elif kind == "ping":
                 self._answer_ping()
             elif kind == "patience":
                 self._patience.floor_s = rest[0]
             elif kind == "stop":
                 self._stopping = True
+
+    def _forget(self, versions: list[Version]) -> None:
+        """Let go of what was counted of versions that are gone."""
+        forget_series((self._metrics, self._sequence_metrics), versions)
+        self._tallies.forget(versions)
 
     def _answer_ping(self) -> None:
         running = self._patience.overdue(time.monotonic())

@@ -1,0 +1,77 @@
+"""Mapped files of figures: two numbers under each key, which others may read while their one writer goes on."""
+
+import os
+import struct
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import suppress
+from pathlib import Path
+
+Pair = tuple[float, float]
+
+LEAST_BYTES = 1 << 16
+ENTRY_BYTES = 40
+"""What an entry has besides its key, at the most."""
+
+
+class Mapped:
+    """The writer of one file, in prometheus_client's form. Whoever owns it locks."""
+
+    def __init__(self, file: Path) -> None:
+        self._file = file
+        self._open()
+
+    def _open(self) -> None:
+        from prometheus_client.mmap_dict import MmapedDict
+
+        self._pairs = MmapedDict(str(self._file))  # type: ignore[no-untyped-call]
+
+    def read(self, key: str) -> Pair:
+        """The numbers of a key; zeros, and they are there from now on, if it is new."""
+        first, second = self._pairs.read_value(key)  # type: ignore[no-untyped-call]
+        return first, second
+
+    def write(self, key: str, pair: Pair) -> None:
+        """Set the numbers of a key."""
+        self._pairs.write_value(key, *pair)  # type: ignore[no-untyped-call]
+
+    def drop(self, is_gone: Callable[[str], bool]) -> None:
+        """Let go of keys. OSError, and nothing has changed, if there is no room to write the others anew."""
+        write_anew(self._file, {key: pair for key, pair in read_mapped(self._file) if not is_gone(key)})
+        self.close()
+        self._open()
+
+    def close(self) -> None:
+        """Write no more."""
+        self._pairs.close()  # type: ignore[no-untyped-call]
+
+
+def read_mapped(file: Path) -> Iterator[tuple[str, Pair]]:
+    """What a file has, whoever writes it; nothing if it is just being made. OSError if it cannot be read."""
+    from prometheus_client.mmap_dict import MmapedDict
+
+    with suppress(RuntimeError, ValueError, struct.error):
+        found = MmapedDict.read_all_values_from_file(str(file))  # type: ignore[no-untyped-call]
+        for key, first, second, _ in list(found):
+            yield key, (first, second)
+
+
+def write_anew(file: Path, pairs: Mapping[str, Pair]) -> None:
+    """Replace a file by one with these numbers; a reader sees it as it was or as it is.
+
+    OSError, and nothing has changed, if there is no room.
+    """
+    fresh = file.with_suffix(".new")
+    try:
+        with fresh.open(
+            "wb"
+        ) as made:  # Whoever writes to a mapped page for which there is no room is killed.
+            size = sum(len(key.encode()) + ENTRY_BYTES for key in pairs)
+            os.posix_fallocate(made.fileno(), 0, max(LEAST_BYTES, size))
+        writer = Mapped(fresh)
+        for key, pair in pairs.items():
+            writer.write(key, pair)
+        writer.close()
+        fresh.replace(file)
+    except OSError:
+        fresh.unlink(missing_ok=True)
+        raise
