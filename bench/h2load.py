@@ -1,14 +1,29 @@
-"""Unary gRPC load from `h2load` (Debian: nghttp2-client): compiled, so it takes little of the machine."""
+"""Load from `h2load` (Debian: nghttp2-client): compiled, so it takes little of the machine. gRPC and plain HTTP."""
 
 import os
+import random
 import re
 import subprocess
 import tempfile
-from collections.abc import Iterable
+import time
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
-_UNITS = {"us": 1e-6, "ms": 1e-3, "s": 1.0}
+METHOD = "/inference.GRPCInferenceService/ModelInfer"
+OPEN_CONNECTIONS, OPEN_CONNECTIONS_HTTP1 = 8, 32
+"""An open loop has that many, each with a phase of its own: together they are close to calls at random moments.
+One of HTTP/1.1 has one request under way at a time."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class Post:
+    """What is sent again and again."""
+
+    url: str
+    body: bytes
+    headers: Sequence[str]
+    http1: bool = False
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -19,12 +34,23 @@ class Load:
     seconds: float
     cpu_s: float
     p50_ms: float
+    p90_ms: float
     p99_ms: float
+    p999_ms: float
 
     @property
     def requests_per_s(self) -> float:
         """Requests answered with HTTP 200, a second."""
         return self.requests / self.seconds
+
+
+def grpc_post(target: str, message: bytes, method: str = METHOD) -> Post:
+    """A unary call. h2load sees HTTP's status, not gRPC's: check one reply with a real client first."""
+    return Post(
+        url=f"http://{target}{method}",
+        body=b"\0" + len(message).to_bytes(4, "big") + message,
+        headers=("content-type: application/grpc", "te: trailers"),
+    )
 
 
 def load(
@@ -35,38 +61,71 @@ def load(
     streams: int,
     seconds: float,
     cores: Iterable[int] = (),
-    method: str = "/inference.GRPCInferenceService/ModelInfer",
+    method: str = METHOD,
 ) -> Load:
-    """Keep `connections * streams` calls of `message` under way; RuntimeError if any fails.
+    """Keep `connections * streams` calls of `message` under way; RuntimeError if any fails."""
+    post = grpc_post(target, message, method)
+    return closed_loop(post, connections=connections, streams=streams, seconds=seconds, cores=cores)
 
-    h2load sees HTTP status, not gRPC's: check one reply with a real client first, and the server's own error
-    counter after.
-    """
-    with tempfile.TemporaryDirectory() as folder:
-        body, log = Path(folder, "body"), Path(folder, "log")
-        body.write_bytes(b"\0" + len(message).to_bytes(4, "big") + message)
-        command = [
-            *(
-                "h2load",
-                "-c",
-                str(connections),
-                "-m",
-                str(streams),
-                "-t",
-                "1",
-                "-D",
-                f"{seconds * 1000:.0f}ms",
-            ),
-            *("-H", "content-type: application/grpc", "-H", "te: trailers"),
-            *("-d", str(body), "--log-file", str(log), f"http://{target}{method}"),
+
+def closed_loop(
+    post: Post, *, connections: int, streams: int, seconds: float, cores: Iterable[int] = ()
+) -> Load:
+    """Keep `connections * streams` requests under way; with HTTP/1.1, which has no streams, so many connections."""
+    if post.http1:
+        connections, streams = connections * streams, 1
+    shape = ["-c", str(connections), "-m", str(streams), "-D", f"{seconds * 1000:.0f}ms"]
+    return _together(post, [shape], [0.0], seconds, set(cores))
+
+
+def open_loop(post: Post, *, rate: float, seconds: float, seed: int = 0) -> Load:
+    """Send `rate` requests a second whatever the server does: that many processes of one connection each."""
+    connections = OPEN_CONNECTIONS_HTTP1 if post.http1 else OPEN_CONNECTIONS
+    own_rate = rate / connections
+    generator = random.Random(seed)
+    phases_s = sorted(generator.uniform(0, 1 / own_rate) for _ in range(connections))
+    shape = ["-c", "1", "-m", "1" if post.http1 else "1000", "--rps", f"{own_rate:.6f}"]
+    shapes = [[*shape, "-D", f"{(seconds + phases_s[-1] - phase) * 1000:.0f}ms"] for phase in phases_s]
+    return _together(post, shapes, phases_s, seconds + phases_s[-1], set())
+
+
+def _together(
+    post: Post, shapes: Sequence[Sequence[str]], phases_s: Sequence[float], seconds: float, cores: set[int]
+) -> Load:
+    """One h2load for each of `shapes`, each started at its phase; their requests as one load."""
+    with tempfile.TemporaryDirectory() as name:
+        folder = Path(name)
+        (folder / "body").write_bytes(post.body)
+        begin, started = time.monotonic(), []
+        for number, (shape, phase_s) in enumerate(zip(shapes, phases_s, strict=True)):
+            time.sleep(max(0.0, begin + phase_s - time.monotonic()))
+            command = [*_pinned(cores), *_command(post, shape, folder, str(number))]
+            started.append(
+                subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True)
+            )
+        ended = [_wait(process) for process in started]
+        latencies_us = [
+            micros
+            for number, (output, _) in enumerate(ended)
+            for micros in _latencies_us(output, folder / str(number))
         ]
-        output, cpu_s = _run(command, set(cores))
-        return _parse(output, log, seconds, cpu_s)
+    return _summed(sorted(latencies_us), seconds, sum(cpu_s for _, cpu_s in ended))
 
 
-def _run(command: list[str], cores: set[int]) -> tuple[str, float]:
-    pinned = ["taskset", "--cpu-list", ",".join(map(str, sorted(cores)))] if cores else []
-    with subprocess.Popen([*pinned, *command], stdout=subprocess.PIPE, text=True) as process:
+def _pinned(cores: set[int]) -> list[str]:
+    return ["taskset", "--cpu-list", ",".join(map(str, sorted(cores)))] if cores else []
+
+
+def _command(post: Post, shape: Sequence[str], folder: Path, log: str) -> list[str]:
+    headers = [part for header in post.headers for part in ("-H", header)]
+    http1 = ["--h1"] if post.http1 else []
+    files = ["-d", str(folder / "body"), "--log-file", str(folder / log)]
+    return ["h2load", "-t", "1", *shape, *http1, *headers, *files, post.url]
+
+
+def _wait(process: "subprocess.Popen[str]") -> tuple[str, float]:
+    """What it said, and the CPU seconds that it took."""
+    with process:
         assert process.stdout
         output = process.stdout.read()
         _, status, usage = os.wait4(process.pid, 0)
@@ -76,13 +135,20 @@ def _run(command: list[str], cores: set[int]) -> tuple[str, float]:
     return output, usage.ru_utime + usage.ru_stime
 
 
-def _parse(output: str, log: Path, seconds: float, cpu_s: float) -> Load:
+def _latencies_us(output: str, log: Path) -> list[int]:
     counts = re.search(r"(\d+) succeeded, (\d+) failed, (\d+) errored", output)
-    if not counts or int(counts[2]) or int(counts[3]) or not int(counts[1]):
+    if not counts or int(counts[2]) or int(counts[3]):
         raise RuntimeError(f"h2load had failures or did nothing:\n{output}")
     lines = (line.split("\t") for line in log.read_text().splitlines())
-    latencies_us = sorted(int(micros) for _, status, micros in lines if status == "200")
+    latencies_us = [int(micros) for _, status, micros in lines if status == "200"]
     if len(latencies_us) < int(counts[1]):
         raise RuntimeError(f"h2load: {counts[1]} answers, only {len(latencies_us)} with HTTP status 200")
-    p50, p99 = (latencies_us[int(len(latencies_us) * part)] / 1000 for part in (0.5, 0.99))
-    return Load(requests=int(counts[1]), seconds=seconds, cpu_s=cpu_s, p50_ms=p50, p99_ms=p99)
+    return latencies_us
+
+
+def _summed(ordered_us: Sequence[int], seconds: float, cpu_s: float) -> Load:
+    if not ordered_us:
+        raise RuntimeError(f"h2load had no answer within {seconds:.1f} s; give it more seconds")
+    shares = {"p50_ms": 0.5, "p90_ms": 0.9, "p99_ms": 0.99, "p999_ms": 0.999}
+    found = {name: ordered_us[int(len(ordered_us) * share)] / 1000 for name, share in shares.items()}
+    return Load(requests=len(ordered_us), seconds=seconds, cpu_s=cpu_s, **found)

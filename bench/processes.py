@@ -1,6 +1,7 @@
 """CPU time of running processes, from /proc (Linux)."""
 
 import os
+import re
 import time
 from collections import defaultdict
 from pathlib import Path
@@ -34,11 +35,26 @@ def tree_cpu_s(root: int) -> dict[str, float]:
     return by_kind
 
 
+def used_cpu_s(before: dict[int, float], after: dict[int, float]) -> float:
+    """What a tree's processes used between two looks at it; one that has ended since counts for nothing."""
+    return sum(cpu_s - before.get(pid, 0.0) for pid, cpu_s in after.items())
+
+
 def machine_cpu_s() -> float:
     """Seconds that the machine's cores have been busy, for whomever."""
     first, *_ = Path("/proc/stat").read_text().splitlines()
     user, nice, system, _idle, _iowait, *interrupts_and_steal = map(int, first.split()[1:9])
     return (user + nice + system + sum(interrupts_and_steal)) / _TICKS_PER_S
+
+
+def proportional_mb(pid: int) -> float:
+    """Its proportional set size: memory shared by several counts for each in part. 0 if it has ended."""
+    try:
+        rollup = Path(f"/proc/{pid}/smaps_rollup").read_text()
+    except (FileNotFoundError, ProcessLookupError):
+        return 0.0
+    found = re.search(r"^Pss:\s+(\d+) kB", rollup, re.MULTILINE)
+    return int(found[1]) / 1024 if found else 0.0
 
 
 def wait_until_idle(root: int, limit_s: float = 30.0) -> None:

@@ -2,7 +2,8 @@
 
     python bench/protocols.py [--only oip] [--seconds 1] [--repeats 3] [--json]
 
-The tiny network (784-128-10) with one row a request, and a stateful LSTM for sequences of 10 steps. perf_analyzer
+The tiny network (784-128-10) with one row a request, one that does next to nothing with a picture of 602 KB, and a
+stateful LSTM for sequences of 10 steps. perf_analyzer
 is fetched by `perf_analyzer_setup.py` and shares the machine's cores with the server. Repeats are interleaved, the
 figures are medians; ratios are to unary gRPC calls of the Open Inference Protocol at the same concurrency, within
 a repeat. CPU is of all of the server's processes over the requests that its own counter shows, which must all be
@@ -21,7 +22,7 @@ from http.client import HTTPConnection
 from pathlib import Path
 
 from perf_analyzer import Analysis, analyze
-from processes import tree_cpu_s
+from processes import tree, used_cpu_s
 from table import table
 
 from horngate.cli.serving import Serving, serving
@@ -39,6 +40,15 @@ keras.Sequential([
     layers.Dense(16, activation="softmax"),
 ]).save(sys.argv[1])
 """
+LIGHT = """
+import sys
+import keras
+from keras import layers
+image = keras.Input((224, 224, 3), name="image")
+few = layers.Conv2D(4, 1, strides=32)
+keras.Sequential([image, few, layers.Flatten(), layers.Dense(4)]).save(sys.argv[1])
+"""
+"""Next to nothing of a picture of 602 KB: what is left is the way there."""
 _GRPC = ("-i", "grpc")
 _TFS = (*_GRPC, "--service-kind", "tfserving", "-b", "1")
 _SHARED = ("--shared-memory", "system", "--output-shared-memory-size", "4096")
@@ -85,6 +95,16 @@ def cases() -> Iterator[Case]:
         arguments=(*_GRPC, "-b", "8", "--grpc-compression-algorithm", "gzip", "--concurrency-range", "8"),
         rows=8,
     )
+    for many in (1, 8):
+        at_once = ("--concurrency-range", str(many))
+        message = f"oip, gRPC, 602 KB, {many} at once"
+        yield Case(name=message, arguments=(*_GRPC, "--async", *at_once), model="light", against=message)
+        yield Case(
+            name=f"oip, gRPC and shared memory, 602 KB, {many} at once",
+            arguments=(*_GRPC, "--async", *_SHARED, *at_once),
+            model="light",
+            against=message,
+        )
     poisson = ("--request-rate-range", "500", "--request-distribution", "poisson")
     yield Case(name="oip, gRPC, 500 a second", arguments=(*_GRPC, *poisson))
     yield Case(name="oip, gRPC stream, 500 a second", arguments=(*_GRPC, "--async", "--streaming", *poisson))
@@ -119,7 +139,9 @@ def measure(wanted: Sequence[Case], seconds: float, repeats: int) -> dict[str, l
     models.mkdir(parents=True, exist_ok=True)
     if not (models / "mlp.h5").exists():
         subprocess.run([sys.executable, Path(__file__).with_name("mlp.py"), models / "mlp.h5"], check=True)
-        subprocess.run([sys.executable, "-c", STATEFUL, models / "faq.keras"], check=True)
+    for name, program in {"faq": STATEFUL, "light": LIGHT}.items():
+        if not (models / f"{name}.keras").exists():
+            subprocess.run([sys.executable, "-c", program, models / f"{name}.keras"], check=True)
     found: dict[str, list[Cell]] = {case.name: [] for case in wanted}
     with serving(models, workspace=OUT, arguments=("--shared-memory",)) as server:
         for _ in range(repeats):
@@ -130,9 +152,9 @@ def measure(wanted: Sequence[Case], seconds: float, repeats: int) -> dict[str, l
 
 def _cell(server: Serving, case: Case, seconds: float) -> Cell:
     address = server.http if "http" in case.arguments else server.grpc
-    before, used = _answered(server), sum(tree_cpu_s(server.pid).values())
+    before, processes = _answered(server), tree(server.pid)
     analysis = analyze(["-m", case.model, "-u", address, *case.arguments], window_s=seconds)
-    used, requests = sum(tree_cpu_s(server.pid).values()) - used, _answered(server) - before
+    used, requests = used_cpu_s(processes, tree(server.pid)), _answered(server) - before
     return Cell(
         analysis=analysis,
         requests_per_s=analysis.rows_per_s / case.rows,

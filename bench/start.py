@@ -22,7 +22,7 @@ from dataclasses import asdict, dataclass
 from http.client import HTTPConnection
 from pathlib import Path
 
-from processes import tree
+from processes import proportional_mb, tree
 from table import table
 
 from horngate.cli.serving import serving
@@ -55,7 +55,7 @@ def start(cache: str, models: Path, zoo: list[str]) -> Start:
             ready_s=ready_s,
             built=outcomes.get("built", 0),
             cached=outcomes.get("cached", 0),
-            memory_mb=sum(map(_proportional_mb, tree(server.pid))),
+            memory_mb=sum(map(proportional_mb, tree(server.pid))),
         )
 
 
@@ -88,12 +88,6 @@ def _builds(address: str) -> dict[str, int]:
     connection.close()
     counts = re.findall(r'^horngate_builds_total\{outcome="(\w+)"\} (\S+)', metrics, re.M)
     return {outcome: int(float(count)) for outcome, count in counts}
-
-
-def _proportional_mb(pid: int) -> float:
-    rollup = Path(f"/proc/{pid}/smaps_rollup").read_text()
-    found = re.search(r"^Pss:\s+(\d+) kB", rollup, re.M)
-    return int(found[1]) / 1024 if found else 0.0
 
 
 def main() -> None:

@@ -1,0 +1,86 @@
+"""N gateways over one, by CPU accounting: what N cores would answer, on however many there are.
+
+    python bench/gateways.py [--gateways 1 2 4] [--seconds 3] [--repeats 3] [--json]
+
+The tiny network (784-128-10), one row a request, as many requests under way for each gateway. A gateway is one
+thread of Python, so N of them on N cores answer N over the CPU time that a request takes one of them. `of linear`
+is one gateway's CPU time a request over that of one among N: 1 if they take nothing from each other. The servers
+run in turns; the figures are medians of the repeats.
+"""
+
+import argparse
+import json
+import statistics
+import subprocess
+import sys
+from collections.abc import Sequence
+from contextlib import ExitStack
+from pathlib import Path
+
+from h2load import load
+from processes import tree, tree_cpu_s, used_cpu_s, wait_until_idle
+from table import table
+from timed_server import request
+
+from horngate.cli.serving import Serving, serving
+
+OUT = Path(__file__).parent / "out" / "gateways"
+CONNECTIONS, STREAMS = 8, 4
+"""For each gateway: the kernel deals connections out by chance, so that one would be too few."""
+
+
+def measure(counts: Sequence[int], seconds: float, repeats: int) -> dict[int, list[tuple[float, float]]]:
+    """Gateways' and all processes' CPU time a request in µs, by number of gateways, a pair for each repeat."""
+    models = OUT / "models"
+    if not (models / "mlp.h5").exists():
+        subprocess.run([sys.executable, Path(__file__).with_name("mlp.py"), models / "mlp.h5"], check=True)
+    found: dict[int, list[tuple[float, float]]] = {count: [] for count in counts}
+    with ExitStack() as stack:
+        servers = {}
+        for count in counts:
+            workspace = OUT / str(count)
+            workspace.mkdir(exist_ok=True)
+            arguments = ("--gateways", str(count))
+            servers[count] = stack.enter_context(serving(models, workspace=workspace, arguments=arguments))
+        for _ in range(repeats):
+            for count, server in servers.items():
+                found[count].append(_cpu_us(server, count, seconds))
+    return found
+
+
+def _cpu_us(server: Serving, count: int, seconds: float) -> tuple[float, float]:
+    shape = {"connections": CONNECTIONS * count, "streams": STREAMS}
+    load(server.grpc, request(), seconds=0.5, **shape)
+    wait_until_idle(server.pid)
+    before, gateways_s = tree(server.pid), tree_cpu_s(server.pid)["gateway"]
+    run = load(server.grpc, request(), seconds=seconds, **shape)
+    gateways_s = tree_cpu_s(server.pid)["gateway"] - gateways_s
+    return gateways_s / run.requests * 1e6, used_cpu_s(before, tree(server.pid)) / run.requests * 1e6
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(
+        description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
+    )
+    parser.add_argument("--gateways", nargs="+", type=int, default=[1, 2, 4])
+    parser.add_argument("--seconds", type=float, default=3.0, help="of load for each cell")
+    parser.add_argument("--repeats", type=int, default=3)
+    parser.add_argument("--json", action="store_true", help="one JSON list instead of the table")
+    options = parser.parse_args()
+    found = measure(options.gateways, options.seconds, options.repeats)
+    first, *_ = options.gateways
+    rows = []
+    for count, pairs in found.items():
+        ratios = [alone / own for (alone, _), (own, _) in zip(found[first], pairs, strict=True)]
+        gateway_us, server_us = (statistics.median(each) for each in zip(*pairs, strict=True))
+        rows.append((count, gateway_us, server_us, statistics.median(ratios)))
+    if options.json:
+        names = ("gateways", "gateway_cpu_us", "server_cpu_us", "of_linear")
+        print(json.dumps([dict(zip(names, row, strict=True)) for row in rows]))
+        return
+    cells = [(str(count), f"{own:.0f}", f"{every:.0f}", f"{ratio:.2f}") for count, own, every, ratio in rows]
+    print(table(["gateways", "gateway CPU µs", "server CPU µs", "of linear"], cells))
+
+
+if __name__ == "__main__":
+    main()

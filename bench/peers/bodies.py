@@ -1,0 +1,113 @@
+"""Requests and replies of every form in which a server is asked here; each carries the network's one row."""
+
+import json
+from http.client import HTTPConnection
+from typing import Protocol
+
+import grpc
+import numpy as np
+from h2load import METHOD, Post, grpc_post
+
+from horngate.oip.codec import encode_tensor
+from horngate.oip.messages import ModelInferRequest, ModelInferResponse
+from horngate.oip.wire import assemble_infer_request
+
+TIMEOUT_S = 60.0
+BOUNDARY = "horngate-bench"
+
+
+class Body(Protocol):
+    """One form."""
+
+    def post(self, address: str, row: np.ndarray) -> Post:
+        """What is sent."""
+
+    def ask(self, address: str, row: np.ndarray) -> np.ndarray:
+        """Send it once, by a client of its own, and read the answer; an exception if there is none."""
+
+
+class Oip:
+    """ModelInfer of the Open Inference Protocol over gRPC, with raw bytes."""
+
+    def __init__(self, model: str, tensor: str) -> None:
+        self.model, self.tensor = model, tensor
+
+    def post(self, address: str, row: np.ndarray) -> Post:
+        return grpc_post(address, self._message(row))
+
+    def ask(self, address: str, row: np.ndarray) -> np.ndarray:
+        with grpc.insecure_channel(address, options=[("grpc.use_local_subchannel_pool", 1)]) as channel:
+            data = channel.unary_unary(METHOD)(self._message(row), timeout=TIMEOUT_S)
+        reply = ModelInferResponse.FromString(data)
+        if reply.raw_output_contents:
+            return np.frombuffer(reply.raw_output_contents[0], np.float32)
+        return np.array(reply.outputs[0].contents.fp32_contents, np.float32)
+
+    def _message(self, row: np.ndarray) -> bytes:
+        header = ModelInferRequest(model_name=self.model)
+        header.inputs.add(name=self.tensor, datatype="FP32", shape=row.shape)
+        return assemble_infer_request(header, [encode_tensor(row)])
+
+
+class Http:
+    """HTTP/1.1; the forms differ in what they make of a row."""
+
+    path = "/"
+    media = "application/octet-stream"
+
+    def post(self, address: str, row: np.ndarray) -> Post:
+        headers = (f"content-type: {self.media}",)
+        return Post(url=f"http://{address}{self.path}", body=self.encode(row), headers=headers, http1=True)
+
+    def ask(self, address: str, row: np.ndarray) -> np.ndarray:
+        connection = HTTPConnection(address, timeout=TIMEOUT_S)
+        try:
+            connection.request("POST", self.path, self.encode(row), {"content-type": self.media})
+            reply = connection.getresponse()
+            data = reply.read()
+        finally:
+            connection.close()
+        if reply.status != 200:
+            raise ConnectionError(f"HTTP status {reply.status}: {data[:200]!r}")
+        return self.decode(data)
+
+    def encode(self, row: np.ndarray) -> bytes:
+        """The row's own bytes."""
+        return row.tobytes()
+
+    def decode(self, data: bytes) -> np.ndarray:
+        """The answer's own bytes."""
+        return np.frombuffer(data, np.float32)
+
+
+class Upload(Http):
+    """The row's bytes as an uploaded file of a form."""
+
+    path = "/predict"
+    media = f"multipart/form-data; boundary={BOUNDARY}"
+
+    def encode(self, row: np.ndarray) -> bytes:
+        head = 'content-disposition: form-data; name="rows"; filename="rows"\r\n'
+        kind = "content-type: application/octet-stream\r\n"
+        return (
+            f"--{BOUNDARY}\r\n{head}{kind}\r\n".encode() + row.tobytes() + f"\r\n--{BOUNDARY}--\r\n".encode()
+        )
+
+
+class Json(Http):
+    """Nested lists."""
+
+    path = "/infer"
+    media = "application/json"
+
+    def encode(self, row: np.ndarray) -> bytes:
+        return json.dumps({"rows": row.tolist()}).encode()
+
+    def decode(self, data: bytes) -> np.ndarray:
+        return np.array(json.loads(data), np.float32)
+
+
+def body_of(form: str, model: str, tensor: str) -> Body:
+    """The form of that name."""
+    plain: dict[str, type[Http]] = {"raw": Http, "upload": Upload, "json": Json}
+    return Oip(model, tensor) if form == "oip" else plain[form]()
