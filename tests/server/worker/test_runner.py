@@ -2,6 +2,7 @@
 
 from pathlib import Path
 from queue import SimpleQueue
+from types import SimpleNamespace
 from typing import Any, cast
 
 import numpy as np
@@ -14,7 +15,8 @@ from horngate.server.worker.engines.out_of_memory import OutOfMemory
 from horngate.server.worker.notes import Note, is_hunger, read_note
 from horngate.server.worker.patience import Patience
 from horngate.server.worker.room import Room
-from horngate.server.worker.runner import Runner
+from horngate.server.worker.runner import Runner, is_brief
+from horngate.server.worker.scheduler import Decision
 from horngate.server.worker.work import Batch, Share
 from tests.server.worker.test_work import work
 
@@ -117,3 +119,32 @@ def test_only_the_kernel_and_engines_that_fall_speak_of_hunger() -> None:
     assert is_hunger(-9, oom_kills=1)
     assert is_hunger(-11, oom_kills=0)
     assert not is_hunger(0, oom_kills=1)
+
+
+def test_a_batch_runs_on_its_caller_s_thread_unless_another_program_runs(tmp_path: Path) -> None:
+    room = Room(lambda: 1 << 40)
+    runner = Runner(DONE.put, room, Patience(Note(tmp_path / "note")))
+    (part,) = runner.run_here(batch_of([2, 3], Doubling(9))) or ()
+    assert part.fault is None
+    assert [array.shape[0] for [array] in part.split()] == [2, 3]
+    with room.alone:
+        assert runner.run_here(batch_of([2], Doubling(9))) is None
+    assert DONE.empty()
+
+
+@pytest.mark.parametrize(
+    ("charged_s", "is_known", "alone", "brief"),
+    [
+        (1e-4, True, False, True),
+        (1e-2, True, False, False),
+        (1e-4, False, False, False),
+        (1e-4, True, True, False),
+    ],
+)
+def test_only_what_is_known_to_take_a_moment_is_run_by_the_main_thread(
+    charged_s: float, is_known: bool, alone: bool, brief: bool
+) -> None:
+    batch = batch_of([2], Doubling(9))
+    batch.charged_s, batch.shares[0].work.alone = charged_s, alone
+    lane = SimpleNamespace(is_cost_known=is_known)
+    assert is_brief(batch, Decision(lane=cast(Any, lane))) == brief

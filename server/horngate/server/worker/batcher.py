@@ -6,7 +6,7 @@ from collections import Counter
 from collections.abc import Callable, Mapping
 from contextlib import suppress
 from functools import partial
-from typing import TYPE_CHECKING, cast
+from typing import Any, cast
 
 from horngate.contract.errors import (
     DeadlineExceeded,
@@ -28,13 +28,10 @@ from horngate.server.worker.models import ServedModel
 from horngate.server.worker.patience import Patience
 from horngate.server.worker.queues import Queues
 from horngate.server.worker.room import Room
-from horngate.server.worker.runner import Runner
+from horngate.server.worker.runner import Runner, is_brief
 from horngate.server.worker.scheduler import Decision
 from horngate.server.worker.sequences import Sequences
 from horngate.server.worker.work import Batch, Share, Wanted, Work
-
-if TYPE_CHECKING:
-    from prometheus_client import Histogram
 
 BATCHES_AHEAD = 2
 
@@ -245,7 +242,12 @@ class Batcher:
         with suppress(MemoryError):  # The runner finds that they are not merged, and halves.
             batch.merged()
         batch.input_s = time.perf_counter() - begin_s
-        self._runner.run(batch)
+        is_only = not self._queues and self._under_way.total() == 1
+        done = self._runner.run_here(batch) if is_only and is_brief(batch, decision) else None
+        if done is None:
+            self._runner.run(batch)
+        else:
+            self._finished(done)
 
     def _end_late(self, work: Work) -> None:
         waited_s = time.monotonic() - work.arrived_s
@@ -284,7 +286,7 @@ class Batcher:
                     share.work.running_rows -= share.rows
                     self.end(share.work, explained(batch.fault, model))
 
-    def _add_part(self, share: Share, outputs: list[Array], batch: Batch, waits: "Histogram") -> None:
+    def _add_part(self, share: Share, outputs: list[Array], batch: Batch, waits: Any) -> None:
         work = share.work
         work.running_rows -= share.rows
         work.parts.append(outputs)

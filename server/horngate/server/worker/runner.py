@@ -1,5 +1,8 @@
 """The thread that runs batches, one at a time, in the engine, which releases the GIL meanwhile.
 
+Where nothing else is to be done, the main thread runs a brief batch itself: to wake another and be woken by it
+takes longer than a tiny network does.
+
 A batch that finds no memory is halved until it runs, or one row is left; one that an engine refuses is run
 request by request, so that only the cause suffers.
 """
@@ -13,7 +16,18 @@ from horngate.contract.errors import InvalidRequest, ResourceExhausted
 from horngate.server.worker.engines.out_of_memory import OutOfMemory, out_of_memory_told
 from horngate.server.worker.patience import Patience
 from horngate.server.worker.room import Room
-from horngate.server.worker.work import Batch
+from horngate.server.worker.scheduler import Decision
+from horngate.server.worker.work import Batch, Work
+
+BRIEF_S = 0.0005
+
+
+def is_brief(batch: Batch, decision: Decision[Work]) -> bool:
+    """Whether a batch is known to take less than waking a thread is worth, so that the main one may run it."""
+    if decision.lane is None or not decision.lane.is_cost_known or batch.charged_s >= BRIEF_S:
+        return False
+    first = batch.shares[0].work
+    return first.seed is None and not first.alone
 
 
 class Runner:
@@ -32,6 +46,18 @@ class Runner:
     def run(self, batch: Batch) -> None:
         """Queue a batch."""
         self._batches.put(batch)
+
+    def run_here(self, batch: Batch) -> list[Batch] | None:
+        """Run a batch on the caller's thread, and say what became of it; None if that would have to wait.
+
+        Only while nothing else that was queued is under way.
+        """
+        if not self._room.alone.acquire(blocking=False):
+            return None
+        try:
+            return self._survive(batch)
+        finally:
+            self._room.alone.release()
 
     def _run(self) -> None:
         while True:

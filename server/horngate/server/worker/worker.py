@@ -1,8 +1,8 @@
 """The worker: requests in from the gateways, batches through the engine, replies out.
 
-Four threads. The main one owns every connection, queue and model, and only moves descriptors; the runner runs
-batches; the loader calibrates models; the maker makes programs for layers. The other three hand their results over
-through `_outcomes` and wake the main thread.
+Four threads. The main one owns every connection, queue and model, moves descriptors, and runs a brief batch while
+nothing else is to be done; the runner runs the others; the loader calibrates models; the maker makes programs for
+layers. The other three hand their results over through `_outcomes` and wake the main thread.
 """
 
 import os
