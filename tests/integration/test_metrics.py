@@ -45,6 +45,12 @@ def test_requests_rows_and_batches_are_counted(served: Fixture, client: Client) 
         assert sample(server, f"horngate_{histogram}_duration_seconds_count", **labels) > 0
 
 
+def test_how_far_a_model_is_from_keras_is_told(served: Fixture) -> None:
+    labels = {"model": "dense", "version": "1", "precision": "float32"}
+    assert 0 < sample(served.server, "horngate_model_error_ratio", **labels) <= 1e-5
+    assert sample(served.server, "horngate_model_top1_ratio", **labels) == 1.0
+
+
 def test_failures_are_counted_by_code(served: Fixture, client: Client) -> None:
     before = sample(served.server, "horngate_requests_total", code="NOT_FOUND")
     with pytest.raises(NotFound):

@@ -45,6 +45,9 @@ def test_metadata_counts_the_rows_axis_and_config_does_not(remote: Any) -> None:
     assert [one["dims"] for one in config["input"]] == [["6"], ["6"]]
     assert config["input"][0]["data_type"] == "TYPE_FP32"
     assert config["max_batch_size"] >= 1
+    told = {name: value["string_value"] for name, value in config["parameters"].items()}
+    assert told["horngate.precision"] == "float32"
+    assert 0 <= float(told["horngate.error"]) <= 1e-5
 
 
 def test_several_inputs_and_outputs_in_any_order(served: Fixture, remote: Any) -> None:

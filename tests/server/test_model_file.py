@@ -7,6 +7,7 @@ import pytest
 from horngate.contract.errors import LoadError
 from horngate.server.model_file import read_model_config
 from horngate.server.placement import read_placement, written
+from horngate.server.precision import Precision
 from horngate.server.settings import QueueSettings
 
 
@@ -70,4 +71,35 @@ def test_a_placement_that_makes_no_sense_is_explained(tmp_path: Path, text: str,
     path.write_text(text)
     with pytest.raises(LoadError) as error:
         read_model_config(path)
+    assert said in str(error.value)
+
+
+def test_a_precision_is_read_with_its_rows_and_bound(tmp_path: Path) -> None:
+    path = tmp_path / "model.toml"
+    path.write_text('precision = "int8"\ncalibration = "rows.npz"\nmax_error = 0.1')
+    assert read_model_config(path).precision == Precision(name="int8", calibration="rows.npz", max_error=0.1)
+    path.write_text("")
+    assert read_model_config(path).precision is None
+
+
+@pytest.mark.parametrize(
+    ("text", "said"),
+    [
+        ('precision = "float16"', "precision is 'float16'; expected one of float32, bfloat16, int8"),
+        ('precision = "int8"', "calibration is not set; expected a file of rows"),
+        ('calibration = "rows.npz"', 'expected precision = "bfloat16" or "int8"'),
+        ('precision = "bfloat16"\nmax_error = 2', "max_error is 2; expected a part of an output's scale"),
+        ('precision = "bfloat16"\nengine = "onnxruntime"', "expected one of auto, openvino, keras"),
+        (
+            'precision = "int8"\ncalibration = "x.npy"\nengine = "keras"',
+            "expected one of auto, onnxruntime, openvino",
+        ),
+    ],
+)
+def test_a_precision_that_nothing_has_is_explained(tmp_path: Path, text: str, said: str) -> None:
+    path = tmp_path / "model.toml"
+    path.write_text(text)
+    with pytest.raises(LoadError) as error:
+        read_model_config(path)
+    assert str(error.value).startswith("model.toml, line ")
     assert said in str(error.value)

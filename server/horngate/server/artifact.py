@@ -6,6 +6,8 @@
     reference.npz    inputs `x0, x1, …` and Keras's own outputs `y0, y1, …` for them; see Following for its states;
                      of a model that takes pictures also pixels `u0`, and outputs `v0, v1, …` for what its recipe
                      makes of them
+    agreement.npz    of a precision below float32: the same names, more rows, the operator's where there are some
+    int8.onnx        of the precision int8: the graph of the model's own outputs, quantised, with its weights
     labels.json      the classes' names, if they are known
     calibration-*.json   written later by a worker: which engine is fastest on that machine, at which sizes
     learned-*.json       written later by a worker: the largest batch that did not run out of memory there
@@ -30,6 +32,7 @@ from typing import Any
 
 from horngate.contract.models import ModelSpec
 from horngate.contract.tensors import TensorSpec, datatype_of
+from horngate.server.precision import FLOAT32
 from horngate.zoo.images.recipe import PIXELS, ImageInput
 from horngate.zoo.states import State
 
@@ -39,6 +42,8 @@ GRAPH = "graph.onnx"
 WEIGHTS = "weights.bin"
 KERAS = "model.keras"
 REFERENCE = "reference.npz"
+AGREEMENT = "agreement.npz"
+QUANTISED = "int8.onnx"
 LABELS = "labels.json"
 _SHAPED_BY = ("keras", "onnx", "horngate")
 
@@ -141,6 +146,16 @@ class Artifact:
         """How far an engine may be from Keras, relative to the scale of an output."""
         allowed: float = self.manifest["tolerance"]
         return allowed
+
+    @property
+    def precision(self) -> str:
+        """What engines compute in; see Precision."""
+        return str(self.manifest.get("precision", FLOAT32))
+
+    @property
+    def compared_on(self) -> str:
+        """What the rows are that a precision below float32 is held against Keras on."""
+        return str(self.manifest.get("compared_on", ""))
 
     @property
     def opaque(self) -> str:

@@ -114,6 +114,19 @@ class WorkerMetrics:
             (*labels, "device"),
             multiprocess_mode="livemax",
         )
+        compared = (*labels, "precision")
+        self.error = Gauge(
+            "horngate_model_error_ratio",
+            "Largest difference from Keras when it was loaded, relative to the output's scale.",
+            compared,
+            multiprocess_mode="livemax",
+        )
+        self.top1 = Gauge(
+            "horngate_model_top1_ratio",
+            "Part of the rows compared then with Keras's most likely class.",
+            compared,
+            multiprocess_mode="livemin",
+        )
         self.rows_rate = Gauge(
             "horngate_rows_per_second",
             "Rows that ran during the last second.",

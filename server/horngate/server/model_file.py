@@ -14,6 +14,8 @@ from horngate.server.endings import read_output, read_pop
 from horngate.server.image_settings import KEYS as IMAGE_KEYS
 from horngate.server.image_settings import ImageSettings
 from horngate.server.placement import read_placement
+from horngate.server.precision import KEYS as PRECISION_KEYS
+from horngate.server.precision import Precision
 from horngate.server.settings import FileSettings, ModelConfig, QueueSettings, SequenceSettings, seconds
 from horngate.server.zoo_settings import with_options
 from horngate.zoo.registry import OPTION_TYPES
@@ -39,6 +41,7 @@ KEYS: dict[str, type | tuple[type, ...]] = {
     **IMAGE_KEYS,
     "version_labels": dict,
     "default_version": int,
+    **PRECISION_KEYS,
 }
 """Every key, and what its value has to be."""
 
@@ -85,6 +88,8 @@ def overridden(config: ModelConfig, table: Mapping[str, Any]) -> ModelConfig:
     told = _plain(dict(table))
     told["file"] = _changed(config.file, told["file"], table)
     told["images"] = _changed(config.images, told["images"], table)
+    if config.precision is not None and "precision" in told:
+        told["precision"] = config.precision.named(told["precision"].name)
     return replace(config, **told)
 
 
@@ -144,8 +149,12 @@ def _plain(table: dict[str, Any]) -> dict[str, Any]:
     file["custom_objects"] = tuple(file.get("custom_objects", ()))
     file |= {"output": read_output(file.get("output", [])), "pop": read_pop(file.get("pop"))}
     images = ImageSettings.from_table(table)
-    table = {key: value for key, value in table.items() if key not in (*_FILE_KEYS, *IMAGE_KEYS)}
+    precision = Precision.from_table(table)
+    read = (*_FILE_KEYS, *IMAGE_KEYS, *PRECISION_KEYS)
+    table = {key: value for key, value in table.items() if key not in read}
     table |= {"file": FileSettings(**file), "images": images}
+    if precision is not None:
+        table |= {"precision": precision}
     if "queue" in table:
         table = table | {"queue": _queue(table["queue"])}
     if "sequence" in table:

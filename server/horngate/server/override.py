@@ -20,11 +20,15 @@ from horngate.zoo.labels import IMAGENET
 KEYS = (
     "engine", "versions", "max_rows", "batching", "queue", "sequence", "instances", "load", "output", "pop",
     "placement", "layers", "preprocess", "labels", "version_labels", "default_version",
+    "precision",
 )  # fmt: skip
 MOST_CHARACTERS = 1 << 20
-OPERATORS = ("source", "weights", "custom_objects", "allow_code")
+OPERATORS = ("source", "weights", "custom_objects", "allow_code", "calibration", "max_error")
 _DESCRIPTIONS = ("name", "platform", "backend", "input", "output")
 """What ModelConfig tells of a model, and clients send back; the model's own file says it."""
+
+TOLD = "horngate."
+"""What names of parameters begin with that ModelConfig tells, too."""
 
 Table = dict[str, Any]
 
@@ -128,7 +132,7 @@ def _instances(groups: Any) -> Table:
 
 
 def _parameters(parameters: Mapping[str, Any]) -> Table:
-    return {key: _value(each.string_value) for key, each in parameters.items()}
+    return {key: _value(each.string_value) for key, each in parameters.items() if not key.startswith(TOLD)}
 
 
 def _value(text: str) -> Any:

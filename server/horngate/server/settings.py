@@ -12,6 +12,7 @@ from horngate.server.endings import Pop
 from horngate.server.gateway_settings import GatewaySettings
 from horngate.server.image_settings import ImageSettings
 from horngate.server.placement import Placement
+from horngate.server.precision import Precision
 from horngate.server.zoo_settings import ZOO, ZooSettings
 
 _UNITS_S = {"us": 1e-6, "ms": 1e-3, "s": 1.0, "m": 60.0, "h": 3600.0}
@@ -81,10 +82,10 @@ class BuildSettings:
 class ServerSettings:
     """One server. `models` is the repository's folder or None; `zoo` has the networks served beside it.
 
-    `cache` holds the artifacts. Metrics and health are on `metrics_port`, where 0 is any free one. `queue` and
-    `sequence` are for models that have no settings of their own. `memory` is what the workers may hold: see
-    MemorySetting. A batch that takes longer than `batch_timeout_s`, and a hundred times longer than foretold, costs
-    its worker its life.
+    `cache` holds the artifacts. Metrics and health are on `metrics_port`, where 0 is any free one. `queue`,
+    `sequence` and `precision` are for models that have no settings of their own. `memory` is what the workers may
+    hold: see MemorySetting. A batch that takes longer than `batch_timeout_s`, and a hundred times longer than
+    foretold, costs its worker its life.
     """
 
     models: Path | None = None
@@ -98,6 +99,7 @@ class ServerSettings:
     build: BuildSettings = BuildSettings()
     batch_timeout_s: float = BATCH_TIMEOUT_S
     devices: tuple[Device, ...] = field(default_factory=lambda: read_devices("cpu", server_cores()))
+    precision: Precision = field(default_factory=Precision)
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -140,11 +142,11 @@ class ModelConfig:
     `file` says how that is opened; its settings are written beside the others. `placement` says which device
     layers compute on, on the engine `keras`. `versions` is `"latest"` (the newest that loads), `"all"`, or a list
     of numbers. `max_rows` bounds a batch below what memory allows. `batching` is `"fastest"` (filled to the size
-    that runs fastest) or `"largest"` (to what memory allows). `queue` and `sequence` replace the server's own
-    settings for this model. `instances` is how many copies each device has. `layers` are sets of names whose
-    programs are made before the model is ready. `images` says how pictures are prepared and what the classes are
-    called. `version_labels` are words that a request may have for versions; under `"latest"`, those they mean are
-    served, too. `default_version` answers requests that name none, instead of the newest.
+    that runs fastest) or `"largest"` (to what memory allows). `queue`, `sequence` and `precision` replace
+    the server's own settings for this model. `instances` is how many copies each device has. `layers` are sets of
+    names whose programs are made before the model is ready. `images` says how pictures are prepared and what the
+    classes are called. `version_labels` are words that a request may have for versions; under `"latest"`,
+    those they mean are served, too. `default_version` answers requests that name none, instead of the newest.
     """
 
     source: str = ""
@@ -162,6 +164,7 @@ class ModelConfig:
     images: ImageSettings = field(default_factory=ImageSettings)
     version_labels: tuple[tuple[str, int], ...] = ()
     default_version: int | None = None
+    precision: Precision | None = None
 
     def __post_init__(self) -> None:
         engines = (*ENGINES, *own_engines())
@@ -185,6 +188,8 @@ class ModelConfig:
             raise LoadError(
                 f"placement is set and engine is {self.engine!r}; only keras places layers on devices"
             )
+        if self.precision is not None:
+            self.precision.check_engine("keras" if self.placement else self.engine)
 
 
 def own_engines() -> dict[str, str]:

@@ -24,12 +24,14 @@ from horngate.server.artifact import FORMAT, GRAPH, KERAS, LABELS, REFERENCE, SP
 from horngate.server.builder.comparing import Truth, disagreement
 from horngate.server.builder.endings import is_lack_of_memory, lack_of_memory
 from horngate.server.builder.following import following
+from horngate.server.builder.lowering import Lowered, lower, rows_of
 from horngate.server.builder.opening import examine, load
 from horngate.server.builder.order import BuildOrder
 from horngate.server.builder.pictures import Pictures, pixel_reference
-from horngate.server.builder.reference import Array, KerasModel, is_half, reference
+from horngate.server.builder.reference import Array, KerasModel, is_half, reference, storable
 from horngate.server.builder.report import progress, report_to, tell
 from horngate.server.following import Following
+from horngate.server.precision import FLOAT32
 from horngate.zoo.backend import import_keras
 from horngate.zoo.states import State
 from horngate.zoo.walls import limit, raise_walls
@@ -49,7 +51,9 @@ _PARTS = (
 """What is imported here only where it is needed, since it needs Keras."""
 
 
-def build(order: BuildOrder, source: Path | None, drawn: Path | None) -> None:
+def build(
+    order: BuildOrder, source: Path | None, drawn: Path | None, calibration: Path | None = None
+) -> None:
     """Fill the target folder with the artifact's files. LoadError says what is wrong with the source."""
     folder = Path(order.target)
     for file in (source, drawn):
@@ -85,12 +89,17 @@ def build(order: BuildOrder, source: Path | None, drawn: Path | None) -> None:
     model.save(folder / KERAS)
     if pictures.labels:
         write_whole(folder / LABELS, json.dumps(pictures.labels).encode())
-    named = {f"x{i}": _storable(array) for i, array in enumerate(inputs)}
-    named |= {f"y{i}": _storable(array) for i, array in enumerate(outputs)}
+    named = {f"x{i}": storable(array) for i, array in enumerate(inputs)}
+    named |= {f"y{i}": storable(array) for i, array in enumerate(outputs)}
     named |= followed.to_arrays() if followed is not None else {}
     if pictures.image is not None:
         named |= pixel_reference(keras_model, spec, pictures.image)
     np.savez(folder / REFERENCE, allow_pickle=False, **named)
+    compared_on = ""
+    if order.precision != FLOAT32:
+        rows = rows_of(calibration, model, spec, pictures.image, inputs)
+        lower(order.precision, folder, rows, Lowered(keras_model, spec, tensors, refused, bool(kept)))
+        compared_on = rows.what
     files = {path.name: path.stat().st_size for path in folder.iterdir()}
     manifest = {
         "format": FORMAT,
@@ -101,6 +110,8 @@ def build(order: BuildOrder, source: Path | None, drawn: Path | None) -> None:
         "states": [state.to_json() for state in states],
         "alone": alone,
         "tolerance": allowed,
+        "precision": order.precision,
+        "compared_on": compared_on,
         "refused": refused,
         "padding": {} if kept else fills(model, keras_model, spec),
         "history": history,
@@ -155,18 +166,16 @@ def _follow(
     return None, found
 
 
-def _storable(array: Array) -> Array:
-    return array.astype("S") if array.dtype == object else array
-
-
 def _run(order: BuildOrder) -> dict[str, Any]:
     try:
         source = _private_copy(order, order.file, order.sha256)
         drawn = _private_copy(
             order, Path(order.architecture) if order.architecture else None, order.architecture_sha256
         )
+        rows = Path(order.calibration) if order.calibration else None
+        calibration = _private_copy(order, rows, order.calibration_sha256)
         _close_in(order)
-        build(order, source, drawn)
+        build(order, source, drawn, calibration)
     except Exception as fault:
         if is_lack_of_memory(fault):
             return {"error": lack_of_memory(order)}

@@ -6,6 +6,8 @@ from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
 
+from horngate.server.precision import FLOAT32
+
 
 @dataclass(frozen=True, kw_only=True)
 class BuildOrder:
@@ -16,6 +18,7 @@ class BuildOrder:
     `architecture` (with its hash) is a file that tells the layers for a `path` that holds weights. The modules
     of `custom_objects` may lie in the folder `modules`; see FileSettings for `allow_code`, `load`, `output`
     and `pop`. `preprocess` (JSON) and `labels` are as in ImageSettings, the labels read.
+    `precision` is what engines are to compute in, `calibration` (with its hash) the operator's file of rows for it.
     `scratch` is a folder for whatever else is written. `memory_bytes` and `cpu_s` bound what the builder takes.
     """
 
@@ -37,6 +40,9 @@ class BuildOrder:
     modules: str = ""
     preprocess: str = ""
     labels: Sequence[str] = ()
+    precision: str = FLOAT32
+    calibration: str = ""
+    calibration_sha256: str = ""
     memory_bytes: int = 0
     cpu_s: int = 3600
 

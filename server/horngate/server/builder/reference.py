@@ -94,6 +94,11 @@ def _plain_floats(array: Array) -> Array:
     return array.astype(np.float32) if array.dtype.name == "bfloat16" else array
 
 
+def storable(array: Array) -> Array:
+    """An array as it is kept without pickle: strings in numpy's fixed-size bytes."""
+    return _plain_strings(array)
+
+
 def has_free_sizes(spec: ModelSpec) -> bool:
     """Whether a request chooses the size of an axis beside the rows."""
     return any(size is None for tensor in spec.inputs for size in tensor.shape[1:])

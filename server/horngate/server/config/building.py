@@ -8,6 +8,7 @@ from horngate.server.budget import MemorySetting
 from horngate.server.devices import read_devices, server_cores
 from horngate.server.gateway.door import read_tokens
 from horngate.server.gateway_settings import GatewaySettings
+from horngate.server.precision import Precision
 from horngate.server.settings import BuildSettings, QueueSettings, SequenceSettings, ServerSettings
 from horngate.server.tls import Tls
 from horngate.server.tracing import chosen_endpoint
@@ -34,6 +35,7 @@ def server_settings(values: Values) -> ServerSettings:
         sequence=SequenceSettings(idle_s=values["sequence_idle"]),
         batch_timeout_s=values["batch_timeout"],
         devices=read_devices(values["devices"], server_cores()),
+        precision=Precision(name=values["precision"]),
     )
     if settings.models is not None and not settings.models.is_dir():
         raise LoadError(f"{settings.models} is no folder; expected the folder that holds the models")

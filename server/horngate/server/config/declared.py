@@ -9,6 +9,7 @@ from horngate.server.config import kinds
 from horngate.server.config.setting import Group, Setting
 from horngate.server.devices import read_devices, server_cores
 from horngate.server.gateway_settings import TRANSPORTS, GatewaySettings
+from horngate.server.precision import BFLOAT16, FLOAT32
 from horngate.server.settings import BuildSettings, QueueSettings, ServerSettings
 from horngate.server.zoo_settings import PUBLISHED, ZooSettings, read_networks
 
@@ -214,6 +215,13 @@ _SCHEDULING = Group(
             default="auto",
             about='what the workers may hold, models and batches: "6GiB", "60%" of the machine or container, or '
             "auto: what is available, less a reserve",
+        ),
+        Setting(
+            key="precision",
+            kind=kinds.one_of(FLOAT32, BFLOAT16),
+            default=FLOAT32,
+            about="what models compute in whose `model.toml` does not say: float32, as Keras does, or bfloat16, "
+            "twice as fast where the CPU or GPU has it; int8 needs a model's own rows",
         ),
         Setting(
             key="max_delay",

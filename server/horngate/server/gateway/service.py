@@ -7,6 +7,7 @@ from typing import Any
 from horngate.contract.tensors import TensorSpec
 from horngate.oip import messages as oip
 from horngate.server.gateway.routes import Routes
+from horngate.server.override import TOLD
 from horngate.v1 import horngate_pb2 as v1
 from horngate.v1.describe import write_spec
 from horngate.zoo.images.recipe import ImageInput
@@ -55,6 +56,10 @@ def model_metadata(request: oip.ModelMetadataRequest, routes: Routes) -> oip.Mod
     return response
 
 
+COMPARED = ("precision", "error", "top1", "compared_rows")
+"""What ModelConfig's parameters tell of a model beside Keras; see ServedModel.report."""
+
+
 def model_config(request: oip.ModelConfigRequest, routes: Routes) -> oip.ModelConfigResponse:
     """ModelConfig: dims leave the rows axis out; `max_batch_size` is the cap.
 
@@ -77,6 +82,9 @@ def model_config(request: oip.ModelConfigRequest, routes: Routes) -> oip.ModelCo
         config.input.add(name=spec.name, data_type=_config_type(spec), dims=_axes(spec)[1:])
     for spec in entry.spec.outputs:
         config.output.add(name=spec.name, data_type=_config_type(spec), dims=_axes(spec)[1:])
+    for name in COMPARED:
+        if name in entry.report:
+            config.parameters[f"{TOLD}{name}"].string_value = str(entry.report[name])
     return oip.ModelConfigResponse(config=config)
 
 

@@ -3,7 +3,7 @@
 import asyncio
 import time
 from collections.abc import Callable, Mapping
-from dataclasses import asdict
+from dataclasses import asdict, dataclass
 from functools import partial
 from pathlib import Path
 from typing import Any
@@ -14,6 +14,7 @@ from horngate.server.builder.order import BuildOrder
 from horngate.server.logs import logger
 from horngate.server.memory import available_bytes
 from horngate.server.metrics import SupervisorMetrics
+from horngate.server.precision import FLOAT32, Precision
 from horngate.server.settings import BuildSettings, available_cores
 from horngate.server.supervisor.builds import run_builder
 from horngate.server.supervisor.fork_server import ForkServer
@@ -33,9 +34,15 @@ class Artifacts:
     """The cache and the builders that fill it, as many at once as there are cores."""
 
     def __init__(
-        self, cache: Path, settings: BuildSettings, supply: Supply, metrics: SupervisorMetrics
+        self,
+        cache: Path,
+        settings: BuildSettings,
+        supply: Supply,
+        metrics: SupervisorMetrics,
+        precision: Precision,
     ) -> None:
         self._cache = cache
+        self._precision = precision
         self._settings = settings
         self._metrics = metrics
         self._hashes = SourceHashes(cache / "sources.json")
@@ -65,7 +72,8 @@ class Artifacts:
         if published is not None:
             shaped_by["published"] = await self._published.identity(published, on_stage)
         pictures = await asyncio.to_thread(_pictures, source)
-        folder = self._cache / artifact_key(sha256, shaped_by | pictures)
+        computed = await asyncio.to_thread(self._computed, source)
+        folder = self._cache / artifact_key(sha256, shaped_by | pictures | computed.shaped_by)
         if Artifact(folder).is_whole:
             self._metrics.builds.labels("cached").inc()
             return folder
@@ -85,6 +93,7 @@ class Artifacts:
             modules=str(source.modules.absolute()) if source.modules else "",
             **asdict(source.config.file),
             **pictures,
+            **asdict(computed),
             cpu_s=int(self._settings.timeout_s * available_cores()) + 1,
         )
         async with self._builders:
@@ -96,6 +105,15 @@ class Artifacts:
         settings = asdict(source.config.file)
         code = {path.name: self._hashes.sha256(path) for path in code_files(source.modules, source.config)}
         return settings | {"code": code}
+
+    def _computed(self, source: Source) -> "_Computed":
+        """In what an artifact's engines compute. LoadError: in nothing that the model's engine has."""
+        config = source.config
+        precision = config.precision or self._precision
+        precision.check_engine("keras" if config.placement else config.engine)
+        rows = source.calibration
+        sha256 = self._hashes.sha256(rows) if rows is not None else ""
+        return _Computed(precision=precision.name, calibration=str(rows or ""), calibration_sha256=sha256)
 
     async def _build(
         self, order: "partial[BuildOrder]", folder: Path, on_stage: Callable[[str], None]
@@ -123,6 +141,22 @@ class Artifacts:
         elif "walls" in word and word["walls"] != self._walls:
             self._walls = word["walls"]
             logger().info("walls around builders", **word["walls"])
+
+
+@dataclass(frozen=True, kw_only=True)
+class _Computed:
+    """A BuildOrder's fields of the same names."""
+
+    precision: str
+    calibration: str
+    calibration_sha256: str
+
+    @property
+    def shaped_by(self) -> dict[str, str]:
+        """What of it makes another artifact."""
+        if self.precision == FLOAT32:
+            return {}
+        return {"precision": self.precision, "calibration": self.calibration_sha256}
 
 
 def _pictures(source: Source) -> dict[str, Any]:

@@ -11,12 +11,22 @@ from pathlib import Path
 from typing import Any
 
 from horngate.contract.errors import LoadError
-from horngate.server.artifact import GRAPH, KERAS, LABELS, REFERENCE, SPEC, WEIGHTS, Artifact
+from horngate.server.artifact import (
+    AGREEMENT,
+    GRAPH,
+    KERAS,
+    LABELS,
+    QUANTISED,
+    REFERENCE,
+    SPEC,
+    WEIGHTS,
+    Artifact,
+)
 from horngate.zoo.images.recipe import LARGEST_SIDE
 
 _WORKSPACE = re.compile(r"\.[0-9a-f]{32}\.\w{8}")
 _ABANDONED_S = 24 * 3600
-_FILES = (GRAPH, KERAS, LABELS, REFERENCE, SPEC, WEIGHTS)
+_FILES = (AGREEMENT, GRAPH, KERAS, LABELS, QUANTISED, REFERENCE, SPEC, WEIGHTS)
 
 
 @dataclass(frozen=True)

@@ -13,7 +13,8 @@ from horngate.contract.names import nearest
 from horngate.server.artifact import Artifact
 from horngate.server.orders import UNLOADED
 from horngate.server.placement import written
-from horngate.server.settings import QueueSettings, SequenceSettings
+from horngate.server.precision import FLOAT32
+from horngate.server.settings import ServerSettings
 from horngate.server.supervisor.reconcile import TRANSITIONS, Seen, State
 from horngate.server.supervisor.repository import Key, Source
 from horngate.server.supervisor.seats import KERAS, ONNX
@@ -157,7 +158,13 @@ class Instance:
         """Whether requests for it may hold pictures to decode; known once it is built."""
         return self.folder is not None and Artifact(self.folder).image is not None
 
-    def load_order(self, queue: QueueSettings, sequence: SequenceSettings) -> dict[str, Any]:
+    @property
+    def may_run_on_keras(self) -> bool:
+        """Whether Keras may serve what no ONNX engine does; not where a precision was asked for, for their sake."""
+        exact = self.folder is None or Artifact(self.folder).precision == FLOAT32
+        return self.family != KERAS and self.source.config.engine == "auto" and exact
+
+    def load_order(self, settings: ServerSettings) -> dict[str, Any]:
         """What a worker is told, in LoadOrder's fields; the settings are for models without any of their own."""
         config = self.source.config
         return {
@@ -169,11 +176,12 @@ class Instance:
             "max_rows": config.max_rows,
             "batching": config.batching,
             "learned_rows": self.learned_rows,
-            "queue": asdict(config.queue or queue),
-            "sequence": asdict(config.sequence or sequence),
+            "queue": asdict(config.queue or settings.queue),
+            "sequence": asdict(config.sequence or settings.sequence),
             "placement": written(config.placement),
             "training": bool(self.trains),
             "layers": self.layers,
+            "max_error": (config.precision or settings.precision).max_error,
         }
 
 

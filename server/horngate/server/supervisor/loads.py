@@ -101,7 +101,7 @@ class Loads:
     def _order(self, instance: Instance, worker: str) -> None:
         if worker not in instance.ordered and self.workers.listening(worker):
             instance.ordered.add(worker)
-            order = instance.load_order(self._settings.queue, self._settings.sequence)
+            order = instance.load_order(self._settings)
             self.workers.tell_worker(worker, "load", order)
 
     def unload(self, routed: Callable[[int], bool]) -> None:
@@ -202,12 +202,7 @@ class Loads:
     def _load_failed(self, instance: Instance, worker: str, reason: str, *, is_too_large: bool) -> None:
         if instance.state not in (State.LOADING, State.READY):
             return
-        if (
-            instance.state is State.LOADING
-            and instance.family != KERAS
-            and not is_too_large
-            and instance.source.config.engine == "auto"
-        ):
+        if instance.state is State.LOADING and not is_too_large and instance.may_run_on_keras:
             logger().warning("served by Keras itself", model=instance.source.name, reason=reason)
             instance.family = KERAS
             instance.ordered.clear()

@@ -68,6 +68,11 @@ class Source:
         return self.path
 
     @property
+    def calibration(self) -> Path | None:
+        """The operator's rows for a lower precision; None if there are none."""
+        return _calibration(self.modules, self.config)
+
+    @property
     def what(self) -> str:
         """The file or zoo name, for people, and which part of the model it is."""
         part = part_text(self.config.file.output, self.config.file.pop)
@@ -230,7 +235,13 @@ def _beside_model(folder: Path | None, config: ModelConfig) -> list[Path]:
     """What else in a model's folder makes the model what it is."""
     labels = config.images.labels
     named = [folder / labels] if folder and isinstance(labels, str) and labels not in ("", IMAGENET) else []
-    return [*code_files(folder, config), *named]
+    rows = _calibration(folder, config)
+    return [*code_files(folder, config), *named, *([rows] if rows is not None else [])]
+
+
+def _calibration(folder: Path | None, config: ModelConfig) -> Path | None:
+    name = config.precision.calibration if config.precision is not None else ""
+    return (folder or Path()) / name if name else None
 
 
 def code_files(folder: Path | None, config: ModelConfig) -> list[Path]:

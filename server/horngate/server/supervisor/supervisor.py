@@ -54,7 +54,11 @@ class Supervisor:
         self._fleet = Fleet(settings.gateway, directory, self._loads, self._orders, self._metrics)
         self._loads.workers = self._fleet
         self._artifacts = Artifacts(
-            settings.cache.expanduser(), settings.build, settings.zoo.supply, self._metrics
+            settings.cache.expanduser(),
+            settings.build,
+            settings.zoo.supply,
+            self._metrics,
+            settings.precision,
         )
         self._forgetting = Forgetting(self._metrics, self._fleet.tell_all)
         self._builds: dict[str, asyncio.Task[None]] = {}

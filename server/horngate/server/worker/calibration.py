@@ -6,10 +6,9 @@ next start measures nothing.
 
 import hashlib
 import json
-import math
 import os
 import platform
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from contextlib import suppress
 from dataclasses import asdict, dataclass
 from functools import cached_property
@@ -19,17 +18,17 @@ from typing import Any
 
 from horngate.contract.errors import LoadError
 from horngate.server import memory
+from horngate.server.agreement import Agreement
 from horngate.server.artifact import Artifact, write_whole
-from horngate.server.placement import Placement, read_placement, written
+from horngate.server.placement import read_placement, written
+from horngate.server.precision import FLOAT32
 from horngate.server.settings import available_cores
+from horngate.server.worker.contest import Candidate, agreement_of, contest
 from horngate.server.worker.engines import EngineChoice, Program, program_for
-from horngate.server.worker.engines.out_of_memory import OutOfMemory
 from horngate.server.worker.gauges import gauge
 from horngate.server.worker.memory_model import MemoryModel, margins
 from horngate.server.worker.probe import (
-    LONGEST_RUN_S,
     Guard,
-    fastest_run_s,
     resident_idle_bytes,
     sweep,
     warm,
@@ -37,16 +36,14 @@ from horngate.server.worker.probe import (
 from horngate.server.worker.reference import Reference
 from horngate.server.worker.stretches import memory_model
 
-COMPARED_ROWS = (1, 4, 16, 64)
 CURVE_ROWS = tuple(1 << power for power in range(11))
 GOOD_ENOUGH = 0.97
 BATCH_S = 0.0003
-TINY_ROWS_PER_S = 2000.0
 
 
 @dataclass(frozen=True, kw_only=True)
 class Calibration:
-    """What was found. `curve` is rows a second by batch size; `error` the worst difference from Keras.
+    """What was found. `curve` is rows a second by batch size; `agreement` how far Keras is.
 
     `program_bytes` is what the loaded program holds; `compared` tells each candidate's mean rows a second, or
     why it was not taken.
@@ -56,7 +53,7 @@ class Calibration:
     curve: dict[int, float]
     memory: MemoryModel
     program_bytes: int
-    error: float
+    agreement: Agreement
     compared: dict[str, str]
 
     @cached_property
@@ -75,7 +72,7 @@ class Calibration:
             "curve": self.curve,
             "memory": self.memory.to_json(),
             "program_bytes": self.program_bytes,
-            "error": self.error,
+            "agreement": asdict(self.agreement),
             "compared": self.compared,
         }
 
@@ -87,7 +84,7 @@ class Calibration:
             curve={int(rows): rate for rows, rate in data["curve"].items()},
             memory=MemoryModel.from_json(data["memory"]),
             program_bytes=int(data["program_bytes"]),
-            error=data["error"],
+            agreement=Agreement(**data["agreement"]),
             compared=data["compared"],
         )
 
@@ -98,52 +95,35 @@ def choice_read(data: Mapping[str, Any]) -> EngineChoice:
     return EngineChoice(**{**data, "placement": read_placement(table) if table else ()})
 
 
-def candidates(
-    artifact: Artifact, engine: str, placement: Placement = (), *, training: bool = False
-) -> list[EngineChoice]:
-    """The engines to compare; `engine` names one, or "auto". On Keras alone run a model with a `placement`, and
-    the `training` phase.
-
-    One thread is a candidate because tiny networks lose to their own pool. OpenVINO is none for embeddings:
-    it answers an index out of range with zeros, where Keras and ONNX Runtime refuse.
-    """
-    cores = available_cores()
-    if engine == "keras" or artifact.refused is not None:
-        return [EngineChoice(engine="keras", threads=cores, placement=placement, training=training)]
-    names = ["onnxruntime", "openvino"] if engine == "auto" else [engine]
-    if engine == "auto" and any(layer.class_name == "Embedding" for layer in artifact.spec.layers):
-        names.remove("openvino")
-    counts = sorted({1, cores}, reverse=True)
-    return [EngineChoice(engine=name, threads=threads) for threads in counts for name in names]
-
-
 def calibrate(
-    artifact: Artifact, choices: Sequence[EngineChoice], keep: Callable[[], bool], guard: Guard
+    artifact: Artifact,
+    choices: Sequence[EngineChoice],
+    keep: Callable[[], bool],
+    guard: Guard,
+    allowed: float,
 ) -> Calibration:
     """The kept result for this machine, or a new measurement, written down if `keep` says so at its end.
 
-    LoadError if no engine agrees with Keras.
+    LoadError if no engine agrees with Keras to `allowed` of an output's scale.
     """
     path = artifact.folder / f"calibration-{_fingerprint(choices)}.json"
     kept = _read(path)
-    if kept is not None:
+    if kept is not None and kept.agreement.error <= allowed:
         return kept
-    result = _measured(artifact, choices, guard)
+    result = _measured(artifact, choices, guard, allowed)
     if keep():
         with suppress(OSError):  # A cache that cannot be written costs time, not service.
             write_whole(path, json.dumps(result.to_json()).encode())
     return result
 
 
-def _measured(artifact: Artifact, choices: Sequence[EngineChoice], guard: Guard) -> Calibration:
-    outputs = [spec.name for spec in artifact.spec.outputs]
+def _measured(
+    artifact: Artifact, choices: Sequence[EngineChoice], guard: Guard, allowed: float
+) -> Calibration:
     reference = Reference.read(artifact)
-    found: list[_Candidate] = []
-    for choice in choices:
-        if choice.threads > 1 or len(choices) == 1 or _is_tiny(found):
-            found.append(_compare(artifact, choice, outputs, reference, guard))
+    found = contest(artifact, choices, reference, guard, allowed)
     if not any(candidate.agrees for candidate in found):
-        raise LoadError("; ".join(f"{candidate.choice}: {candidate.verdict}" for candidate in found))
+        raise LoadError(_refusal(artifact, found, allowed))
     best = max((candidate for candidate in found if candidate.agrees), key=lambda candidate: candidate.score)
     _, program_bytes, curve, model = probe_program(artifact, best.choice, reference, guard)
     return Calibration(
@@ -151,8 +131,19 @@ def _measured(artifact: Artifact, choices: Sequence[EngineChoice], guard: Guard)
         curve=curve,
         memory=model,
         program_bytes=program_bytes,
-        error=best.error,
+        agreement=best.agreement,
         compared={str(candidate.choice): candidate.verdict for candidate in found},
+    )
+
+
+def _refusal(artifact: Artifact, found: Sequence[Candidate], allowed: float) -> str:
+    """Why no engine serves it, and below float32 what to do."""
+    told = "; ".join(f"{candidate.choice}: {candidate.verdict}" for candidate in found)
+    if artifact.precision == FLOAT32 or all(candidate.fault for candidate in found):
+        return told
+    return (
+        f"in {artifact.precision}, {told}; expected {allowed:g} at most: set max_error higher if that will do, "
+        'give calibration rows like those that it is used on, or take precision = "float32"'
     )
 
 
@@ -175,84 +166,20 @@ def probe_program(
     return program, max(guard.weights_bytes, grown_bytes), found.curve, model
 
 
-def check(artifact: Artifact, choice: EngineChoice, program: Program) -> None:
+def check(artifact: Artifact, choice: EngineChoice, program: Program, allowed: float) -> None:
     """Ask the program that is to serve for the reference's outputs. LoadError if it differs from Keras."""
-    error = _error(choice, program, Reference.read(artifact))
-    if error > artifact.tolerance:
-        raise LoadError(f"{choice}: differs from Keras by {error:.1e} of the output's scale")
+    agreement = agreement_of(choice, program, Reference.compared(artifact))
+    if agreement.error > allowed:
+        raise LoadError(f"{choice}: {agreement}")
 
 
-def _error(choice: EngineChoice, program: Program, reference: Reference) -> float:
-    """How far a program is from Keras. The training phase, which is random and Keras's own, only has to run."""
-    error = reference.error(program)
-    return 0.0 if choice.training else error
-
-
-def check_step(artifact: Artifact, choice: EngineChoice, program: Program) -> None:
+def check_step(artifact: Artifact, choice: EngineChoice, program: Program, allowed: float) -> None:
     """Ask the program of a sequence's steps for the second one. LoadError if it differs from Keras."""
     error = Reference.read(artifact).error_of_step(program)
-    if error > artifact.tolerance:
+    if error > allowed:
         raise LoadError(
             f"{choice}: differs from Keras by {error:.1e} of the output's scale in the second step of a sequence"
         )
-
-
-@dataclass(frozen=True, kw_only=True)
-class _Candidate:
-    choice: EngineChoice
-    error: float
-    tolerance: float
-    score: float
-    fault: str = ""
-
-    @property
-    def agrees(self) -> bool:
-        return not self.fault and self.error <= self.tolerance
-
-    @property
-    def verdict(self) -> str:
-        if self.agrees:
-            return f"{self.score:.0f} rows/s"
-        return self.fault or f"differs from Keras by {self.error:.1e} of the output's scale"
-
-
-def _is_tiny(found: Sequence[_Candidate]) -> bool:
-    """Whether a batch is so short that waking a second thread could cost more than it gives."""
-    return not found or max(candidate.score for candidate in found) > TINY_ROWS_PER_S
-
-
-def _compare(
-    artifact: Artifact, choice: EngineChoice, outputs: Sequence[str], reference: Reference, guard: Guard
-) -> _Candidate:
-    allowed = artifact.tolerance
-    try:
-        guard.admit(choice.engine)
-        program = program_for(choice, artifact, outputs)
-        error = _error(choice, program, reference)
-        score = _score(list(_rates(program, reference, guard))) if error <= allowed else 0.0
-    except Exception as fault:
-        return _Candidate(choice=choice, error=math.inf, tolerance=allowed, score=0.0, fault=str(fault))
-    return _Candidate(choice=choice, error=error, tolerance=allowed, score=score)
-
-
-def _score(rates: Sequence[float]) -> float:
-    """The geometric mean of the rates: neither the single row nor the full batch decides alone."""
-    return math.exp(sum(math.log(rate) for rate in rates) / len(rates)) if rates else 0.0
-
-
-def _rates(program: Program, reference: Reference, guard: Guard) -> Iterator[float]:
-    for rows in COMPARED_ROWS:
-        if not guard.allows(rows, ()):
-            return
-        inputs = reference.rows(rows)
-        try:
-            program.run(inputs)
-            took_s = fastest_run_s(program, inputs)
-        except OutOfMemory:
-            return
-        yield rows / took_s
-        if took_s > LONGEST_RUN_S:
-            return
 
 
 def _fingerprint(choices: Sequence[EngineChoice]) -> str:

@@ -14,7 +14,7 @@ class LoadOrder:
     """An artifact to hold under a handle, and what the model's config says of it.
 
     `training` asks for the phase of that name; its requests bring a seed. `layers` are sets of outputs whose
-    programs are made at once.
+    programs are made at once. `max_error` is a Precision's.
     """
 
     handle: str
@@ -30,6 +30,7 @@ class LoadOrder:
     training: bool = False
     layers: tuple[Outputs, ...] = ()
     sequence: SequenceSettings = field(default_factory=SequenceSettings)
+    max_error: float | None = None
 
     @property
     def title(self) -> str:

@@ -2,12 +2,15 @@
 
 import time
 from collections.abc import Callable
+from contextlib import suppress
 from pathlib import Path
 
-from horngate.contract.errors import ResourceExhausted
+from horngate.contract.errors import LoadError, ResourceExhausted
 from horngate.server import memory
 from horngate.server.artifact import Artifact, forget_derived
-from horngate.server.worker.calibration import calibrate, candidates
+from horngate.server.precision import bound
+from horngate.server.worker.calibration import calibrate
+from horngate.server.worker.contest import candidates
 from horngate.server.worker.engines import engine_named
 from horngate.server.worker.holdings import Holdings
 from horngate.server.worker.liveness import estimated_row_bytes, live_row_bytes
@@ -65,6 +68,7 @@ def _load(
         candidates(artifact, order.engine, order.placement, training=order.training),
         keep=lambda: batches_run() == before,
         guard=guard,
+        allowed=bound(artifact.precision, order.max_error, artifact.tolerance),
     )
     model = ServedModel(order, artifact, calibration)
     own = [model.outputs, *([model.step_outputs(model.outputs)] if model.carried else [])]
@@ -79,8 +83,9 @@ def _load(
 
 def import_engines(order: LoadOrder) -> None:
     """Import the libraries of every engine that a model may run on."""
-    for choice in candidates(Artifact(Path(order.folder)), order.engine, training=order.training):
-        engine_named(choice.engine)
+    with suppress(LoadError):  # Loading it will say so.
+        for choice in candidates(Artifact(Path(order.folder)), order.engine, training=order.training):
+            engine_named(choice.engine)
 
 
 def _admit(holdings: Holdings, order: LoadOrder, program_bytes: int, row_bytes: int) -> None:

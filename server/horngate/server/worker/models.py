@@ -10,6 +10,7 @@ from horngate.server import memory
 from horngate.server.artifact import KERAS, WEIGHTS, Artifact, learned_file, program_file
 from horngate.server.budget import size_text
 from horngate.server.placement import Placement
+from horngate.server.precision import FLOAT32, bound
 from horngate.server.worker.buckets import buckets, padded_length
 from horngate.server.worker.calibration import Calibration, check, check_step
 from horngate.server.worker.caps import Cap
@@ -81,13 +82,27 @@ class ServedModel:
         """A program that has run; the model's own two are held against Keras so. LoadError if one differs."""
         program, reference, outputs = self.compile(wanted), Reference.read(self.artifact), wanted.outputs
         if outputs == self.outputs:
-            check(self.artifact, self.calibration.choice, program)
+            check(self.artifact, self.calibration.choice, program, self._allowed)
         elif self.carried and outputs == self.step_outputs(self.outputs):
-            check_step(self.artifact, self.calibration.choice, program)
+            check_step(self.artifact, self.calibration.choice, program, self._allowed)
         else:
             warm(program, reference)
         self.prepare(program, wanted, (), self.dispatch_rows)
         return program
+
+    @property
+    def precision(self) -> str:
+        """What it computes in. Only testing is ever had in less than float32."""
+        return FLOAT32 if self.order.training else self.artifact.precision
+
+    @property
+    def _lowered(self) -> str:
+        return "" if self.precision == FLOAT32 else f" in {self.precision}"
+
+    @property
+    def _allowed(self) -> float:
+        """How far from Keras its programs may be."""
+        return bound(self.artifact.precision, self.order.max_error, self.artifact.tolerance)
 
     def compile(self, wanted: Wanted) -> Program:
         """The program for a set of outputs, on the engine that calibration chose."""
@@ -230,14 +245,18 @@ class ServedModel:
     def report(self) -> dict[str, Any]:
         """What the supervisor tells people about it."""
         own = self.programs.get(self.own(self.outputs))
+        agreement = self.calibration.agreement
         return {
-            "engine": str(self.calibration.choice),
+            "engine": f"{self.calibration.choice}{self._lowered}",
             "cap": self.cap,
             "dispatch_rows": self.dispatch_rows,
             "load_s": round(self.load_s, 3),
             "memory_bytes": self.memory_bytes,
             "batch_bytes": self.calibration.memory.bytes(self.dispatch_rows),
-            "error": float(f"{self.calibration.error:.1e}"),
+            "precision": self.precision,
+            "error": float(f"{agreement.error:.1e}"),
+            **({} if agreement.top1 is None else {"top1": round(agreement.top1, 4)}),
+            "compared_rows": agreement.rows,
             "compared": self.calibration.compared,
             "sequences": bool(self.carried),
             "sequence_idle_s": self.order.sequence.idle_s,

@@ -1,14 +1,17 @@
 """The artifact's reference: inputs, and Keras's own outputs for them."""
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 
 import numpy as np
 
-from horngate.server.agreement import worst_error
-from horngate.server.artifact import REFERENCE, Artifact
+from horngate.server.agreement import Agreement, worst_error
+from horngate.server.artifact import AGREEMENT, REFERENCE, Artifact
 from horngate.server.following import Following
+from horngate.server.precision import FLOAT32
 from horngate.server.worker.engines import Array, Program, Shapes
+
+BATCH_ROWS = 8
 
 
 @dataclass(frozen=True)
@@ -26,14 +29,20 @@ class Reference:
     @classmethod
     def read(cls, artifact: Artifact) -> "Reference":
         """The artifact's reference; pixels, where it is seen as taking those."""
-        x, y = "uv" if artifact.pixels else "xy"
         with np.load(artifact.folder / REFERENCE, allow_pickle=False) as data:
-            inputs = {spec.name: _restored(data[f"{x}{i}"]) for i, spec in enumerate(artifact.spec.inputs)}
-            count = len(artifact.spec.outputs)
-            outputs = [_restored(data[f"{y}{i}"]) for i in range(count)]
+            inputs, outputs = _answers(artifact, data)
+            count = len(outputs)
             states = tuple(state.input for state in artifact.carried)
             following = Following.from_arrays(data, states=len(states), outputs=count) if states else None
         return cls(inputs, outputs, states, following)
+
+    @classmethod
+    def compared(cls, artifact: Artifact) -> "Reference":
+        """The rows that engines are held against Keras on: in float32 the same, below it more."""
+        if artifact.precision == FLOAT32:
+            return cls.read(artifact)
+        with np.load(artifact.folder / AGREEMENT, allow_pickle=False) as data:
+            return cls(*_answers(artifact, data))
 
     def rows(self, count: int) -> dict[str, Array]:
         """The inputs repeated to `count` rows."""
@@ -64,9 +73,17 @@ class Reference:
         """What a served row takes at the least: inputs merged, inputs of the next batch, outputs and their copy."""
         return 2 * sum(array.nbytes // len(array) for array in [*self.inputs.values(), *self.outputs])
 
-    def error(self, program: Program) -> float:
-        """The largest difference of a program from Keras, relative to each output's scale; inf if not alike."""
-        return worst_error(self.outputs, program.run(self.inputs))
+    def agreement(self, program: Program) -> Agreement:
+        """How a program's answers compare with Keras's."""
+        parts = [program.run(batch) for batch in self._batches()]
+        results = [np.concatenate(part) for part in zip(*parts, strict=True)]
+        return Agreement.of(self.outputs, results)
+
+    def _batches(self) -> Iterator[dict[str, Array]]:
+        """The inputs, a few rows at a time: nothing is known yet of the memory that more would take."""
+        rows = max(map(len, self.inputs.values()))
+        for start in range(0, rows, BATCH_ROWS):
+            yield {name: array[start : start + BATCH_ROWS] for name, array in self.inputs.items()}
 
     def error_of_step(self, program: Program) -> float:
         """The same of a program that takes a step: of its outputs, and of the states after it."""
@@ -90,6 +107,12 @@ class Reference:
     def _before(self) -> dict[str, Array]:
         before = self.following.before if self.following is not None else ()
         return dict(zip(self.states, before, strict=True))
+
+
+def _answers(artifact: Artifact, data: Mapping[str, Array]) -> tuple[dict[str, Array], list[Array]]:
+    x, y = "uv" if artifact.pixels else "xy"
+    inputs = {spec.name: _restored(data[f"{x}{i}"]) for i, spec in enumerate(artifact.spec.inputs)}
+    return inputs, [_restored(data[f"{y}{i}"]) for i in range(len(artifact.spec.outputs))]
 
 
 def _restored(array: Array) -> Array:

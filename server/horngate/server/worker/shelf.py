@@ -211,6 +211,10 @@ class Shelf:
         }
 
     def _measure(self, model: ServedModel) -> None:
+        agreement = model.calibration.agreement
+        self._metrics.error.labels(*model.labels, model.precision).set(agreement.error)
+        if agreement.top1 is not None:
+            self._metrics.top1.labels(*model.labels, model.precision).set(agreement.top1)
         self._metrics.cap.labels(*model.labels).set(model.cap)
         self._metrics.dispatch.labels(*model.labels).set(model.dispatch_rows)
         batch_bytes = model.calibration.memory.bytes(model.dispatch_rows)

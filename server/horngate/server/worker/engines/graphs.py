@@ -12,7 +12,8 @@ from pathlib import Path
 import onnx
 from onnx import helper
 
-from horngate.server.artifact import Artifact, program_file, write_whole
+from horngate.server.artifact import QUANTISED, Artifact, program_file, write_whole
+from horngate.server.precision import INT8
 from horngate.zoo.cut import cut
 from horngate.zoo.fold import fold
 from horngate.zoo.images.graph import prepend_scaling
@@ -67,12 +68,11 @@ def program_path(artifact: Artifact, outputs: Sequence[str]) -> Path:
     Pixels are scaled by its first nodes, where the artifact is seen as taking them.
     What the engines do not fold themselves is folded here: normalizations around Dense layers. Layers that keep
     states take them as inputs if the states after a call are among the outputs; else they begin anew in every call,
-    so that no row goes on from another request's.
+    so that no row goes on from another request's. In int8 is what makes the model's own outputs, and nothing else.
     """
     path = program_file(artifact, outputs)
     if not path.exists():
-        graph = onnx.load(artifact.graph, load_external_data=False)
-        part = cut(graph, [(artifact.tensors.get(name, name), artifact.named[name]) for name in outputs])
+        part = _cut(artifact, outputs)
         part = begun_anew(part, [state for state in artifact.states if state.output not in outputs])
         if artifact.pixels and artifact.image is not None:
             prepend_scaling(part.graph, artifact.image)
@@ -81,3 +81,10 @@ def program_path(artifact: Artifact, outputs: Sequence[str]) -> Path:
         fold(part, read, into=("Gemm",), largest_bytes=_FOLDED_BYTES)
         write_whole(path, part.SerializeToString())
     return path
+
+
+def _cut(artifact: Artifact, outputs: Sequence[str]) -> onnx.ModelProto:
+    if artifact.precision == INT8 and set(outputs) <= {spec.name for spec in artifact.spec.outputs}:
+        return cut(onnx.load(artifact.folder / QUANTISED), [(name, artifact.named[name]) for name in outputs])
+    graph = onnx.load(artifact.graph, load_external_data=False)
+    return cut(graph, [(artifact.tensors.get(name, name), artifact.named[name]) for name in outputs])

@@ -16,6 +16,7 @@ import numpy as np
 from horngate.contract.tensors import numpy_dtype
 from horngate.server.artifact import KERAS, Artifact
 from horngate.server.placement import Placement
+from horngate.server.precision import BFLOAT16
 from horngate.server.worker.buckets import ladder
 from horngate.server.worker.engines import Array, Shapes
 from horngate.server.worker.engines.compiled import (
@@ -25,6 +26,7 @@ from horngate.server.worker.engines.compiled import (
     compiled_call,
     input_signature,
 )
+from horngate.server.worker.engines.lowered import computed_in_bfloat16
 from horngate.server.worker.engines.out_of_memory import out_of_memory_told
 from horngate.server.worker.engines.training import TrainingProgram, as_numpy, in_training
 
@@ -84,7 +86,10 @@ class Keras:
         key = (artifact.folder, self._training)
         model = _OPEN.get(key)
         if model is None:
-            model = _OPEN[key] = _opened(artifact)
+            model = _opened(artifact)
+            if artifact.precision == BFLOAT16 and not self._training:
+                computed_in_bfloat16(model)
+            _OPEN[key] = model
         return model
 
 
@@ -113,6 +118,8 @@ def _stepping(artifact: Artifact, outputs: Sequence[str]) -> Compiled:
     from horngate.zoo.submodel import submodel
 
     model, states = _opened(artifact), artifact.carried
+    if artifact.precision == BFLOAT16:
+        computed_in_bfloat16(model)
     kept = keepers_of(model, states)
     after = [state.output for state in states]
     asked = [name for name in outputs if name not in after]

@@ -5,21 +5,23 @@ from typing import Any
 
 import openvino
 
+from horngate.contract.errors import LoadError
 from horngate.server.artifact import Artifact
+from horngate.server.precision import BFLOAT16
 from horngate.server.worker.engines import Array, Shapes
 from horngate.server.worker.engines.graphs import program_opened
 from horngate.server.worker.engines.out_of_memory import out_of_memory_told
 
 
 class OpenVino:
-    """float32 is asked for: on a CPU with bf16 units OpenVINO would compute in bf16, with errors of 1e-2."""
+    """The precision is always told: OpenVINO would choose bf16 by itself where it can, with errors of 1e-2."""
 
     name = "openvino"
 
     def load(self, artifact: Artifact, outputs: Sequence[str], threads: int) -> "OpenVinoProgram":
-        """A compiled model of the part of the graph that the outputs need."""
+        """A compiled model of the part of the graph that the outputs need. LoadError: not in this precision."""
         properties = {
-            "INFERENCE_PRECISION_HINT": "f32",
+            "INFERENCE_PRECISION_HINT": _hint(artifact.precision),
             "INFERENCE_NUM_THREADS": threads,
             "NUM_STREAMS": 1,
         }
@@ -55,6 +57,19 @@ class OpenVinoProgram:
     def release(self) -> None:
         """See Program."""
         self._compiled.release_memory()
+
+
+def _hint(precision: str) -> str:
+    """What is not in int8 in a graph for that is in float32."""
+    if precision != BFLOAT16:
+        return "f32"
+    if "BF16" not in _core().get_property("CPU", "OPTIMIZATION_CAPABILITIES"):
+        raise LoadError(
+            "this machine's CPU has no bfloat16 units (avx512_bf16 or amx_bf16), and OpenVINO would compute in "
+            'float32; expected precision = "float32" here, or engine = "keras", which is slower in '
+            "bfloat16 on such a CPU"
+        )
+    return "bf16"
 
 
 _CORE: list[Any] = []

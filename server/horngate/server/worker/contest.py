@@ -1,0 +1,131 @@
+"""The engines that could run a model, each timed for a moment and held against Keras."""
+
+import math
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+
+from horngate.contract.errors import LoadError
+from horngate.server.agreement import Agreement
+from horngate.server.artifact import Artifact
+from horngate.server.placement import Placement
+from horngate.server.precision import ENGINES
+from horngate.server.settings import available_cores
+from horngate.server.worker.engines import EngineChoice, Program, program_for
+from horngate.server.worker.engines.out_of_memory import OutOfMemory
+from horngate.server.worker.probe import LONGEST_RUN_S, Guard, fastest_run_s
+from horngate.server.worker.reference import Reference
+
+COMPARED_ROWS = (1, 4, 16, 64)
+TINY_ROWS_PER_S = 2000.0
+UNKNOWN = Agreement(error=math.inf, rows=0)
+
+
+def candidates(
+    artifact: Artifact, engine: str, placement: Placement = (), *, training: bool = False
+) -> list[EngineChoice]:
+    """The engines to compare; `engine` names one, or "auto". On Keras alone run a model with a `placement`, and
+    the `training` phase.
+
+    One thread is a candidate because tiny networks lose to their own pool. OpenVINO is none for embeddings:
+    it answers an index out of range with zeros, where Keras and ONNX Runtime refuse.
+    """
+    cores = available_cores()
+    if engine == "keras" or artifact.refused is not None:
+        return [EngineChoice(engine="keras", threads=cores, placement=placement, training=training)]
+    names = ["onnxruntime", "openvino"] if engine == "auto" else [engine]
+    able = ENGINES.get(artifact.precision, names)
+    names = [name for name in names if name in able]
+    if engine == "auto" and any(layer.class_name == "Embedding" for layer in artifact.spec.layers):
+        names = [name for name in names if name != "openvino"]
+    if not names:
+        raise LoadError(
+            f"no engine that is safe for embeddings computes in {artifact.precision}; expected "
+            'precision = "float32", or engine = "openvino", which answers an index out of range with '
+            'zeros, or engine = "keras"'
+        )
+    counts = sorted({1, cores}, reverse=True)
+    return [EngineChoice(engine=name, threads=threads) for threads in counts for name in names]
+
+
+@dataclass(frozen=True, kw_only=True)
+class Candidate:
+    """An engine that was tried. `score` is its mean rows a second, `fault` why it does not run at all."""
+
+    choice: EngineChoice
+    agreement: Agreement = UNKNOWN
+    allowed: float = 0.0
+    score: float = 0.0
+    fault: str = ""
+
+    @property
+    def agrees(self) -> bool:
+        """Whether it may serve."""
+        return not self.fault and self.agreement.error <= self.allowed
+
+    @property
+    def verdict(self) -> str:
+        """What became of it, for people."""
+        if self.agrees:
+            return f"{self.score:.0f} rows/s"
+        return self.fault or str(self.agreement)
+
+
+def contest(
+    artifact: Artifact, choices: Sequence[EngineChoice], reference: Reference, guard: Guard, allowed: float
+) -> list[Candidate]:
+    """Each engine that is worth trying, with what became of it; those that agree to `allowed` are timed."""
+    compared = Reference.compared(artifact)
+    found: list[Candidate] = []
+    for choice in choices:
+        if choice.threads > 1 or len(choices) == 1 or _is_tiny(found):
+            found.append(_tried(artifact, choice, (reference, compared), guard, allowed))
+    return found
+
+
+def _is_tiny(found: Sequence[Candidate]) -> bool:
+    """Whether a batch is so short that waking a second thread could cost more than it gives."""
+    return not found or max(candidate.score for candidate in found) > TINY_ROWS_PER_S
+
+
+def _tried(
+    artifact: Artifact,
+    choice: EngineChoice,
+    references: tuple[Reference, Reference],
+    guard: Guard,
+    allowed: float,
+) -> Candidate:
+    reference, compared = references
+    try:
+        guard.admit(choice.engine)
+        program = program_for(choice, artifact, [spec.name for spec in artifact.spec.outputs])
+        agreement = agreement_of(choice, program, compared)
+        score = _score(list(_rates(program, reference, guard))) if agreement.error <= allowed else 0.0
+    except Exception as fault:
+        return Candidate(choice=choice, fault=str(fault))
+    return Candidate(choice=choice, agreement=agreement, allowed=allowed, score=score)
+
+
+def agreement_of(choice: EngineChoice, program: Program, compared: Reference) -> Agreement:
+    """A program against Keras. The training phase, which is random and Keras's own, only has to run."""
+    agreement = compared.agreement(program)
+    return Agreement(error=0.0, rows=agreement.rows) if choice.training else agreement
+
+
+def _score(rates: Sequence[float]) -> float:
+    """The geometric mean of the rates: neither the single row nor the full batch decides alone."""
+    return math.exp(sum(math.log(rate) for rate in rates) / len(rates)) if rates else 0.0
+
+
+def _rates(program: Program, reference: Reference, guard: Guard) -> Iterator[float]:
+    for rows in COMPARED_ROWS:
+        if not guard.allows(rows, ()):
+            return
+        inputs = reference.rows(rows)
+        try:
+            program.run(inputs)
+            took_s = fastest_run_s(program, inputs)
+        except OutOfMemory:
+            return
+        yield rows / took_s
+        if took_s > LONGEST_RUN_S:
+            return

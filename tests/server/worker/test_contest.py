@@ -1,0 +1,160 @@
+"""Engines in float32 and below it, held against Keras: a tiny trained network, built as a builder builds it."""
+
+from collections.abc import Callable
+from contextlib import nullcontext
+from pathlib import Path
+from typing import Any
+
+import keras
+import numpy as np
+import onnx
+import pytest
+from keras import layers
+
+from horngate.contract.errors import LoadError
+from horngate.server.artifact import QUANTISED, Artifact
+from horngate.server.builder.main import build
+from horngate.server.builder.order import BuildOrder
+from horngate.server.precision import BOUNDS
+from horngate.server.worker.calibration import calibrate
+from horngate.server.worker.contest import Candidate, candidates, contest
+from horngate.server.worker.engines import engine_named, openvino, program_for
+from horngate.server.worker.engines.graphs import program_path
+from horngate.server.worker.probe import Guard
+from horngate.server.worker.reference import Reference
+
+GUARD = Guard(room_bytes=1 << 30, row_bytes=1 << 16, weights_bytes=1 << 16, alone=nullcontext)
+ROWS = 96
+
+Built = Callable[..., Artifact]
+
+
+@pytest.fixture(scope="module")
+def rows() -> Any:
+    """Bars, upright or lying, at any place: what a few steps of training tell apart."""
+    generator = np.random.default_rng(3)
+    pictures = generator.normal(0, 0.1, (ROWS, 8, 8, 1)).astype(np.float32)
+    for place, picture in enumerate(pictures):
+        bar = generator.integers(8)
+        picture[(bar, slice(None)) if place % 2 else (slice(None), bar)] += 1.0
+    return pictures
+
+
+@pytest.fixture(scope="module")
+def built(rows: Any, tmp_path_factory: pytest.TempPathFactory) -> Built:
+    """The network's artifact in a precision; with `rows`, those are its calibration."""
+    folder = tmp_path_factory.mktemp("lowered")
+    keras.utils.set_random_seed(5)
+    model = keras.Sequential(
+        [
+            keras.Input((8, 8, 1), name="picture"),
+            layers.Conv2D(8, 3, padding="same", use_bias=False, name="edges"),
+            layers.BatchNormalization(name="norm"),
+            layers.ReLU(name="relu"),
+            layers.Conv2D(8, 3, strides=2, activation="relu", name="shapes"),
+            layers.Flatten(name="flat"),
+            layers.Dense(2, activation="softmax", name="kind"),
+        ]
+    )
+    model.compile("adam", "sparse_categorical_crossentropy")
+    model.fit(rows, np.arange(ROWS) % 2, epochs=8, batch_size=16, verbose=0)
+    model.save(folder / "model.keras")
+    np.save(folder / "rows.npy", rows)
+    made: dict[str, Artifact] = {}
+
+    def one(precision: str) -> Artifact:
+        if precision not in made:
+            target = folder / precision
+            target.mkdir()
+            order = BuildOrder(target=str(target), scratch=str(folder), name="bars", precision=precision)
+            calibration = folder / "rows.npy" if precision == "int8" else None
+            build(order, folder / "model.keras", None, calibration)
+            made[precision] = Artifact(target)
+        return made[precision]
+
+    return one
+
+
+def bfloat16_units() -> bool:
+    return "BF16" in openvino._core().get_property("CPU", "OPTIMIZATION_CAPABILITIES")
+
+
+def contested(artifact: Artifact, allowed: float) -> list[Candidate]:
+    return contest(artifact, candidates(artifact, "auto"), Reference.read(artifact), GUARD, allowed)
+
+
+def names(found: list[Candidate]) -> set[str]:
+    return {each.choice.engine for each in found if each.agrees}
+
+
+@pytest.mark.parametrize("precision", ["bfloat16", "int8"])
+def test_a_lower_precision_is_measured_beside_keras_and_is_what_was_asked_for(
+    built: Built, precision: str
+) -> None:
+    if precision == "bfloat16" and not bfloat16_units():
+        pytest.skip("this CPU has no bfloat16 units")
+    found = contested(built(precision), BOUNDS[precision])
+    assert names(found) == ({"onnxruntime", "openvino"} if precision == "int8" else {"openvino"})
+    for each in found:
+        assert 1e-4 < each.agreement.error < BOUNDS[precision], "float32 would be nearer"
+        assert each.agreement.rows == (64 if precision == "int8" else 32)
+        assert each.agreement.top1 is not None
+        assert each.agreement.top1 > 0.95
+
+
+def test_float32_is_held_to_its_own_tolerance(built: Built) -> None:
+    found = contested(built("float32"), built("float32").tolerance)
+    assert names(found) == {"onnxruntime", "openvino"}
+    assert all(each.agreement.error <= 1e-5 for each in found)
+
+
+def test_beyond_the_bound_it_is_refused_with_the_figure_and_a_remedy(built: Built) -> None:
+    with pytest.raises(
+        LoadError, match=r"differs from Keras by \d\.\de-0\d .* on 64 rows; expected 1e-05"
+    ) as told:
+        calibrate(built("int8"), candidates(built("int8"), "auto"), lambda: False, GUARD, 1e-5)
+    assert 'precision = "float32"' in str(told.value)
+
+
+def test_the_last_product_and_inner_layers_stay_in_float32(built: Built) -> None:
+    graph = onnx.load(built("int8").folder / QUANTISED).graph
+    makers = {name: node.op_type for node in graph.node for name in node.output}
+    fed = {node.op_type: [makers.get(name) for name in node.input] for node in graph.node}
+    assert fed["Conv"][:2] == ["DequantizeLinear"] * 2
+    assert fed["Gemm"][1] is None, "its kernel is a constant, as it was"
+    inner = onnx.load(program_path(built("int8"), ["relu"]), load_external_data=False).graph
+    assert "QuantizeLinear" not in {node.op_type for node in inner.node}
+
+
+def test_keras_itself_computes_in_bfloat16_and_answers_in_float32(built: Built) -> None:
+    artifact = built("bfloat16")
+    program = program_for(candidates(artifact, "keras")[0], artifact, ["kind", "edges"])
+    compared = Reference.compared(artifact)
+    kind, edges = program.run(compared.inputs)
+    assert (kind.dtype, edges.dtype) == (np.float32, np.float32)
+    assert 1e-4 < np.abs(kind - compared.outputs[0]).max() < 0.05
+    assert np.array_equal(edges.view(np.uint32) & 0xFFFF, np.zeros_like(edges, np.uint32)), (
+        "bfloat16's digits"
+    )
+
+
+def test_a_cpu_without_bfloat16_units_is_told_so(built: Built, monkeypatch: pytest.MonkeyPatch) -> None:
+    class Older:
+        """OpenVINO on an older CPU."""
+
+        def get_property(self, device: str, name: str) -> list[str]:
+            return ["FP32", "INT8"]
+
+    monkeypatch.setattr(openvino, "_CORE", [Older()])
+    with pytest.raises(LoadError, match=r"no bfloat16 units .*; expected precision"):
+        engine_named("openvino").load(built("bfloat16"), ["kind"], 1)
+
+
+def test_int8_is_not_for_what_has_nothing_to_quantise(tmp_path: Path) -> None:
+    model = keras.Sequential([keras.Input((3,), name="x"), layers.Dense(2, name="y")])
+    model.save(tmp_path / "model.keras")
+    np.save(tmp_path / "rows.npy", np.zeros((8, 3), np.float32))
+    (tmp_path / "artifact").mkdir()
+    order = BuildOrder(target=str(tmp_path / "artifact"), scratch=str(tmp_path), name="one", precision="int8")
+    with pytest.raises(LoadError, match="no convolution or Dense layer before its last"):
+        build(order, tmp_path / "model.keras", None, tmp_path / "rows.npy")
