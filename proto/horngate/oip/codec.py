@@ -22,6 +22,7 @@ Array = np.ndarray[Any, np.dtype[Any]]
 Buffer = bytes | memoryview
 
 _LENGTH = struct.Struct("<I")
+_IS_LITTLE_ENDIAN = sys.byteorder == "little"
 _TYPED_FIELD = {
     "BOOL": "bool_contents",
     "INT8": "int_contents",
@@ -116,7 +117,7 @@ def _elements(datatype: str, shape: Sequence[int], name: str) -> int:
         raise InvalidRequest(
             f"tensor '{name}': received datatype '{datatype}'; expected one of {', '.join(sorted(DATATYPES))}"
         )
-    if any(size < 0 for size in shape):
+    if shape and min(shape) < 0:
         raise InvalidRequest(
             f"tensor '{name}': received shape {_shape(shape)}; the sizes of what is sent are 0 or more"
         )
@@ -153,7 +154,7 @@ def _objects(values: Sequence[bytes]) -> Array:
 
 
 def _little_endian(dtype: np.dtype[Any]) -> np.dtype[Any]:
-    return dtype.newbyteorder("<")
+    return dtype if dtype.isnative and _IS_LITTLE_ENDIAN else dtype.newbyteorder("<")
 
 
 def _shape(shape: Sequence[int]) -> str:

@@ -21,7 +21,7 @@ from horngate.server.worker.notes import Note
 from horngate.server.worker.patience import Patience
 from horngate.server.worker.room import Room
 from horngate.server.worker.sequences import Sequences
-from horngate.server.worker.work import Work
+from horngate.server.worker.work import Wanted, Work
 from horngate.zoo.states import State
 
 STATE = State(layer="l", input="l/state.0", output="l/state.0.next", shape=(None, 1), dtype="float32")
@@ -113,7 +113,7 @@ class World:
             request=self.requests,
             handle=HANDLE,
             outputs=("y",),
-            program_outputs=("y", STATE.output),
+            wanted=Wanted(("y", STATE.output)),
             inputs=[x],
             total_rows=len(x),
             rows=len(x),

@@ -9,7 +9,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from horngate.server.worker.work import Batch, Share, Work, cut
+from horngate.server.worker.work import Batch, Share, Wanted, Work, cut
 
 
 def work(rows: int, outputs: tuple[str, ...], first: int) -> Work:
@@ -19,7 +19,7 @@ def work(rows: int, outputs: tuple[str, ...], first: int) -> Work:
         request=first,
         handle="m",
         outputs=outputs,
-        program_outputs=outputs,
+        wanted=Wanted(outputs),
         inputs=[x],
         total_rows=rows,
         rows=rows,

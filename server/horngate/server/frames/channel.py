@@ -98,6 +98,8 @@ class Channel:
 
     def put(self, payload: "Buffer") -> Payload:
         """A payload in the form that a frame carries: in the arena if it is large and there is room."""
+        if isinstance(payload, bytes) and len(payload) < INLINE_BYTES:
+            return payload
         view = memoryview(payload)
         if self._arena is not None and view.nbytes >= INLINE_BYTES:
             descriptor = self._arena.put(view)

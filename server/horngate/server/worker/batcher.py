@@ -142,13 +142,13 @@ class Batcher:
 
         One with a seed waits in a lane of its own, which holds it whole.
         """
-        shapes = model.batch_shapes(work.inputs, work.program_outputs)
+        shapes = model.batch_shapes(work.inputs, work.wanted.outputs)
         self._queues.add(
             work.handle,
             work,
             shapes=kin(work, shapes),
-            outputs=work.program_outputs,
-            cost=self.lessons.cost(model, work.program_outputs),
+            outputs=work.wanted.outputs,
+            cost=self.lessons.cost(model, work.wanted.outputs),
             limit=limit(model, work, program, shapes),
             program=program if work.seed is None else cast(TrainingProgram, program).seeded(work.seed),
         )
@@ -221,8 +221,8 @@ class Batcher:
         self._under_way[first.handle] += 1
         self._running_s += ride.charged_s
         model, program = self._models[first.handle], cast(Program, ride.program)
-        wanted = Wanted(outputs=ride.names, pixels=first.pixels)
-        shapes = model.batch_shapes(first.inputs, first.program_outputs)
+        wanted = Wanted(outputs=ride.names, pixels=first.wanted.pixels)
+        shapes = model.batch_shapes(first.inputs, first.wanted.outputs)
         batch = Batch(
             handle=first.handle,
             program=program,
@@ -230,9 +230,9 @@ class Batcher:
             charged_s=ride.charged_s,
             formed_s=now_s,
             shares=shares,
-            input_names=[spec.name for spec in model.inputs(pixels=first.pixels)],
+            input_names=[spec.name for spec in model.inputs(pixels=first.wanted.pixels)],
             needed_bytes=partial(model.batch_bytes, program, wanted, shapes),
-            fills=model.artifact.padding if model.pads(first.program_outputs) else {},
+            fills=model.artifact.padding if model.pads(first.wanted.outputs) else {},
             # What is compiled for fixed shapes is compiled for these alone.
             shapes=shapes if most_rows(program, shapes) is not None else (),
             states=model.after if first.turn is not None else (),
@@ -254,8 +254,7 @@ class Batcher:
         self.end(work, DeadlineExceeded(f"the deadline passed after {waited_s:.3f} s in the queue"))
 
     def _announce(self, work: Work) -> None:
-        # Sent before the batch starts: should it end this process, the gateway knows what it was. What is answered
-        # goes first, or it would be taken for the same.
+        # Sent before it starts: should it end this process, the gateway knows what it was. Answers go first.
         self._alone_under_way = True
         self.flush()
         work.owner.channel.send(["running", [work.request]])

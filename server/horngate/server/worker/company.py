@@ -14,7 +14,7 @@ def kin(work: Work, shapes: Shapes) -> Hashable:
     """
     if work.seed is not None:
         return work
-    return (work.pixels, shapes) if work.turn is None else ("steps", shapes)
+    return (work.wanted.pixels, shapes) if work.turn is None else ("steps", shapes)
 
 
 def limit(model: ServedModel, work: Work, program: Program, shapes: Shapes) -> int:

@@ -69,7 +69,7 @@ class Lessons:
 
     def _count_padding(self, batch: Batch, model: ServedModel) -> None:
         first = batch.shares[0].work
-        shapes = model.batch_shapes(first.inputs, first.program_outputs)
+        shapes = model.batch_shapes(first.inputs, first.wanted.outputs)
         rows, steps = batch.program.padded(batch.rows, shapes) - batch.rows, batch.padded_steps
         if rows:
             self._metrics.padding.labels(*model.labels).inc(rows)

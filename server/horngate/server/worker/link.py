@@ -8,7 +8,7 @@ import numpy as np
 from horngate.contract.errors import HorngateError, ResourceExhausted
 from horngate.oip.codec import encode_tensor
 from horngate.server.frames.arena import ARENA_BYTES, Arena
-from horngate.server.frames.channel import Channel
+from horngate.server.frames.channel import INLINE_BYTES, Channel
 from horngate.server.worker.engines import Array
 from horngate.server.worker.work import Work
 
@@ -69,7 +69,9 @@ class GatewayLink:
 
 
 def _contents(array: Array) -> bytes | memoryview:
-    """An array's raw contents, not copied where its own memory holds them."""
+    """An array's raw contents, not copied if they are large and its own memory holds them."""
     if array.dtype.kind in "SUO":
         return encode_tensor(array)
+    if array.nbytes < INLINE_BYTES:
+        return array.tobytes()
     return np.ascontiguousarray(array).reshape(-1).view(np.uint8).data

@@ -125,8 +125,7 @@ class Reception:
             request=request,
             handle=handle,
             outputs=outputs,
-            program_outputs=program_outputs,
-            pixels=pixels,
+            wanted=wanted,
             inputs=inputs,
             total_rows=rows,
             rows=rows,
@@ -145,7 +144,7 @@ class Reception:
     def _proceed(self, work: Work) -> None:
         """Queue a work: at once, or when what it needs is made on the maker's thread, while others run."""
         model, wanted = self._shelf.models[work.handle], work.wanted
-        shapes = model.batch_shapes(work.inputs, work.program_outputs)
+        shapes = model.batch_shapes(work.inputs, work.wanted.outputs)
         program = model.programs.get(wanted)
         if program is None:
             making: Making = (work.handle, wanted, None)

@@ -2,7 +2,7 @@
 
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 import numpy as np
 
@@ -23,8 +23,7 @@ Trace = bytes
 """See `tracing.written_context`."""
 
 
-@dataclass(frozen=True, kw_only=True, slots=True)
-class Wanted:
+class Wanted(NamedTuple):
     """What a program computes: outputs by name, of the model's own inputs or of pixels."""
 
     outputs: tuple[str, ...]
@@ -35,7 +34,7 @@ class Wanted:
 class Work:
     """One request. `rows` counts what has no batch yet; `parts` gathers the outputs of what has run.
 
-    Its program makes `program_outputs`, the `outputs` asked for among them, and scales inputs that are `pixels`.
+    `wanted` is its program, which makes the `outputs` asked for among others, or one that computes more.
     `seed` is that of a request in the training phase: it runs by itself, and whole. That of a `step` of a sequence,
     which is its `turn`, gathers in `states` what follows each part. `owner` is the connection that asked; `inputs`
     are views of its memory, valid until it is answered: an `error` is told once no batch reads them any more.
@@ -46,7 +45,7 @@ class Work:
     request: int
     handle: str
     outputs: tuple[str, ...]
-    program_outputs: tuple[str, ...]
+    wanted: Wanted
     inputs: list[Array]
     total_rows: int
     rows: int
@@ -67,13 +66,7 @@ class Work:
     parts: list[list[Array]] = field(default_factory=list)
     states: list[list[Array]] = field(default_factory=list)
     error: HorngateError | None = None
-    pixels: bool = False
     trace: Trace | None = None
-
-    @property
-    def wanted(self) -> Wanted:
-        """The program that it needs, or one that computes more."""
-        return Wanted(outputs=self.program_outputs, pixels=self.pixels)
 
     @property
     def is_done(self) -> bool:
