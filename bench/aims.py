@@ -64,12 +64,21 @@ def _peers(standings: Sequence[dict[str, Any]]) -> Iterator[Row]:
     for network, aim in SAME_FILE.items():
         what = f"throughput / best peer serving the same Keras file on TensorFlow, {network} f32"
         yield from _closest(what, aim, _of(others, network, "same file"))
+    yield from _bfloat16(own, _of(others, "resnet50", "same file"))
     for one in own:
         if one["p99_over_p50"]:
             name = f"{one['network']} ({one['engine']})"
             yield _at_most(f"p99 / p50 at 70% load, {name}", 2.0, one["p99_over_p50"])
         if one["warm_s"] and one["network"] in WARM_S and one["engine"] == "auto":
             yield _at_most(f"warm start, {one['network']}, s", WARM_S[one["network"]], one["warm_s"])
+
+
+def _bfloat16(own: Sequence[dict[str, Any]], peers: Sequence[dict[str, Any]]) -> Iterator[Row]:
+    """Both ratios are to Horngate in float32, measured beside either."""
+    lower = [one for one in own if one["network"] == "resnet50" and one["engine"] == "bfloat16"]
+    for one in lower:
+        closest = [{**peer, "ratio": peer["ratio"] / one["ratio"]} for peer in peers]
+        yield from _closest("throughput / the same, resnet50 bf16", 3.0, closest)
 
 
 def _of(standings: Sequence[dict[str, Any]], network: str, group: str) -> list[dict[str, Any]]:

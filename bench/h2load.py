@@ -16,6 +16,10 @@ OPEN_CONNECTIONS, OPEN_CONNECTIONS_HTTP1 = 8, 32
 One of HTTP/1.1 has one request under way at a time."""
 
 
+class NoAnswer(RuntimeError):
+    """The load ended before the first answer."""
+
+
 @dataclass(frozen=True, kw_only=True)
 class Post:
     """What is sent again and again."""
@@ -138,7 +142,8 @@ def _wait(process: "subprocess.Popen[str]") -> tuple[str, float]:
 def _latencies_us(output: str, log: Path) -> list[int]:
     counts = re.search(r"(\d+) succeeded, (\d+) failed, (\d+) errored", output)
     if not counts or int(counts[2]) or int(counts[3]):
-        raise RuntimeError(f"h2load had failures or did nothing:\n{output}")
+        said = counts[0] if counts else "nothing"
+        raise RuntimeError(f"h2load had failures: {said}\n{output}")
     lines = (line.split("\t") for line in log.read_text().splitlines())
     latencies_us = [int(micros) for _, status, micros in lines if status == "200"]
     if len(latencies_us) < int(counts[1]):
@@ -148,7 +153,7 @@ def _latencies_us(output: str, log: Path) -> list[int]:
 
 def _summed(ordered_us: Sequence[int], seconds: float, cpu_s: float) -> Load:
     if not ordered_us:
-        raise RuntimeError(f"h2load had no answer within {seconds:.1f} s; give it more seconds")
+        raise NoAnswer(f"h2load had no answer within {seconds:.1f} s; give it more seconds")
     shares = {"p50_ms": 0.5, "p90_ms": 0.9, "p99_ms": 0.99, "p999_ms": 0.999}
     found = {name: ordered_us[int(len(ordered_us) * share)] / 1000 for name, share in shares.items()}
     return Load(requests=len(ordered_us), seconds=seconds, cpu_s=cpu_s, **found)

@@ -83,10 +83,15 @@ def _options() -> argparse.Namespace:
 
 def _tell(found: Sequence[Standing]) -> None:
     for group in dict.fromkeys((one.network, one.group) for one in found):
-        these = [one for one in found if (one.network, one.group) == group and not one.failure]
-        many = sorted({many for one in these if one.server != ALONE for many in one.rates})
+        measured = [one for one in found if (one.network, one.group) == group and one.closed]
+        these = [one for one in measured if one.server != ALONE]
+        many = sorted({many for one in these for many in one.rates})
         columns = [", ".join(group), *(f"{one} at once" for one in many), *COLUMNS]
-        print(table(columns, [_row(one, many) for one in these]), end="\n\n")
+        print(table(columns, [_row(one, many) for one in these]))
+        for one in measured:
+            if one.server == ALONE:
+                print(f"\n{one.server}, on {one.engine}: {_rows_by_batch(one)}")
+        print()
     for one in found:
         if one.failure:
             print(f"{one.network}, {one.server} on {one.engine}: {one.failure}")
@@ -106,13 +111,16 @@ COLUMNS = (
 )
 
 
+def _rows_by_batch(alone: Standing) -> str:
+    rates = ", ".join(f"{rate:,.0f} in batches of {rows}" for rows, rate in alone.rates.items())
+    return f"{rates} rows a second"
+
+
 def _row(one: Standing, many: Sequence[int]) -> list[str]:
     """Latencies and CPU are those of the concurrency with the highest rate."""
     best = one.closed
     assert best
     rates = [f"{one.rates[each]:,.0f}" if each in one.rates else "-" for each in many]
-    if one.server == ALONE:
-        rates = [f"{max(one.rates.values()):,.0f}", *("-" for _ in many[1:])]
     ratios = [f"{1 / one.ratio:.2f}", f"{one.cpu_ratio:.2f}"]
     waits = [f"{best.p50_ms:,.1f}", f"{best.p99_ms:,.1f}", f"{best.p999_ms:,.1f}"]
     rest = [f"{one.p99_over_p50:.1f}", f"{one.memory_mb:,.0f}", f"{one.cold_s:.1f}", f"{one.warm_s:.1f}"]

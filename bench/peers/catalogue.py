@@ -68,6 +68,20 @@ PEERS = (
         body="raw",
     ),
     Peer(
+        name="TorchServe",
+        environment="torchserve",
+        # PyPI's build of PyTorch for GPUs does as well, at some gigabytes more.
+        requirements=(
+            "torchserve==0.12.0",
+            "torch-model-archiver==0.12.0",
+            "torch",
+            "setuptools<81",
+            *_ENGINES,
+        ),
+        script="serve_torchserve.py",
+        body="torchserve",
+    ),
+    Peer(
         name="MLServer",
         environment="mlserver",
         # With a newer uvloop its workers find no event loop.

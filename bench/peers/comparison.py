@@ -6,6 +6,7 @@ from statistics import median
 
 from contenders import HORNGATE
 from measuring import CLOSED, FAILED, OPEN, Cell
+from plan import REFERENCES
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -37,7 +38,9 @@ def standings(cells: Sequence[Cell]) -> Iterator[Standing]:
     for network, group, server, engine in visits:
         beside = [c for c in cells if c.visit.network == network and c.visit.group == group]
         mine = [c for c in beside if c.visit.server == server and c.visit.engine == engine]
-        yield _standing(mine, [c for c in beside if c.visit.server == HORNGATE])
+        reference = (HORNGATE, REFERENCES[group])
+        horngate = [c for c in beside if (c.visit.server, c.visit.engine) == reference]
+        yield _standing(mine, [] if (server, engine) == reference else horngate)
 
 
 def at(cells: Sequence[Cell], concurrency: int) -> Cell | None:
@@ -49,7 +52,7 @@ def at(cells: Sequence[Cell], concurrency: int) -> Cell | None:
 def _standing(mine: Sequence[Cell], horngate: Sequence[Cell]) -> Standing:
     first, loaded = mine[0].visit, [c for c in mine if c.loop == CLOSED]
     tails = [c.p99_ms / c.p50_ms for c in mine if c.loop == OPEN]
-    beside = [] if first.server == HORNGATE else list(_ratios(loaded, horngate))
+    beside = list(_ratios(loaded, horngate))
     peak = busiest(loaded)
     return Standing(
         network=first.network,

@@ -13,11 +13,11 @@ from bodies import Body, body_of
 from catalogue import ONNX_RUNTIME, Peer
 from environments import python_of
 from networks import Network
-from running import Running, free_ports, running
+from running import Question, Running, free_ports, running
 from servers.subject import INPUT, MODEL, Subject
 
 HORNGATE = "Horngate"
-AUTO = "auto"
+AUTO, BFLOAT16 = "auto", "bfloat16"
 SERVERS = Path(__file__).parent / "servers"
 
 
@@ -51,7 +51,8 @@ class Contender:
             .replace(" ", "-")
             .lower()
         )
-        return running(command, port, self.network, body, variables, log)
+        tolerance = 0.1 if self.engine == BFLOAT16 else 1e-3
+        return running(command, port, Question(self.network, body, tolerance), variables, log)
 
     def _peer(self, peer: Peer, port: int) -> tuple[Sequence[str], Mapping[str, str], Body]:
         file = self.network.onnx if self.engine == ONNX_RUNTIME else self.network.keras
@@ -84,4 +85,6 @@ class Contender:
 
 
 def _model_toml(engine: str) -> str:
+    if engine == BFLOAT16:
+        return f'precision = "{engine}"\n'
     return "" if engine == AUTO else f'engine = "{engine}"\n'

@@ -9,7 +9,7 @@ from pathlib import Path
 
 from contenders import Contender
 from environments import Unusable
-from h2load import Load, closed_loop, open_loop
+from h2load import Load, NoAnswer, closed_loop, open_loop
 from processes import machine_cpu_s, used_cpu_s
 from running import descendants, memory_mb
 
@@ -18,7 +18,7 @@ from horngate.server.settings import available_cores
 CONNECTIONS = 4
 OPEN_SHARE = 0.7
 REST_LIMIT_S = 5.0
-WARM_UP_S = 0.7
+WARM_UPS_S = (0.7, 3.0, 15.0)
 ROUNDS = 2
 """A load lasts until each of the requests under way is answered about so many times."""
 
@@ -68,15 +68,24 @@ def measured(
             best = 0.0
             for many in concurrency:
                 load = partial(closed_loop, server.post, **_shape(many))
-                rounds_s = ROUNDS * many / best if best else 0.0
-                load(seconds=max(WARM_UP_S, rounds_s))
+                rounds_s = ROUNDS * many / _warmed_up(load)
                 figures = _figures(partial(load, seconds=max(seconds, rounds_s)))
                 best = max(best, figures["requests_per_s"])
                 yield Cell(loop=CLOSED, concurrency=many, **started, **figures)
             figures = _figures(partial(open_loop, server.post, rate=best * OPEN_SHARE, seconds=seconds))
             yield Cell(loop=OPEN, **started, **figures)
     except (Unusable, RuntimeError) as error:
-        yield Cell(visit=visit, loop=FAILED, failure=str(error).strip().splitlines()[-1])
+        yield Cell(visit=visit, loop=FAILED, failure=str(error).splitlines()[0])
+
+
+def _warmed_up(load: Callable[..., Load]) -> float:
+    """Requests a second of a short load, of a longer one where that has no answer."""
+    for seconds in WARM_UPS_S:
+        try:
+            return load(seconds=seconds).requests_per_s
+        except NoAnswer as error:
+            last = error
+    raise last
 
 
 def read(path: Path) -> list[Cell]:

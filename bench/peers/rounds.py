@@ -6,7 +6,7 @@ from collections.abc import Iterator
 from pathlib import Path
 
 from catalogue import PEERS
-from contenders import HORNGATE, Contender
+from contenders import BFLOAT16, HORNGATE, Contender
 from engine_alone import Rate, Settings, in_fresh_process
 from measuring import CLOSED, ENDED, Cell, Visit, keep, measured, read
 from networks import Network, network
@@ -22,11 +22,12 @@ def rounds(name: str, kept: Path, options: argparse.Namespace) -> Iterator[str]:
     """Make them, and tell each visit and cell as it comes."""
     made = network(name, options.out / "networks")
     made.make()
+    precisions = () if name == "mlp" else (BFLOAT16,)
     for repeat in range(options.repeats):
         before = [cell for cell in read(kept) if cell.visit.network == name]
         done = {_stop(cell) for cell in before if cell.visit.repeat == repeat and cell.loop != CLOSED}
         first = max((cell.visit.number + 1 for cell in before), default=0)
-        for number, stop in enumerate(stops(options.peers, options.ways, done), first):
+        for number, stop in enumerate(stops(options.peers, options.ways, done, precisions), first):
             visit = Visit(
                 network=name,
                 group=stop.group,
