@@ -1,6 +1,7 @@
 """Every source gives the rows that it holds, and from any step on the batches that it would have given."""
 
 import csv
+import subprocess
 import sys
 from collections.abc import Callable, Iterator
 from pathlib import Path
@@ -154,6 +155,55 @@ def test_streaming_through_many_windows_is_the_same_from_any_step(tmp_path):
     for step in (0, 1, 7, 24):
         np.testing.assert_equal(batches(rows, feeding, range(1, 2), step), whole[25 + step :])
         assert rows.numbers(feeding, 1, step) == list(whole[25 + step][1])
+
+
+def test_batches_that_are_kept_stay_as_they_are(tmp_path):
+    """Windows are read into memory that is used again: only when nobody has their rows any more."""
+    with h5py.File(in_hdf5(tmp_path).source) as file:
+        rows = StreamedRows((file["x"], file["y"]), window_bytes=20 * 8)
+        found = iter(rows.batches(SHUFFLED, range(9)))
+        kept = [next(found) for _ in range(50)]
+        del found
+    for x, y in kept:
+        np.testing.assert_array_equal(x, X[y.numpy()])
+
+
+def test_rows_before_the_start_and_runs_longer_than_a_piece(tmp_path):
+    with h5py.File(tmp_path / "rows.h5", "w") as file:
+        x = file.create_dataset(
+            "x", data=np.arange(3000 * 300, dtype="float64").reshape(3000, 300), chunks=(7, 300)
+        )
+        rows = StreamedRows((x, np.arange(3000)), start=5, end=2995)
+        for shuffle in (True, False):
+            seen = batches(rows, Feeding(batch_size=256, shuffle=shuffle), range(1))
+            numbers = np.concatenate([batch[1] for batch in seen])
+            np.testing.assert_array_equal(np.sort(numbers), np.arange(5, 2995))
+            np.testing.assert_array_equal(np.concatenate([batch[0][:, 0] for batch in seen]), numbers * 300)
+            assert shuffle != bool((np.diff(numbers) == 1).all())
+            assert seen[0][0].dtype == np.float32
+
+
+ENDS = """
+import h5py, sys
+from horngate.zoo.backend import import_keras
+import_keras()
+from horngate.training.data import Feeding
+from horngate.training.data.streaming import StreamedRows
+file = h5py.File(sys.argv[1])
+rows = StreamedRows((file["x"], file["y"]))
+batches = iter(rows.batches(Feeding(batch_size=64, shuffle=True), range(30)))
+next(batches)
+"""
+
+
+@pytest.mark.slow
+def test_a_process_ends_while_rows_are_read(tmp_path):
+    """TensorFlow's thread would be stopped with h5py's lock: 8 of 20 processes waited for it for ever."""
+    with h5py.File(tmp_path / "rows.h5", "w") as file:
+        file["x"] = np.zeros((16_000, 3_000), "float32")
+        file["y"] = np.zeros(16_000)
+    for _ in range(5):
+        subprocess.run([sys.executable, "-c", ENDS, str(tmp_path / "rows.h5")], check=True, timeout=60)
 
 
 def test_words_in_a_column_become_classes(tmp_path):

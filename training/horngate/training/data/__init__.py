@@ -3,6 +3,7 @@
 feeding     what a run asks of any source: batches of some epochs, from any step on
 order       each epoch's order, a pure function of the seed and the epoch
 memory      rows that are all in memory
+lending     arrays whose memory is used again and again
 streaming   rows read from a file while training, shuffled through windows of scattered blocks
 functions   generators, PyDatasets and tf.data.Datasets that a user's function makes
 opening     which of them a recipe's `[data]` is

@@ -1,5 +1,8 @@
 """Rows that stay in their file: read while training, a window at a time, in the background."""
 
+import atexit
+import threading
+import time
 from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
@@ -7,15 +10,33 @@ import keras
 import numpy as np
 
 from horngate.training.data.feeding import Feeding, Rows
+from horngate.training.data.lending import Array, Lending
 from horngate.training.data.memory import pipeline_options
 from horngate.training.data.order import Indices, Windows
 from horngate.training.data.structure import as_parts, digest, row_count, split_row, with_class_weights
 
 WINDOW_BYTES = 64 << 20
-"""What one window holds at most. Up to five are in memory: in use, waiting, while one is read and put in order."""
+"""What one window holds at most. Up to three are in memory: in use, waiting, being read."""
+_PIECE_BYTES = 1 << 20
+"""What is read at a time from a long run of rows: less than a processor's cache."""
 _BLOCK_ROWS = 16
 """Rows of a block where the file itself has no chunks."""
 _SAMPLED = 64
+_SETTLED_S = 0.05
+_READING, _used, _ended = threading.Lock(), threading.Event(), threading.Event()
+
+
+@atexit.register
+def _end() -> None:
+    """Have TensorFlow's threads out of Python before the interpreter ends, which stops them where they are.
+
+    One that has h5py's lock would keep it, and the process would wait for it for ever. From here on they are
+    refused, which fills their queues, so that they ask no more.
+    """
+    with _READING:
+        _ended.set()
+    if _used.is_set():
+        time.sleep(_SETTLED_S)
 
 
 class StreamedRows:
@@ -41,6 +62,12 @@ class StreamedRows:
         self._rows = min(end or (1 << 62), row_count(self._parts)) - start
         self._normalizer = normalizer
         self._window_bytes = window_bytes
+        row_bytes = sum(column.dtype.itemsize * int(np.prod(column.shape[1:])) for column in self._columns)
+        self._row_bytes = max(1, row_bytes)
+        chunks = getattr(self._columns[0], "chunks", None)
+        self._chunk_rows: int = chunks[0] if chunks else _BLOCK_ROWS
+        # Whole chunks, so that none is read twice.
+        self._piece_rows = self._chunk_rows * max(1, _PIECE_BYTES // (self._chunk_rows * self._row_bytes))
 
     def __len__(self) -> int:
         return self._rows
@@ -51,12 +78,10 @@ class StreamedRows:
 
     def windows(self, batch_size: int) -> Windows:
         """How the rows are cut: windows of the memory allowed, blocks of the file's own chunks."""
-        row_bytes = sum(column.dtype.itemsize * int(np.prod(column.shape[1:])) for column in self._columns)
-        batches = max(1, self._window_bytes // max(1, row_bytes * batch_size))
+        batches = max(1, self._window_bytes // (self._row_bytes * batch_size))
         window_rows = min(batches, -(-self._rows // batch_size)) * batch_size
-        chunks = getattr(self._columns[0], "chunks", None)
         # A window of few blocks is shuffled badly: large chunks are read in parts.
-        block_rows = min(chunks[0] if chunks else _BLOCK_ROWS, max(1, window_rows // _SAMPLED))
+        block_rows = min(self._chunk_rows, max(1, window_rows // _SAMPLED))
         return Windows(rows=self._rows, block_rows=block_rows, window_rows=window_rows)
 
     def batches(self, feeding: Feeding, epochs: range, step: int = 0) -> Any:
@@ -67,13 +92,19 @@ class StreamedRows:
         each = windows.window_rows // feeding.batch_size
         needed = -(-steps // each)
         places = tf.data.Dataset.range(epochs.start * needed + step // each, epochs.stop * needed)
+        first = [column[self._start : self._start + 1] for column in self._columns]
+        memory = [Lending((windows.window_rows, *row.shape[1:]), row.dtype) for row in first]
 
         def read(place: int) -> list[Any]:
             epoch, window = divmod(int(place), needed)
             rows = windows.indices(window, feeding.seed, epoch, shuffle=feeding.shuffle)
-            return self._read(rows[: (steps - window * each) * feeding.batch_size])
+            with _READING:
+                _used.set()
+                if _ended.is_set():
+                    raise RuntimeError("no rows are read any more: the process ends")
+                return self._read(rows[: (steps - window * each) * feeding.batch_size], memory)
 
-        kinds = [(leaf.dtype, leaf.shape[1:]) for leaf in self._read(np.arange(1))]
+        kinds = [(leaf.dtype, leaf.shape[1:]) for leaf in self._fed(first)]
 
         def loaded(place: Any) -> Any:
             found = tf.numpy_function(read, [place], [kind for kind, _ in kinds])
@@ -81,24 +112,41 @@ class StreamedRows:
                 tf.ensure_shape(leaf, (None, *shape)) for leaf, (_, shape) in zip(found, kinds, strict=True)
             )
 
+        found = places.map(loaded).prefetch(1).flat_map(lambda *leaves: self._cut_up(leaves, feeding))
+        return found.skip(step % each).with_options(pipeline_options()).prefetch(2)
+
+    def _cut_up(self, leaves: Any, feeding: Feeding) -> Any:
+        """A window's batches; slices along rows are not copied."""
+        import tensorflow as tf
+
+        size = feeding.batch_size
+        count = -(-tf.shape(leaves[0], tf.int64)[0] // size)
         # Stateful layers want batches whose size is known.
-        even = feeding.batch_size if self._rows % feeding.batch_size == 0 else None
-        found = places.map(loaded).prefetch(1)
-        found = found.flat_map(lambda *leaves: _cut_up(leaves, feeding.batch_size, even))
-        found = found.skip(step % each).map(lambda *leaves: self._packed(leaves, feeding))
-        return found.with_options(pipeline_options()).prefetch(2)
+        even = size if self._rows % size == 0 else None
 
-    def _packed(self, leaves: Any, feeding: Feeding) -> Any:
-        parts = keras.tree.pack_sequence_as(self._parts, list(leaves))
-        return with_class_weights(parts, feeding.class_weights)
+        def batch(place: Any) -> Any:
+            cut = (leaf[place * size : (place + 1) * size] for leaf in leaves)
+            known = [tf.ensure_shape(leaf, (even, *leaf.shape[1:])) for leaf in cut]
+            parts = keras.tree.pack_sequence_as(self._parts, known)
+            return with_class_weights(parts, feeding.class_weights)
 
-    def _read(self, rows: Indices) -> list[Any]:
-        """These rows of each column, each run of neighbours in one piece."""
-        ordered = np.sort(rows) + self._start
-        back = np.argsort(np.argsort(rows))
-        cuts = np.flatnonzero(np.diff(ordered) != 1) + 1
-        runs = [(run[0], run[-1] + 1) for run in np.split(ordered, cuts)]
-        found = [np.concatenate([column[a:b] for a, b in runs])[back] for column in self._columns]
+        return tf.data.Dataset.range(count).map(batch)
+
+    def _read(self, rows: Indices, memory: Sequence[Lending]) -> list[Array]:
+        """These rows, each run of neighbours in pieces that are put into their places while the cache has them."""
+        found = [lending.lend()[: len(rows)] for lending in memory]
+        places = np.argsort(rows)
+        ordered = rows[places] + self._start
+        cuts = np.flatnonzero((np.diff(ordered) != 1) | (ordered[1:] % self._piece_rows == 0)) + 1
+        for some in np.split(places, cuts):
+            piece = slice(rows[some[0]] + self._start, rows[some[-1]] + self._start + 1)
+            for column, leaf in zip(self._columns, found, strict=True):
+                leaf[some] = column[piece]
+        return self._fed(found)
+
+    def _fed(self, leaves: Sequence[Array]) -> list[Array]:
+        """The columns' rows, as they are fed."""
+        found = list(leaves)
         if self._normalizer is not None:
             found[: self._inputs] = [np.asarray(self._normalizer(leaf)) for leaf in found[: self._inputs]]
         return [leaf.astype(keras.config.floatx()) if leaf.dtype == np.float64 else leaf for leaf in found]
@@ -140,16 +188,3 @@ class StreamedRows:
                 for column in self._columns
             ],
         }
-
-
-def _cut_up(leaves: Any, size: int, even: int | None) -> Any:
-    """A window's batches, all of `even` rows if that is not None; slices along rows are not copied."""
-    import tensorflow as tf
-
-    count = -(-tf.shape(leaves[0], tf.int64)[0] // size)
-
-    def batch(place: Any) -> Any:
-        found = (leaf[place * size : (place + 1) * size] for leaf in leaves)
-        return tuple(tf.ensure_shape(leaf, (even, *leaf.shape[1:])) for leaf in found)
-
-    return tf.data.Dataset.range(count).map(batch)
