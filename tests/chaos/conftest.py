@@ -13,11 +13,13 @@ import pytest
 
 from horngate.cli.serving import Serving, serving
 from horngate.client import Client
-from tests.chaos.load import Load, errors
+from tests.chaos.load import INPUT, Load, errors
 from tests.chaos.report import Report, Row
+from tests.integration import pictures
 from tests.integration.conftest import cache, saved_models  # noqa: F401
 from tests.integration.models import inputs_for
 from tests.integration.processes import is_alive, pid_of, until
+from tests.zoo.images.pictures import encoded, photograph
 
 RECOVERY_S = 240.0
 ENOUGH = 100
@@ -90,21 +92,41 @@ def begin(
     models = saved_models[1]
     with ExitStack() as stack:
 
-        def begin_one(*arguments: str, cache: Path = cache, config: str = "") -> Scene:
+        def begin_one(
+            *arguments: str, cache: Path = cache, config: str = "", of_pictures: bool = False
+        ) -> Scene:
             folder = tmp_path / "models"
             place = folder / "dense" / "1" / "model.h5" if config else folder / "dense.h5"
             place.parent.mkdir(parents=True)
             shutil.copy(saved_models[0] / "dense.h5", place)
             if config:
                 (folder / "dense" / "model.toml").write_text(config)
+            asked = _of_pictures(folder) if of_pictures else _of_numbers(models["dense"])
             options = ("--cache", str(cache), *arguments)
             server = stack.enter_context(serving(folder, workspace=tmp_path, arguments=options))
-            [x] = inputs_for(models["dense"], rows=3, seed=1)
-            load = Load(server.grpc, "dense", x, models["dense"].predict(x, verbose=0))
+            load = Load(server.grpc, **asked)
             stack.enter_context(load.running())
             return Scene(server, folder, cache, load, report)
 
         yield begin_one
+
+
+def _of_numbers(model: Any) -> dict[str, Any]:
+    """What `dense` is asked, and what Keras answers."""
+    [x] = inputs_for(model, rows=3, seed=1)
+    return {"model": "dense", "input": INPUT, "x": x, "expected": model.predict(x, verbose=0)}
+
+
+def _of_pictures(folder: Path) -> dict[str, Any]:
+    """A model that takes pictures, beside the other; what it is asked, and what Keras answers."""
+    name, network = "caffe", pictures.network()
+    (folder / name / "1").mkdir(parents=True)
+    network.save(folder / name / "1" / "model.keras")
+    (folder / name / "model.toml").write_text(pictures.CONFIGS[name])
+    (folder / name / "names.txt").write_text("\n".join(pictures.NAMES))
+    files = [encoded(photograph()), encoded(photograph("china.jpg"), "PNG")]
+    expected = pictures.truth({name: network}, name, files)
+    return {"model": name, "input": "image", "x": files, "expected": expected}
 
 
 def replaced(scene: Scene, title: str, pid: int) -> None:

@@ -8,7 +8,7 @@ import subprocess
 import sys
 import time
 from collections.abc import Iterator
-from contextlib import ExitStack, contextmanager, suppress
+from contextlib import ExitStack, contextmanager
 
 import pytest
 
@@ -53,8 +53,20 @@ def limited(pid: int, more: int) -> Iterator[None]:
 
 
 def connect(address: str) -> socket.socket:
+    return socket.create_connection(place(address), timeout=60)
+
+
+def begin_to_connect(address: str) -> socket.socket:
+    """Whoever accepts nothing is not waited for."""
+    caller = socket.socket()
+    caller.setblocking(False)
+    caller.connect_ex(place(address))
+    return caller
+
+
+def place(address: str) -> tuple[str, int]:
     host, port = address.rsplit(":", 1)
-    return socket.create_connection((host, int(port)), timeout=10)
+    return host, int(port)
 
 
 @pytest.mark.parametrize("title", ["gateway 1", "http gateway"])
@@ -67,8 +79,7 @@ def test_descriptors_run_out(begin: Begin, title: str) -> None:
         stack.enter_context(limited(scene.pid(title), 20))
         address = scene.server.http if "http" in title else scene.server.grpc
         for _ in range(200):
-            with suppress(OSError):
-                stack.enter_context(connect(address))
+            stack.enter_context(begin_to_connect(address))
         time.sleep(10)
 
 

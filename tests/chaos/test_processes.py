@@ -14,10 +14,12 @@ import pytest
 
 from horngate.cli.serving import serving
 from horngate.client import Client
+from horngate.server.supervisor.watch import MOST_UNANSWERED, PING_S
 from tests.chaos.conftest import RECOVERY_S, Begin, Scene, replaced, state
 from tests.integration.processes import standing, titles, until
 from tests.integration.test_http import ask
 
+BUILD_S = 30
 pytestmark = [pytest.mark.chaos, pytest.mark.timeout(1200)]
 
 
@@ -33,15 +35,28 @@ def test_killed(begin: Begin) -> None:
     scene = begin("--gateways", "2")
     for title in ("worker onnx", "gateway 1", "gateway 2"):
         for _ in range(3):
-            with scene.done(f"a {title.split()[0]} killed", how=title):
-                pid = scene.pid(title)
-                os.kill(pid, signal.SIGKILL)
-                replaced(scene, title, pid)
+            kill(scene, title, f"a {title.split()[0]} killed")
     with scene.done("the HTTP gateway killed"):
         pid = scene.pid("http gateway")
         os.kill(pid, signal.SIGKILL)
         replaced(scene, "http gateway", pid)
         until(lambda: answers_over_http(scene), RECOVERY_S)
+
+
+def test_a_worker_with_keras_killed(begin: Begin) -> None:
+    kill(begin(config='engine = "keras"\n'), "worker keras", "a worker killed")
+
+
+def test_a_decoder_killed(begin: Begin) -> None:
+    """The callers send pictures."""
+    kill(begin("--decoders", "1", of_pictures=True), "decoder 1", "a decoder killed")
+
+
+def kill(scene: Scene, title: str, what: str) -> None:
+    with scene.done(what, how=title):
+        pid = scene.pid(title)
+        os.kill(pid, signal.SIGKILL)
+        replaced(scene, title, pid)
 
 
 @pytest.mark.parametrize("title", ["worker onnx", "gateway 1"])
@@ -84,12 +99,13 @@ def is_running(pid: int) -> bool:
 
 def test_the_supervisor_stopped_for_a_while(begin: Begin) -> None:
     scene = begin()
-    with scene.done("the supervisor stopped for 45 s", how="SIGSTOP, then SIGCONT"):
+    stopped_s = MOST_UNANSWERED * PING_S + 5
+    with scene.done(f"the supervisor stopped for {stopped_s:.0f} s", how="SIGSTOP, then SIGCONT"):
         before = standing(scene.server.pid)
         os.kill(scene.server.pid, signal.SIGSTOP)
-        time.sleep(45)
+        time.sleep(stopped_s)
         os.kill(scene.server.pid, signal.SIGCONT)
-        time.sleep(5)
+        time.sleep(2 * PING_S)
         assert standing(scene.server.pid) == before
 
 
@@ -97,7 +113,7 @@ def test_the_supervisor_stopped_for_a_while(begin: Begin) -> None:
     ("what", "number", "title", "says"),
     [
         ("a builder killed", signal.SIGKILL, "builder", "killed"),
-        ("a builder that hangs", signal.SIGSTOP, "builder", "more than 60 s"),
+        ("a builder that hangs", signal.SIGSTOP, "builder", f"more than {BUILD_S} s"),
         ("what builders are forked from killed", signal.SIGKILL, "fork server", ""),
         ("what builders are forked from stopped", signal.SIGSTOP, "fork server", ""),
     ],
@@ -111,7 +127,7 @@ def test_builders(
     title: str,
     says: str,
 ) -> None:
-    scene = begin("--build-timeout", "60", cache=tmp_path / "cache")
+    scene = begin("--build-timeout", str(BUILD_S), cache=tmp_path / "cache")
     with scene.done(what, how=signal.Signals(number).name), Client(scene.server.grpc) as client:
         shutil.copy(saved_models[0] / "recurrent.h5", scene.folder)
         os.kill(scene.pid(title), number)

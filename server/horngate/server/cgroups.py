@@ -1,5 +1,6 @@
 """The memory limits that control groups set for this process, of either version, at every level above it."""
 
+import errno
 from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path, PurePosixPath
@@ -22,7 +23,10 @@ class Group:
 
 
 def limiting_groups(membership: Path = MEMBERSHIP, mount: Path = MOUNT) -> list[Group]:
-    """Every group with a memory limit that this process is in, and the mount's own root, a container's limit."""
+    """Every group with a memory limit that this process is in, and the mount's own root, a container's limit.
+
+    OSError if there is no free descriptor to look with.
+    """
     groups = []
     for folder, is_second in _folders(membership, mount):
         group = _second(folder) if is_second else _first(folder)
@@ -33,10 +37,7 @@ def limiting_groups(membership: Path = MEMBERSHIP, mount: Path = MOUNT) -> list[
 
 def _folders(membership: Path, mount: Path) -> Iterator[tuple[Path, bool]]:
     """The folders to look into, and whether each is of version 2."""
-    try:
-        lines = membership.read_text().splitlines()
-    except OSError:
-        lines = []
+    lines = _text(membership).splitlines()
     paths = {"memory": "/", "": "/"}
     for line in lines:
         _, controllers, path = line.split(":", 2)
@@ -67,17 +68,24 @@ def _second(folder: Path) -> Group | None:
 def _read(limit: Path, usage: Path, statistics: Path, idle_files: str) -> Group | None:
     """None where there is no such group, or its limit reads "max"."""
     try:
-        limit_bytes, used_bytes = int(limit.read_text()), int(usage.read_text())
-    except (OSError, ValueError):
+        limit_bytes, used_bytes = int(_text(limit)), int(_text(usage))
+    except ValueError:
         return None
     return Group(limit_bytes=limit_bytes, used_bytes=max(0, used_bytes - _field(statistics, idle_files)))
 
 
 def _field(path: Path, name: str) -> int:
-    try:
-        for line in path.read_text().splitlines():
-            if line.startswith(f"{name} "):
-                return int(line.split()[1])
-    except (OSError, ValueError):
-        return 0
+    for line in _text(path).splitlines():
+        if line.startswith(f"{name} "):
+            return int(line.split()[1])
     return 0
+
+
+def _text(path: Path) -> str:
+    """What a file says; nothing where it is not, or is not to be read."""
+    try:
+        return path.read_text()
+    except OSError as error:
+        if error.errno in (errno.EMFILE, errno.ENFILE):
+            raise
+        return ""

@@ -17,13 +17,33 @@ class Mapped:
     """The writer of one file, in prometheus_client's form. Whoever owns it locks."""
 
     def __init__(self, file: Path) -> None:
-        self._file = file
-        self._open()
-
-    def _open(self) -> None:
         from prometheus_client.mmap_dict import MmapedDict
 
-        self._pairs = MmapedDict(str(self._file))  # type: ignore[no-untyped-call]
+        self._file = file
+        self._pairs = MmapedDict(str(file))  # type: ignore[no-untyped-call]
+
+    @classmethod
+    def anew(cls, file: Path, pairs: Mapping[str, Pair]) -> "Mapped":
+        """Replace a file by one with these numbers; a reader sees it as it was or as it is.
+
+        OSError, and nothing has changed, if there is no room.
+        """
+        fresh = file.with_suffix(".new")
+        try:
+            with fresh.open(
+                "wb"
+            ) as made:  # Whoever writes to a mapped page for which there is no room is killed.
+                size = sum(len(key.encode()) + ENTRY_BYTES for key in pairs)
+                os.posix_fallocate(made.fileno(), 0, max(LEAST_BYTES, size))
+            writer = cls(fresh)
+            for key, pair in pairs.items():
+                writer.write(key, pair)
+            fresh.replace(file)
+        except OSError:
+            fresh.unlink(missing_ok=True)
+            raise
+        writer._file = file
+        return writer
 
     def read(self, key: str) -> Pair:
         """The numbers of a key; zeros, and they are there from now on, if it is new."""
@@ -36,9 +56,10 @@ class Mapped:
 
     def drop(self, is_gone: Callable[[str], bool]) -> None:
         """Let go of keys. OSError, and nothing has changed, if there is no room to write the others anew."""
-        write_anew(self._file, {key: pair for key, pair in read_mapped(self._file) if not is_gone(key)})
+        kept = {key: pair for key, pair in read_mapped(self._file) if not is_gone(key)}
+        fresh = Mapped.anew(self._file, kept)
         self.close()
-        self._open()
+        self._pairs = fresh._pairs
 
     def close(self) -> None:
         """Write no more."""
@@ -53,25 +74,3 @@ def read_mapped(file: Path) -> Iterator[tuple[str, Pair]]:
         found = MmapedDict.read_all_values_from_file(str(file))  # type: ignore[no-untyped-call]
         for key, first, second, _ in list(found):
             yield key, (first, second)
-
-
-def write_anew(file: Path, pairs: Mapping[str, Pair]) -> None:
-    """Replace a file by one with these numbers; a reader sees it as it was or as it is.
-
-    OSError, and nothing has changed, if there is no room.
-    """
-    fresh = file.with_suffix(".new")
-    try:
-        with fresh.open(
-            "wb"
-        ) as made:  # Whoever writes to a mapped page for which there is no room is killed.
-            size = sum(len(key.encode()) + ENTRY_BYTES for key in pairs)
-            os.posix_fallocate(made.fileno(), 0, max(LEAST_BYTES, size))
-        writer = Mapped(fresh)
-        for key, pair in pairs.items():
-            writer.write(key, pair)
-        writer.close()
-        fresh.replace(file)
-    except OSError:
-        fresh.unlink(missing_ok=True)
-        raise

@@ -1,8 +1,13 @@
-"""What this process and this machine have of memory, read from the kernel."""
+"""What this process and this machine have of memory, read from the kernel.
+
+A process without a free descriptor can read nothing; it is told again what was read last.
+"""
 
 import ctypes
 import os
 import resource
+from collections.abc import Callable
+from functools import wraps
 from pathlib import Path
 
 from horngate.server.cgroups import limiting_groups
@@ -13,6 +18,22 @@ _MACHINE = Path("/proc/meminfo")
 _COUNTERS = Path("/proc/vmstat")
 
 
+def _or_as_before(read: Callable[[], int]) -> Callable[[], int]:
+    last: list[int] = []
+
+    @wraps(read)
+    def ask() -> int:
+        try:
+            last[:] = [read()]
+        except OSError:
+            if not last:
+                raise
+        return last[0]
+
+    return ask
+
+
+@_or_as_before
 def available_bytes() -> int:
     """What could still be allocated: the machine's available memory, or less.
 
@@ -27,6 +48,7 @@ def available_bytes() -> int:
     return max(0, min(left))
 
 
+@_or_as_before
 def limit_bytes() -> int:
     """All that there is: the machine's memory, or the tightest limit of a control group or of this process."""
     limits = [_field_kib(_MACHINE, "MemTotal") * 1024]
@@ -38,6 +60,7 @@ def limit_bytes() -> int:
     return min(limits)
 
 
+@_or_as_before
 def resident_bytes() -> int:
     """This process's resident memory."""
     return int(Path("/proc/self/statm").read_text().split()[1]) * _PAGE_BYTES

@@ -10,7 +10,7 @@ from collections.abc import Callable, Collection, Mapping
 from contextlib import suppress
 from pathlib import Path
 
-from horngate.server.mapped import Pair, read_mapped, write_anew
+from horngate.server.mapped import Mapped, Pair, read_mapped
 from horngate.server.series import DIRECTORY_VARIABLE, Version, version_of
 
 READING = threading.Lock()
@@ -30,35 +30,31 @@ JOINED: Mapping[str, Join] = {"counter": _sum, "histogram": _sum, "gauge_max": m
 def forget_process(pid: int) -> None:
     """Keep what a process counted that has ended, and drop what it said of the present.
 
-    Where there is no room to add it up, it stays where it is.
+    Where there is no room to add it up, or no descriptor, it stays where it is.
     """
     folder = Path(os.environ[DIRECTORY_VARIABLE])
-    with READING:
+    with READING, suppress(OSError):
         for file in folder.glob(f"*_{pid}.db"):
             kind = file.name.removesuffix(f"_{pid}.db")
-            with suppress(OSError):
-                if kind in JOINED:
-                    _add(file, folder / f"{kind}_{PAST}.db", JOINED[kind])
-                file.unlink(missing_ok=True)
+            if kind in JOINED:
+                _add(file, folder / f"{kind}_{PAST}.db", JOINED[kind])
+            file.unlink()
         for file in folder.glob(f"{pid}-*.tally"):
-            with suppress(OSError):
-                _add(file, folder / f"{PAST}.tally", _sum)
-                file.unlink(missing_ok=True)
+            _add(file, folder / f"{PAST}.tally", _sum)
+            file.unlink()
 
 
 def _add(file: Path, past: Path, join: Join) -> None:
     total = dict(read_mapped(past)) if past.exists() else {}
     for key, pair in read_mapped(file):
         total[key] = join(total[key], pair) if key in total else pair
-    write_anew(past, total)
+    Mapped.anew(past, total).close()
 
 
 def forget_past(versions: Collection[Version]) -> None:
     """Let go of what processes that have ended counted of versions that are gone, where there is room for that."""
     folder, gone = Path(os.environ[DIRECTORY_VARIABLE]), set(versions)
-    with READING:
+    with READING, suppress(OSError):
         for file in (*folder.glob(f"*_{PAST}.db"), *folder.glob(f"{PAST}.tally")):
-            with suppress(OSError):
-                write_anew(
-                    file, {key: pair for key, pair in read_mapped(file) if version_of(key) not in gone}
-                )
+            kept = {key: pair for key, pair in read_mapped(file) if version_of(key) not in gone}
+            Mapped.anew(file, kept).close()

@@ -148,3 +148,14 @@ def test_only_what_is_known_to_take_a_moment_is_run_by_the_main_thread(
     batch.charged_s, batch.shares[0].work.alone = charged_s, alone
     lane = SimpleNamespace(is_cost_known=is_known)
     assert is_brief(batch, Decision(lane=cast(Any, lane))) == brief
+
+
+def test_a_fault_around_a_batch_is_that_batchs_and_the_thread_goes_on(tmp_path: Path) -> None:
+    def unreadable() -> int:
+        raise OSError(24, "Too many open files")
+
+    runner = Runner(DONE.put, Room(unreadable), Patience(Note(tmp_path / "note")))
+    for _ in range(2):
+        runner.run(batch_of([3, 2], Doubling(8)))
+        (part,) = DONE.get(timeout=30)
+        assert isinstance(part.fault, OSError)

@@ -64,8 +64,16 @@ class Runner:
             batch = self._batches.get()
             self._patience.waits(batch)
             with self._room.alone:
-                done = self._survive(batch)
+                done = self._outcome(batch)
             self._deliver(done)
+
+    def _outcome(self, batch: Batch) -> list[Batch]:
+        """What became of a batch, or why nothing could: this thread has to go on."""
+        try:
+            return self._survive(batch)
+        except Exception as fault:
+            batch.fault = fault
+            return [batch]
 
     def _survive(self, batch: Batch) -> list[Batch]:
         """What became of a batch: itself, or the parts that it was run in."""
