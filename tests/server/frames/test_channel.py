@@ -11,6 +11,7 @@ from hypothesis import strategies as st
 
 from horngate.server.frames.arena import MIN_BLOCK_BYTES, Arena, ArenaReader
 from horngate.server.frames.channel import INLINE_BYTES, Channel, ChannelClosed, Frame
+from tests.descriptors import only
 
 Ends = tuple[Channel, Channel, Arena]
 
@@ -78,6 +79,15 @@ def test_a_closed_end_is_told(ends: Ends) -> None:
     sender.close()
     assert receiver.receive() == []  # The arena's hello; it is no news.
     with pytest.raises(ChannelClosed):
+        receiver.receive()
+
+
+@pytest.mark.parametrize("free", [0, 1])
+def test_an_arena_that_finds_no_descriptor_ends_the_connection_and_nothing_else(
+    ends: Ends, free: int
+) -> None:
+    _, receiver, _ = ends
+    with only(free), pytest.raises(ChannelClosed, match="no descriptor for the other side's memory"):
         receiver.receive()
 
 

@@ -144,11 +144,14 @@ class Channel:
     def _is_hello(self, frame: Frame) -> bool:
         if frame[0] != _HELLO:
             return False
-        if not self._received_fds:
+        try:
+            # To receive it takes one descriptor, to map it another.
+            self._reader = ArenaReader(self._received_fds[0])
+        except (IndexError, OSError) as error:
             raise ChannelClosed(
-                "the other side's memory did not arrive: this process has no descriptors left"
-            )
-        self._reader = ArenaReader(self._received_fds.popleft())
+                f"this process has no descriptor for the other side's memory: {error}"
+            ) from error
+        self._received_fds.popleft()
         return True
 
     def _send_arena(self, arena: Arena) -> None:
