@@ -159,3 +159,5 @@ def test_a_fault_around_a_batch_is_that_batchs_and_the_thread_goes_on(tmp_path: 
         runner.run(batch_of([3, 2], Doubling(8)))
         (part,) = DONE.get(timeout=30)
         assert isinstance(part.fault, OSError)
+    (part,) = runner.run_here(batch_of([3, 2], Doubling(8))) or ()
+    assert isinstance(part.fault, OSError)

@@ -55,7 +55,7 @@ class Runner:
         if not self._room.alone.acquire(blocking=False):
             return None
         try:
-            return self._survive(batch)
+            return self._outcome(batch)
         finally:
             self._room.alone.release()
 
@@ -68,7 +68,7 @@ class Runner:
             self._deliver(done)
 
     def _outcome(self, batch: Batch) -> list[Batch]:
-        """What became of a batch, or why nothing could: this thread has to go on."""
+        """What became of a batch, or why nothing could: whoever runs it has to go on."""
         try:
             return self._survive(batch)
         except Exception as fault:
