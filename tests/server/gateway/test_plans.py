@@ -1,6 +1,9 @@
 """What is read by comparing it with a request before is what protobuf would have read, or is left to it."""
 
+import os
+from collections.abc import Iterator
 from dataclasses import fields
+from pathlib import Path
 from types import SimpleNamespace
 from typing import Any
 
@@ -14,6 +17,7 @@ from horngate.oip.messages import ModelInferRequest, ModelInferResponse
 from horngate.oip.wire import assemble_infer_request, parse_infer_request
 from horngate.server.gateway.infer import Call, read_call, write_answer
 from horngate.server.gateway.plans import MOST_PLANS, Plans
+from horngate.server.gateway.regions import MEMORY, Place, Region, Regions
 from horngate.server.gateway.routes import Entry
 
 INPUTS = (
@@ -40,6 +44,13 @@ def model() -> Entry:
 
 
 ENTRY = model()
+
+
+@pytest.fixture
+def memory() -> Iterator[Path]:
+    path = MEMORY / f"horngate-test-plans-{os.getpid()}"
+    yield path
+    path.unlink()
 
 
 def header(**others: Any) -> ModelInferRequest:
@@ -77,9 +88,7 @@ def agrees(plans: Plans, data: bytes) -> bool:
     its_own = {"arrived_s", "respond", "writer", "id_field", "tensors"}
     for name in {field.name for field in fields(Call)} - its_own:
         assert getattr(call, name) == getattr(expected, name), name
-    assert [(shape, bytes(raw)) for shape, raw in call.tensors] == [
-        (shape, bytes(raw)) for shape, raw in expected.tensors
-    ]
+    assert call.tensors == expected.tensors
     shapes, raws = [REPLY[0][1]], [REPLY[1][1]]
     if len(call.outputs) != 1:
         shapes, raws = REPLY
@@ -174,3 +183,26 @@ def test_plans_are_few_and_end_with_the_routes() -> None:
     assert [agrees(plans, request(model_version=version)) for version in versions[-2:]] == [False, True]
     plans.clear()
     assert not agrees(plans, request(model_version=versions[-1]))
+
+
+def test_what_lies_in_shared_memory_is_looked_for_each_time(tmp_path: Path, memory: Path) -> None:
+    memory.write_bytes(b"\0" * 8 + CONTENTS[0])
+    regions = Regions(tmp_path)
+    regions.register(Region(name="r", key=memory.name, offset=0, byte_size=14))
+    message = header(id="one")
+    where = message.inputs[1].parameters
+    where["shared_memory_region"].string_param = "r"
+    where["shared_memory_offset"].int64_param = 8
+    where["shared_memory_byte_size"].int64_param = 6
+    data = assemble_infer_request(message, [CONTENTS[1]])
+    plans = Plans()
+    plans.learn(
+        data, message, read_call(ENTRY, parse_infer_request(data), None, lambda result: None, regions)
+    )
+    call = plans.read(data, None, lambda result: None)
+    assert call is not None
+    (_, place), (_, count) = call.tensors
+    assert isinstance(place, Place)
+    assert (place.read(), count) == CONTENTS
+    regions.unregister("r")
+    assert plans.read(data, None, lambda result: None) is None

@@ -43,11 +43,27 @@ class Arena:
     def put(self, payload: "Buffer") -> tuple[int, int] | None:
         """Copy a payload in; its (offset, length), or None when there is no room for it."""
         view = memoryview(payload).cast("B")
-        offset = self._allocate(view.nbytes)
+        offset = self.reserve(view.nbytes)
         if offset is None:
             return None
-        self._view[offset : offset + view.nbytes] = view
+        self.view(offset, view.nbytes)[:] = view
         return offset, view.nbytes
+
+    def reserve(self, length: int) -> int | None:
+        """Take a block of so many bytes, to be filled; its offset, or None when there is no room for it."""
+        size = max(MIN_BLOCK_BYTES, 1 << (length - 1).bit_length())
+        if blocks := self._free.get(size):
+            offset = blocks.pop()
+        elif self._top + size <= self._size:
+            offset, self._top = self._top, self._top + size
+        else:
+            return None
+        self._taken[offset] = size
+        return offset
+
+    def view(self, offset: int, length: int) -> memoryview:
+        """A block's memory."""
+        return self._view[offset : offset + length]
 
     def free(self, offset: int) -> None:
         """Give a block back once the receiver is done with it."""
@@ -65,17 +81,6 @@ class Arena:
         self._view.release()
         self._memory.close()
         os.close(self.fd)
-
-    def _allocate(self, length: int) -> int | None:
-        size = max(MIN_BLOCK_BYTES, 1 << (length - 1).bit_length())
-        if blocks := self._free.get(size):
-            offset = blocks.pop()
-        elif self._top + size <= self._size:
-            offset, self._top = self._top, self._top + size
-        else:
-            return None
-        self._taken[offset] = size
-        return offset
 
 
 class ArenaReader:

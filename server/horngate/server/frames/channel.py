@@ -12,7 +12,7 @@ import os
 import socket
 import struct
 from collections import deque
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Protocol
 
 import msgpack
 
@@ -32,6 +32,15 @@ Frame = list[Any]
 
 Payload = bytes | list[int]
 """Bytes in the frame, or `[offset, length]` in the sender's arena."""
+
+
+class Source(Protocol):
+    """A payload that lies outside this process."""
+
+    @property
+    def byte_size(self) -> int: ...
+    def read(self) -> bytes: ...
+    def read_into(self, view: memoryview) -> None: ...
 
 
 class ChannelClosed(Exception):
@@ -106,6 +115,19 @@ class Channel:
             if descriptor is not None:
                 return list(descriptor)
         return bytes(view)
+
+    def put_from(self, source: Source) -> Payload:
+        """The same of what lies elsewhere, which if it is large is read into the arena."""
+        size = source.byte_size
+        offset = self._arena.reserve(size) if self._arena is not None and size >= INLINE_BYTES else None
+        if self._arena is None or offset is None:
+            return source.read()
+        try:
+            source.read_into(self._arena.view(offset, size))
+        except BaseException:
+            self._arena.free(offset)
+            raise
+        return [offset, size]
 
     def get(self, payload: Payload) -> bytes | memoryview:
         """The bytes of a payload that the other side put; in its arena they are valid until released."""

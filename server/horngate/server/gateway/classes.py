@@ -8,7 +8,7 @@ from horngate.contract.errors import InvalidRequest, Unsupported
 from horngate.contract.tensors import TensorSpec
 from horngate.oip.codec import decode_tensor, encode_tensor
 from horngate.oip.messages import ModelInferRequest
-from horngate.server.gateway.tensors import Raw, Tensor
+from horngate.server.gateway.tensors import Raw
 
 CLASSIFICATION = "classification"
 _INTEGERS = ("int64_param", "uint64_param")
@@ -43,7 +43,9 @@ def check_classes(model: str, spec: TensorSpec) -> None:
         )
 
 
-def classified(spec: TensorSpec, shape: Sequence[int], raw: Raw, count: int, labels: Sequence[str]) -> Tensor:
+def classified(
+    spec: TensorSpec, shape: Sequence[int], raw: Raw, count: int, labels: Sequence[str]
+) -> tuple[list[int], Raw]:
     """BYTES `value:index:label`, or without labels `value:index`, of each row's `count` largest values.
 
     The largest is first, of equal ones the lower index. Values have nine digits, which tell every float32 exactly.

@@ -7,7 +7,7 @@ from contextlib import suppress
 from typing import Any
 
 from horngate.server.frames.arena import ARENA_BYTES, Arena
-from horngate.server.frames.channel import Channel, ChannelClosed, Frame, Payload
+from horngate.server.frames.channel import Channel, ChannelClosed, Frame, Payload, Source
 
 
 class Connection:
@@ -37,6 +37,10 @@ class Connection:
     def put(self, raw: Any) -> Payload:
         """A payload in the form that a frame carries."""
         return self._channel.put(raw)
+
+    def put_from(self, source: Source) -> Payload:
+        """The same of what lies outside this process."""
+        return self._channel.put_from(source)
 
     def get(self, payload: Payload) -> bytes | memoryview:
         """The bytes of a payload that the other side put; see Channel."""

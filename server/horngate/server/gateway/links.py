@@ -17,6 +17,7 @@ from horngate.contract.errors import (
     DeadlineExceeded,
     HorngateError,
     InternalError,
+    InvalidRequest,
     LoadError,
     NotFound,
     ResourceExhausted,
@@ -31,7 +32,7 @@ from horngate.server.gateway.routes import UNAVAILABLE, Entry, Routes
 from horngate.server.gateway.schedule import Ride
 from horngate.server.gateway.sequences import owner
 from horngate.server.gateway.waiting import held_too_long
-from horngate.server.gateway.worker_link import WorkerLink
+from horngate.server.gateway.worker_link import WorkerLink, least_busy
 from horngate.server.logs import logger
 from horngate.server.step import Step, lost
 
@@ -89,14 +90,13 @@ class Links:
         """
         call.number = call.number or next(self._numbers)
         links = self._of(call.entry) if call.step is None else self._holding(call.entry, call.step)
-        if len(links) == 1:
-            links[0].send(call)
-        elif links:
-            now_s, handle = time.monotonic(), call.entry.handle
-            open_links = [link for link in links if not link.outlook.refuses(handle, now_s)] or links
-            min(open_links, key=lambda link: (link.outlook.ahead_s(now_s), link.outlook.sent)).send(call)
-        else:
+        if not links:
             self._hold(call)
+            return
+        try:
+            least_busy(links, call.entry.handle).send(call)
+        except InvalidRequest as error:  # What it has in shared memory is gone.
+            self._answer(call, error)
 
     def _hold(self, call: Call) -> None:
         """Let a call wait for a worker; the training phase is loaded when the first asks for it."""

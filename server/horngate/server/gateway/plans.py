@@ -12,6 +12,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any, NamedTuple
 
+from horngate.contract.errors import HorngateError
 from horngate.oip.messages import ModelInferRequest, ModelInferResponse
 from horngate.oip.wire import (
     REQUEST_ID,
@@ -22,6 +23,7 @@ from horngate.oip.wire import (
     request_fields,
 )
 from horngate.server.gateway.infer import Call, Respond
+from horngate.server.gateway.regions import Place, Regions
 from horngate.server.gateway.routes import Entry
 from horngate.server.gateway.tensors import Raw
 
@@ -31,6 +33,22 @@ MOST_HEADS = 64
 _NAME, _VERSION = 1 << 3 | 2, 2 << 3 | 2
 _LONG = 0x80
 _IN_COMMON = ("entry", "asked_version", "outputs", "asked", "places", "rows", "priority", "regions")
+
+
+class Cut(NamedTuple):
+    """Contents in the message, counted from the end of its id."""
+
+    start: int
+    stop: int
+
+
+class Lies(NamedTuple):
+    """Contents in shared memory: where, and the input's name."""
+
+    input: str
+    region: str
+    offset: int
+    byte_size: int
 
 
 class Head(NamedTuple):
@@ -45,15 +63,15 @@ class Head(NamedTuple):
 class Plan:
     """What requests have in common: their bytes but for ids and raw contents, and the Call that those make.
 
-    `between` are the bytes that separate raw contents, `raws` says where those of each of the model's inputs lie,
-    both counted from the end of the id. `outputs` are the answer's, each with its place in a worker's reply.
+    `between` are the bytes that separate raw contents, counted from the end of the id; `raws` says where those of
+    each of the model's inputs lie. `outputs` are the answer's, each with its place in a worker's reply.
     """
 
     entry: Entry
     before: bytes
     after: bytes
     between: tuple[tuple[int, bytes], ...]
-    raws: tuple[tuple[int, int], ...]
+    raws: tuple["Cut | Lies", ...]
     shapes: tuple[list[int], ...]
     call: Mapping[str, Any]
     outputs: tuple[tuple[str, str, int], ...]
@@ -132,23 +150,35 @@ def _call(
 ) -> Call | None:
     try:
         id_ = data[start + 2 : stop].decode() if stop > start else ""
-    except UnicodeDecodeError:
+        raws = _raws(plan, data, stop)
+    except (UnicodeDecodeError, HorngateError):
         return None
-    # A view of a large message keeps it; what is small is cheaper to copy.
-    held = memoryview(data) if len(data) >= WALK_FROM_BYTES else data
     return Call(
         **plan.call,
         id=id_,
         id_field=data[start:stop],
-        tensors=[
-            (shape, held[stop + first : stop + last])
-            for shape, (first, last) in zip(plan.shapes, plan.raws, strict=True)
-        ],
+        tensors=list(zip(plan.shapes, raws, strict=True)),
         deadline_s=deadline_s,
         arrived_s=time.monotonic(),
         respond=respond,
         writer=plan,
     )
+
+
+def _raws(plan: Plan, data: bytes, stop: int) -> list[Raw | Place]:
+    """Each input's contents, or where they lie. HorngateError: there is no such place now."""
+    # A view of a large message keeps it; what is small is cheaper to copy.
+    held = memoryview(data) if len(data) >= WALK_FROM_BYTES else data
+    return [
+        held[stop + raw.start : stop + raw.stop]
+        if isinstance(raw, Cut)
+        else _place(plan.call["regions"], raw)
+        for raw in plan.raws
+    ]
+
+
+def _place(regions: Regions, lies: Lies) -> Place:
+    return regions.place(f"input '{lies.input}'", lies.region, lies.offset, lies.byte_size)
 
 
 def _id_bounds(data: bytes) -> tuple[int, int]:
@@ -185,7 +215,6 @@ def _is_plain(message: ModelInferRequest, call: Call) -> bool:
         or "timeout" in message.parameters
         or (entry.image is not None and "UINT8" in datatypes)
         or "BYTES" in datatypes | asked
-        or any("shared_memory_region" in tensor.parameters for tensor in message.inputs)
     )
 
 
@@ -193,22 +222,35 @@ def _plan(data: bytes, message: ModelInferRequest, call: Call) -> Plan | None:
     """The plan of a message that is written as every sender does: fields in order, raw contents last."""
     fields, (start, stop) = request_fields(data) or [], _id_bounds(data)
     raws = [field for field in fields if field.tag == REQUEST_RAW]
-    if not _is_usual(fields, start, stop) or not raws or len(raws) != len(message.inputs):
+    lies = _lies(message, call, [Cut(raw.start - stop, raw.stop - stop) for raw in raws])
+    if lies is None or not _is_usual(fields, start, stop):
         return None
     entry = call.entry
-    lies = {tensor.name: raw for tensor, raw in zip(message.inputs, raws, strict=True)}
     names = call.outputs or tuple(spec.name for spec in entry.spec.outputs)
     asked = call.asked or tuple(zip(names, names, strict=True))
     return Plan(
         entry=entry,
         before=data[:start],
-        after=data[stop : raws[0].start],
+        after=data[stop : raws[0].start if raws else None],
         between=tuple((raw.begin - stop, data[raw.begin : raw.start]) for raw in raws[1:]),
-        raws=tuple((lies[spec.name].start - stop, lies[spec.name].stop - stop) for spec in entry.spec.inputs),
+        raws=tuple(lies[spec.name] for spec in entry.spec.inputs),
         shapes=tuple(shape for shape, _ in call.tensors),
         call={name: getattr(call, name) for name in _IN_COMMON},
         outputs=tuple((name, entry.output(meant).datatype, names.index(meant)) for name, meant in asked),
     )
+
+
+def _lies(message: ModelInferRequest, call: Call, cuts: Sequence[Cut]) -> dict[str, Cut | Lies] | None:
+    """Where each input's contents lie; None if some are in the message otherwise than raw."""
+    in_order, found = iter(cuts), dict[str, Cut | Lies | None]()
+    for tensor in message.inputs:
+        _, raw = call.tensors[call.entry.inputs[tensor.name]]
+        if isinstance(raw, Place):
+            found[tensor.name] = Lies(tensor.name, raw.region.name, raw.offset, raw.byte_size)
+        else:
+            found[tensor.name] = next(in_order, None)
+    lies = {name: where for name, where in found.items() if where is not None}
+    return lies if len(lies) == len(found) else None
 
 
 def _is_usual(fields: Sequence[Field], start: int, stop: int) -> bool:

@@ -9,16 +9,17 @@ from horngate.oip.codec import decode_contents, decode_tensor, encode_tensor
 from horngate.server.gateway.regions import Place
 
 Raw = bytes | memoryview
-Tensor = tuple[list[int], Raw]
-"""A shape, and raw contents."""
+Tensor = tuple[list[int], Raw | Place]
+"""A shape, and raw contents, or where those lie."""
 
 
 def read_tensor(
     model: str, spec: TensorSpec, tensor: Any, raw: Raw | Place | None, expected: str = ""
 ) -> Tensor:
-    """An input's shape and raw contents, read from where they lie. InvalidRequest if they are not as the spec says.
+    """An input's shape and raw contents. InvalidRequest if they are not as the spec says.
 
-    `expected` names the datatypes that are taken, where it is more than one.
+    Numbers are left where they lie; BYTES are read, to be looked at. `expected` names the datatypes that are taken,
+    where it is more than one.
     """
     where = f"model '{model}': input '{spec.name}'"
     if tensor.datatype != spec.datatype:
@@ -41,8 +42,8 @@ def read_tensor(
             f"{where}: received {size} bytes of raw contents; "
             f"{spec.datatype} of shape {shape_text(tuple(shape))} takes {taken}"
         )
-    raw = raw.read() if isinstance(raw, Place) else raw
     if spec.datatype == "BYTES":
+        raw = raw.read() if isinstance(raw, Place) else raw
         decode_tensor(raw, spec.datatype, shape, spec.name)
     return shape, raw
 

@@ -1,15 +1,19 @@
 """One connection of a gateway to a worker: calls out in frames, and answers back."""
 
-from collections.abc import Callable
+import time
+from collections.abc import Callable, Sequence
 from functools import partial
 from typing import Any
 
-from horngate.server.frames.channel import Frame
+from horngate.contract.errors import InvalidRequest
+from horngate.server.frames.channel import Frame, Payload
 from horngate.server.gateway.burst import Burst
 from horngate.server.gateway.connection import Connection
 from horngate.server.gateway.infer import Call
 from horngate.server.gateway.outlook import Outlook
+from horngate.server.gateway.regions import Place
 from horngate.server.gateway.routes import WorkerAddress
+from horngate.server.gateway.tensors import Raw
 
 
 class WorkerLink:
@@ -32,10 +36,19 @@ class WorkerLink:
         self._scheduled = False
 
     def send(self, call: Call) -> None:
-        """Put a call into the next frame; calls of the same burst, or turn of the loop, share one."""
+        """Put a call into the next frame; calls of the same burst, or turn of the loop, share one.
+
+        InvalidRequest: what it has in shared memory is not there any more.
+        """
+        call.payloads = []
+        try:
+            for _, raw in call.tensors:
+                call.payloads.append(self._put(raw))
+        except InvalidRequest:
+            self._free(call)
+            raise
         self.calls[call.number] = call
         self.outlook.send(call.cost_s)
-        call.payloads = [self._connection.put(raw) for _, raw in call.tensors]
         tensors = [[shape, payload] for (shape, _), payload in zip(call.tensors, call.payloads, strict=True)]
         handle, alone = call.entry.handle, call.deaths > 0
         how = [call.deadline_s, alone, call.priority, call.seed, call.pixels, call.trace]
@@ -54,9 +67,16 @@ class WorkerLink:
         if call is not None:
             self.running.discard(number)
             self.outlook.answered(call.cost_s)
-            for payload in call.payloads:
-                self._connection.free(payload)
+            self._free(call)
         return call
+
+    def _put(self, raw: Raw | Place) -> Payload:
+        put_from, put = self._connection.put_from, self._connection.put
+        return put_from(raw) if isinstance(raw, Place) else put(raw)
+
+    def _free(self, call: Call) -> None:
+        for payload in call.payloads:
+            self._connection.free(payload)
 
     def get(self, payload: Any) -> Any:
         """The bytes of an output; what lies in the worker's arena is released with the next frame."""
@@ -85,3 +105,12 @@ class WorkerLink:
                 self._connection.send(kind, items)
                 items.clear()
         self._connection.flush()
+
+
+def least_busy(links: Sequence[WorkerLink], handle: str) -> WorkerLink:
+    """The link with the least ahead, of those whose queue for a model was not full a moment ago, if any."""
+    if len(links) == 1:
+        return links[0]
+    now_s = time.monotonic()
+    open_links = [link for link in links if not link.outlook.refuses(handle, now_s)] or links
+    return min(open_links, key=lambda link: (link.outlook.ahead_s(now_s), link.outlook.sent))
