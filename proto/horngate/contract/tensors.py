@@ -1,49 +1,59 @@
-"""Tensors as both ends describe them: a name, a datatype, a shape."""
+"""Tensors as both ends describe them: a name, a datatype, a shape.
+
+Numpy is imported when it is first needed: processes that only tell of tensors never do.
+"""
 
 import math
 from dataclasses import dataclass
-from typing import Any
+from functools import cache
+from typing import TYPE_CHECKING, Any
 
-import numpy as np
+if TYPE_CHECKING:
+    import numpy as np
 
 Shape = tuple[int | None, ...]
 """Sizes of every axis, rows first; `None` is an axis whose size a request chooses."""
 
 _NUMPY_OF = {
-    "BOOL": np.dtype(np.bool_),
-    "UINT8": np.dtype(np.uint8),
-    "UINT16": np.dtype(np.uint16),
-    "UINT32": np.dtype(np.uint32),
-    "UINT64": np.dtype(np.uint64),
-    "INT8": np.dtype(np.int8),
-    "INT16": np.dtype(np.int16),
-    "INT32": np.dtype(np.int32),
-    "INT64": np.dtype(np.int64),
-    "FP16": np.dtype(np.float16),
-    "FP32": np.dtype(np.float32),
-    "FP64": np.dtype(np.float64),
-    "BYTES": np.dtype(np.object_),
+    "BOOL": "bool",
+    "UINT8": "uint8",
+    "UINT16": "uint16",
+    "UINT32": "uint32",
+    "UINT64": "uint64",
+    "INT8": "int8",
+    "INT16": "int16",
+    "INT32": "int32",
+    "INT64": "int64",
+    "FP16": "float16",
+    "FP32": "float32",
+    "FP64": "float64",
+    "BYTES": "object",
 }
-_DATATYPE_OF = {dtype: datatype for datatype, dtype in _NUMPY_OF.items()}
+_DATATYPE_OF = {name: datatype for datatype, name in _NUMPY_OF.items()}
 
 DATATYPES = frozenset(_NUMPY_OF)
 """The Open Inference Protocol's datatypes that Horngate carries; bfloat16 travels as FP32, which is exact."""
 
 
-def numpy_dtype(datatype: str) -> np.dtype[Any]:
+@cache
+def numpy_dtype(datatype: str) -> "np.dtype[Any]":
     """The numpy dtype of an Open Inference Protocol datatype; BYTES is object. KeyError if there is none."""
-    return _NUMPY_OF[datatype]
+    import numpy as np
+
+    return np.dtype(_NUMPY_OF[datatype])
 
 
-def datatype_of(dtype: np.dtype[Any] | str) -> str:
+def datatype_of(dtype: "np.dtype[Any] | str") -> str:
     """The Open Inference Protocol datatype for a numpy or Keras dtype. KeyError if there is none."""
+    import numpy as np
+
     name = str(dtype)
     if name == "bfloat16":
         return "FP32"
     if name in ("string", "str"):
         return "BYTES"
     dtype = np.dtype(dtype)
-    return "BYTES" if dtype.kind in "SUO" else _DATATYPE_OF[dtype.newbyteorder("=")]
+    return "BYTES" if dtype.kind in "SUO" else _DATATYPE_OF[dtype.name]
 
 
 def shape_text(shape: Shape, rows: str = "rows") -> str:

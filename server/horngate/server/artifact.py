@@ -26,7 +26,6 @@ from collections.abc import Sequence
 from contextlib import suppress
 from dataclasses import dataclass, field, replace
 from functools import cached_property
-from importlib.metadata import version
 from pathlib import Path
 from typing import Any
 
@@ -215,6 +214,9 @@ def forget_derived(artifact: Artifact) -> None:
 
 def artifact_key(source_sha256: str, options: dict[str, Any]) -> str:
     """The folder name for a source and everything else that shapes what is built from it."""
+    # Gateways and workers read artifacts, and name none.
+    from importlib.metadata import version
+
     shaped = {package: version(package) for package in _SHAPED_BY}
     text = json.dumps([FORMAT, source_sha256, options, shaped], sort_keys=True)
     return hashlib.sha256(text.encode()).hexdigest()[:32]

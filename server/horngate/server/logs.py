@@ -4,9 +4,23 @@ import logging
 import os
 import sys
 from dataclasses import dataclass
+from importlib import import_module
 from typing import Any
 
-import structlog
+
+def _without_rich() -> Any:
+    """structlog alone: by itself it imports rich, for tracebacks in colours, which is an eighth of a gateway."""
+    hidden = "rich" not in sys.modules
+    if hidden:
+        sys.modules["rich"] = None  # type: ignore[assignment]
+    try:
+        return import_module("structlog")
+    finally:
+        if hidden:
+            del sys.modules["rich"]
+
+
+structlog = _without_rich()
 
 FORMAT_VARIABLE = "HORNGATE_LOG_FORMAT"
 

@@ -1,17 +1,16 @@
 """The states of recurrent layers that outlive a call, as inputs and outputs of a graph.
 
-Serving processes read this: it imports onnx, and never Keras.
+Serving processes read this: it imports onnx and numpy only where a graph is rewritten, and never Keras.
 """
 
 from collections.abc import Iterable, Mapping
 from dataclasses import asdict, dataclass
-from typing import Any
-
-import numpy as np
-import onnx
-from onnx import helper, numpy_helper
+from typing import TYPE_CHECKING, Any
 
 from horngate.contract.tensors import Shape
+
+if TYPE_CHECKING:
+    import onnx
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -43,7 +42,7 @@ class State:
         return cls(**{**data, "shape": tuple(data["shape"])})
 
 
-def begun_anew(proto: onnx.ModelProto, states: Iterable[State]) -> onnx.ModelProto:
+def begun_anew(proto: "onnx.ModelProto", states: Iterable[State]) -> "onnx.ModelProto":
     """The graph with every state that it reads at zero: each call is a sequence of its own, as long as its steps.
 
     That is what Keras answers after `reset_states`. The states are neither inputs nor outputs any more.
@@ -54,7 +53,7 @@ def begun_anew(proto: onnx.ModelProto, states: Iterable[State]) -> onnx.ModelPro
     if not given:
         return proto
     gone = {state.input for state in given} | {state.output for state in given}
-    begun = onnx.ModelProto()
+    begun = type(proto)()
     begun.CopyFrom(proto)
     for field in ("input", "output", "node"):
         begun.graph.ClearField(field)
@@ -66,8 +65,11 @@ def begun_anew(proto: onnx.ModelProto, states: Iterable[State]) -> onnx.ModelPro
     return begun
 
 
-def _zeros(graph: onnx.GraphProto, state: State, rows_of: str) -> list[onnx.NodeProto]:
+def _zeros(graph: "onnx.GraphProto", state: State, rows_of: str) -> "list[onnx.NodeProto]":
     """Nodes that make zeros in the state's place, as many rows as an input has."""
+    import numpy as np
+    from onnx import helper, numpy_helper
+
     rows, sizes, shape = (f"{state.input}/{part}" for part in ("rows", "sizes", "shape"))
     inside = np.asarray(state.shape[1:], dtype=np.int64)
     graph.initializer.append(numpy_helper.from_array(inside, sizes))

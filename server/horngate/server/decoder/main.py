@@ -84,7 +84,7 @@ class Link:
 
 def pixels_of(
     data: bytes | memoryview, shape: list[int] | None, wanted: ImageInput, cpu_s: float
-) -> tuple[str, Array | None]:
+) -> "tuple[str, Array | None]":
     """A picture's pixels, or what is wrong with it. After `cpu_s` of the processor's time the process is killed."""
     signal.setitimer(signal.ITIMER_PROF, cpu_s)
     try:

@@ -3,17 +3,20 @@
 import json
 import sys
 from collections.abc import Iterable, Mapping
+from functools import cached_property
+from importlib import import_module
 from pathlib import Path
-
-from rich.console import Console
-from rich.live import Live
-from rich.markup import escape
-from rich.table import Table
+from threading import Thread
+from typing import TYPE_CHECKING
 
 from horngate.server.artifact import write_whole
 from horngate.server.supervisor.instances import Instance
 from horngate.server.supervisor.reconcile import State
 from horngate.server.supervisor.supervisor import Supervisor
+
+if TYPE_CHECKING:
+    from rich.console import Console
+    from rich.live import Live
 
 _MARKS = {State.READY: "[green]ready[/]", State.FAILED: "[red]failed[/]"}
 PLAIN_WIDTH = 120
@@ -28,9 +31,9 @@ class Screen:
     def __init__(self, metrics: str, ready_file: Path | None) -> None:
         self._metrics = metrics
         self._ready_file = ready_file
-        self._console = _console()
         self._live: Live | None = None
         self._announced = False
+        self._prepared = False
 
     def show(self, supervisor: Supervisor) -> None:
         """Redraw, or announce what is served when the first moment to do so has come."""
@@ -39,8 +42,12 @@ class Screen:
         if supervisor.ready:
             self.close()
             self._announce(supervisor)
-        elif self._console.is_terminal:
+        elif sys.stdout.isatty():
             self._redraw(supervisor.instances.values())
+        elif not self._prepared:
+            # Rich is slow to import; the server's processes are on their way meanwhile.
+            self._prepared = True
+            Thread(target=import_module, args=("rich.table",), daemon=True).start()
 
     def close(self) -> None:
         """Take the live lines away."""
@@ -48,7 +55,17 @@ class Screen:
             self._live.stop()
             self._live = None
 
+    @cached_property
+    def _console(self) -> "Console":
+        from rich.console import Console
+
+        return Console(width=None if sys.stdout.isatty() else PLAIN_WIDTH, soft_wrap=False)
+
     def _redraw(self, instances: Iterable[Instance]) -> None:
+        from rich.live import Live
+        from rich.markup import escape
+        from rich.table import Table
+
         if self._live is None:
             self._live = Live(console=self._console, refresh_per_second=8, transient=True)
             self._live.start()
@@ -77,8 +94,11 @@ class Screen:
         }
 
 
-def print_table(console: Console, instances: Iterable[Instance], addresses: Mapping[str, str]) -> None:
+def print_table(console: "Console", instances: Iterable[Instance], addresses: Mapping[str, str]) -> None:
     """What is served, on which engine and device, the cap, and how long it took to be ready."""
+    from rich.markup import escape
+    from rich.table import Table
+
     http = f"HTTP on {addresses['http']}, " if addresses["http"] else ""
     table = Table(
         title=f"Horngate serves gRPC on {addresses['grpc']}, {http}metrics on http://{addresses['metrics']}/metrics"
@@ -114,8 +134,3 @@ def nothing_to_serve(folder: Path | None) -> str:
     """What to say when the repository is empty."""
     where = f"{folder} holds" if folder is not None else "there are"
     return f"{where} no models yet; put NAME.h5 or NAME/1/model.h5 there and it is served when it is whole"
-
-
-def _console() -> Console:
-    width = None if sys.stdout.isatty() else PLAIN_WIDTH
-    return Console(width=width, soft_wrap=False)

@@ -106,15 +106,27 @@ def calibrate(
 
     LoadError if no engine agrees with Keras to `allowed` of an output's scale.
     """
-    path = artifact.folder / f"calibration-{_fingerprint(choices)}.json"
-    kept = _read(path)
-    if kept is not None and kept.agreement.error <= allowed:
-        return kept
+    result = kept(artifact, choices, allowed)
+    if result is not None:
+        return result
     result = _measured(artifact, choices, guard, allowed)
     if keep():
         with suppress(OSError):  # A cache that cannot be written costs time, not service.
-            write_whole(path, json.dumps(result.to_json()).encode())
+            write_whole(_path(artifact, choices), json.dumps(result.to_json()).encode())
     return result
+
+
+def kept(artifact: Artifact, choices: Sequence[EngineChoice], allowed: float) -> Calibration | None:
+    """What an earlier start on this machine found; None if nothing, or nothing that agrees to `allowed`."""
+    try:
+        found = Calibration.from_json(json.loads(_path(artifact, choices).read_text()))
+    except (OSError, ValueError, KeyError, TypeError):
+        return None
+    return found if found.agreement.error <= allowed else None
+
+
+def _path(artifact: Artifact, choices: Sequence[EngineChoice]) -> Path:
+    return artifact.folder / f"calibration-{_fingerprint(choices)}.json"
 
 
 def _measured(
@@ -195,10 +207,3 @@ def _cpu_lines() -> list[str]:
         return Path("/proc/cpuinfo").read_text().splitlines()
     except OSError:
         return []
-
-
-def _read(path: Path) -> Calibration | None:
-    try:
-        return Calibration.from_json(json.loads(path.read_text()))
-    except (OSError, ValueError, KeyError, TypeError):
-        return None

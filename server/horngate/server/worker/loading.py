@@ -1,5 +1,6 @@
 """A model on its way into a worker: room for it found, its engine chosen, its programs made."""
 
+import sys
 import time
 from collections.abc import Callable
 from contextlib import suppress
@@ -9,7 +10,7 @@ from horngate.contract.errors import LoadError, ResourceExhausted
 from horngate.server import memory
 from horngate.server.artifact import Artifact, forget_derived
 from horngate.server.precision import bound
-from horngate.server.worker.calibration import calibrate
+from horngate.server.worker.calibration import calibrate, kept
 from horngate.server.worker.contest import candidates
 from horngate.server.worker.engines import engine_named
 from horngate.server.worker.holdings import Holdings
@@ -19,6 +20,7 @@ from horngate.server.worker.models import ServedModel, least_bytes
 from horngate.server.worker.probe import Guard
 from horngate.server.worker.room import Room
 
+_LIBRARIES = {"onnxruntime", "openvino", "keras"}
 FREE_SIZE = 64
 """What the estimate before the first probe takes axes without a size to be."""
 
@@ -81,11 +83,19 @@ def _load(
     return model
 
 
-def import_engines(order: LoadOrder) -> None:
-    """Import the libraries of every engine that a model may run on."""
+def import_engines(order: LoadOrder) -> bool:
+    """Import the libraries of the engines that a model may run on; whether one of them is new here.
+
+    That is one engine, where it is known which is the fastest.
+    """
+    artifact = Artifact(Path(order.folder)).as_served
+    there = set(_LIBRARIES & sys.modules.keys())
     with suppress(LoadError):  # Loading it will say so.
-        for choice in candidates(Artifact(Path(order.folder)), order.engine, training=order.training):
+        choices = candidates(artifact, order.engine, order.placement, training=order.training)
+        known = kept(artifact, choices, bound(artifact.precision, order.max_error, artifact.tolerance))
+        for choice in choices if known is None else [known.choice]:
             engine_named(choice.engine)
+    return there != _LIBRARIES & sys.modules.keys()
 
 
 def _admit(holdings: Holdings, order: LoadOrder, program_bytes: int, row_bytes: int) -> None:

@@ -146,11 +146,19 @@ class Shelf:
         return Holdings(budget_bytes=budget, process_bytes=self._process_bytes, models=held)
 
     def _holdings_before_load(self, order: LoadOrder) -> Holdings:
-        """The process is measured while no model is in it, with the libraries that the first one brings."""
+        """The process is measured while no model is in it, with the libraries that the first one brings.
+
+        What another brings later is added.
+        """
         if not self.models:
             import_engines(order)
             memory.trim()
             self._process_bytes = gauge().used_bytes()
+            return self.holdings
+        with self._room.alone:
+            before = gauge().used_bytes()
+            if import_engines(order):
+                self._process_bytes += max(0, gauge().used_bytes() - before)
         return self.holdings
 
     def refit(self) -> None:

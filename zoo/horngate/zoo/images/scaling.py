@@ -2,11 +2,14 @@
 
 from collections.abc import Mapping
 from dataclasses import asdict, dataclass
-from typing import Any
+from typing import TYPE_CHECKING, Any, TypeAlias
 
-import numpy as np
+if TYPE_CHECKING:
+    import numpy as np
 
-Array = np.ndarray[Any, np.dtype[Any]]
+Array: TypeAlias = "np.ndarray[Any, np.dtype[Any]]"
+"""Numpy is imported where it is used: the supervisor reads recipes and computes nothing."""
+
 ORDERS = ("RGB", "BGR")
 
 
@@ -29,12 +32,16 @@ class Scaling:
 
     def line(self, channels: int) -> tuple[Array, Array]:
         """The same as `value * factor + offset`: a float32 factor and offset for each channel."""
+        import numpy as np
+
         mean = np.broadcast_to(np.array(self.mean, np.float64), (channels,))
         std = np.broadcast_to(np.array(self.std, np.float64), (channels,))
         return (self.scale / std).astype(np.float32), (-mean / std).astype(np.float32)
 
     def apply(self, pixels: Array) -> Array:
         """Pixels (…, channels) as a network's float32 input."""
+        import numpy as np
+
         factor, offset = self.line(pixels.shape[-1])
         ordered = pixels[..., ::-1] if self.order == "BGR" else pixels
         return np.asarray(ordered.astype(np.float32) * factor + offset)

@@ -10,7 +10,6 @@ from horngate.contract.errors import LoadError
 from horngate.zoo.registry import Choice, Network, WeightFile
 from horngate.zoo.weights import cache
 from horngate.zoo.weights.checksums import agrees, checksum
-from horngate.zoo.weights.download import download
 from horngate.zoo.weights.examining import record, recorded, refuse_unsafe
 from horngate.zoo.weights.supply import Supply
 
@@ -88,6 +87,9 @@ def _fetched(network: Network, file: WeightFile, supply: Supply, target: Path, h
     if supply.folder is not None:
         _copy(supply.folder / file.name, partial)
     else:
+        # Every process of a server reads the settings for this, and none but the fetcher of weights does it.
+        from horngate.zoo.weights.download import download
+
         download(
             source,
             partial,

@@ -1,38 +1,21 @@
 """The part of an artifact's graph that a set of outputs needs, as a file beside it."""
 
-import math
 import os
 import shutil
 import uuid
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager, suppress
-from functools import partial
 from pathlib import Path
 
-import onnx
-from onnx import helper
-
-from horngate.server.artifact import QUANTISED, Artifact, program_file, write_whole
-from horngate.server.precision import INT8
-from horngate.zoo.cut import cut
-from horngate.zoo.fold import fold
-from horngate.zoo.images.graph import prepend_scaling
-from horngate.zoo.states import begun_anew
-from horngate.zoo.tidy import tidy
-from horngate.zoo.weight_file import array_of
-
-_FOLDED_BYTES = 16 * 2**20
-"""The largest kernel that a program has a folded copy of; others stay in the shared weights as they are."""
+from horngate.server.artifact import Artifact, program_file, write_whole
 
 
 def part_bytes(artifact: Artifact, outputs: Sequence[str]) -> int:
     """The weights that the program for these outputs reads, in its file or beside it."""
+    from horngate.server.worker.engines.making import weight_bytes
+
     with program_opened(artifact, outputs) as path:
-        graph = onnx.load(path, load_external_data=False).graph
-    return sum(
-        math.prod(tensor.dims) * helper.tensor_dtype_to_np_dtype(tensor.data_type).itemsize
-        for tensor in graph.initializer
-    )
+        return weight_bytes(path)
 
 
 @contextmanager
@@ -72,19 +55,7 @@ def program_path(artifact: Artifact, outputs: Sequence[str]) -> Path:
     """
     path = program_file(artifact, outputs)
     if not path.exists():
-        part = _cut(artifact, outputs)
-        part = begun_anew(part, [state for state in artifact.states if state.output not in outputs])
-        if artifact.pixels and artifact.image is not None:
-            prepend_scaling(part.graph, artifact.image)
-        tidy(part)
-        read = partial(array_of, folder=artifact.folder)
-        fold(part, read, into=("Gemm",), largest_bytes=_FOLDED_BYTES)
-        write_whole(path, part.SerializeToString())
+        from horngate.server.worker.engines.making import program_made
+
+        write_whole(path, program_made(artifact, outputs))
     return path
-
-
-def _cut(artifact: Artifact, outputs: Sequence[str]) -> onnx.ModelProto:
-    if artifact.precision == INT8 and set(outputs) <= {spec.name for spec in artifact.spec.outputs}:
-        return cut(onnx.load(artifact.folder / QUANTISED), [(name, artifact.named[name]) for name in outputs])
-    graph = onnx.load(artifact.graph, load_external_data=False)
-    return cut(graph, [(artifact.tensors.get(name, name), artifact.named[name]) for name in outputs])
