@@ -4,7 +4,8 @@
 
 The folder holds the tiny MLP, the zoo adds image networks with random weights. A start lasts from exec until
 the ready file is there, that is until every model answers. `built` and `cached` are the server's own count of
-builder runs and of artifacts found. In the last start neither TensorFlow nor Keras can be imported.
+builder runs and of artifacts found, CPU is that of all its processes until then. In the last start neither
+TensorFlow nor Keras can be imported.
 """
 
 import argparse
@@ -39,15 +40,17 @@ class Start:
     ready_s: float
     built: int
     cached: int
-    memory_mb: float
+    cpu_s: float
+    memory_mb: dict[str, float]
 
 
 def start(cache: str, models: Path, zoo: list[str]) -> Start:
-    """Start, look, stop. Memory is proportional set size, over all processes."""
+    """Start, look, stop. Memory is proportional set size, by process."""
     begin = time.monotonic()
     arguments = ["--zoo", ",".join(zoo), "--zoo-weights", "none"] if zoo else []
     with serving(models, workspace=OUT, arguments=arguments) as server:
         ready_s = time.monotonic() - begin
+        processes = tree(server.pid)
         _check_all_ready(server.grpc, 1 + len(zoo))
         outcomes = _builds(server.metrics)
         return Start(
@@ -55,8 +58,15 @@ def start(cache: str, models: Path, zoo: list[str]) -> Start:
             ready_s=ready_s,
             built=outcomes.get("built", 0),
             cached=outcomes.get("cached", 0),
-            memory_mb=sum(map(proportional_mb, tree(server.pid))),
+            cpu_s=sum(processes.values()),
+            memory_mb={_title(pid): proportional_mb(pid) for pid in tree(server.pid)},
         )
+
+
+def _title(pid: int) -> str:
+    """What a process says that it is."""
+    title = Path(f"/proc/{pid}/cmdline").read_bytes().decode(errors="replace").strip("\0 ")
+    return title.removeprefix("horngate: ")[:40]
 
 
 @contextmanager
@@ -107,10 +117,19 @@ def main() -> None:
     if options.json:
         return print("\n".join(json.dumps(asdict(each)) for each in starts))
     rows = [
-        [each.cache, f"{each.ready_s:.2f}", each.built, each.cached, f"{each.memory_mb:,.0f}"]
+        [
+            each.cache,
+            f"{each.ready_s:.2f}",
+            f"{each.cpu_s:.2f}",
+            each.built,
+            each.cached,
+            f"{sum(each.memory_mb.values()):,.0f}",
+        ]
         for each in starts
     ]
-    print(table(["cache", "ready after s", "built", "cached", "memory MB"], rows))
+    print(table(["cache", "ready after s", "CPU s", "built", "cached", "memory MB"], rows))
+    last = [[name, f"{size:.1f}"] for name, size in sorted(starts[-1].memory_mb.items())]
+    print("\nthe last, by process:\n\n" + table(["process", "memory MB"], last))
 
 
 if __name__ == "__main__":
