@@ -164,3 +164,14 @@ def test_a_default_version_moves_without_a_new_build_and_has_to_be_there(tmp_pat
     put(tmp_path / "net" / "model.toml", "default_version = 3\n")
     told = "model.toml: default_version is 3; expected one that is there: 1, 2"
     assert scan(tmp_path).problems == {"net": told}
+
+
+def test_a_file_by_itself_may_have_its_settings_in_the_folder_of_its_name(tmp_path: Path) -> None:
+    put(tmp_path / "flat.h5")
+    put(tmp_path / "flat" / "model.toml", "max_rows = 3\ndefault_version = 1\n")
+    found = scan(tmp_path)
+    assert versions(found) == {"flat": [1]}
+    assert found.versions["flat"][1].config == ModelConfig(max_rows=3, default_version=1)
+    put(tmp_path / "flat" / "model.toml", "default_version = 2\n")
+    told = "model.toml: default_version is 2; expected one that is there: 1"
+    assert scan(tmp_path) == Scan(versions={}, problems={"flat": told})

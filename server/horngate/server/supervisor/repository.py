@@ -8,7 +8,7 @@ models/churn.json              the same for one model: with churn.weights.h5 bes
 models/resnet50/model.toml     with `source = "zoo:ResNet50"`: version 1, no file
 """
 
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 
@@ -152,10 +152,22 @@ def _entry(entry: Path, name: str) -> dict[int, Source]:
     if entry.is_dir():
         return _folder(entry, name)
     if entry.suffix in SUFFIXES:
-        return {1: _file(entry, name, 1, ModelConfig(), _beside(entry, name))}
+        return {1: _lone(entry, name)}
     if entry.suffix in ARCHITECTURES and not any(weights.exists() for weights in _weights_of(entry)):
         raise LoadError(f"'{entry.name}' is alone; expected its weights beside it, in '{name}{WEIGHTS}'")
     return {}
+
+
+def _lone(file: Path, name: str) -> Source:
+    """A model's only version; the folder of its name may hold its settings."""
+    folder = file.with_name(name)
+    if not (folder / CONFIG).exists():
+        return _file(file, name, 1, ModelConfig(), _beside(file, name))
+    config = read_model_config(folder / CONFIG)
+    _check_default(config, [1])
+    is_drawn = config.source and not config.source.startswith(ZOO)
+    drawn = folder / config.source if is_drawn else _beside(file, name)
+    return _file(file, name, 1, config, drawn, folder)
 
 
 def _model_name(entry: Path) -> str:
@@ -179,12 +191,17 @@ def _folder(folder: Path, name: str) -> dict[int, Source]:
     config = read_model_config(path) if path.exists() else ModelConfig()
     zoo = config.source.startswith(ZOO)
     found = {1: _from_zoo(name, config, folder)} if zoo else _version_folders(folder, name, config)
+    if found or not any(folder.with_name(name + suffix).exists() for suffix in SUFFIXES):
+        _check_default(config, found)
+    return found
+
+
+def _check_default(config: ModelConfig, found: Collection[int]) -> None:
     if config.default_version is not None and config.default_version not in found:
         raise LoadError(
             f"{CONFIG}: default_version is {config.default_version}; expected one that is there: "
             f"{', '.join(map(str, sorted(found))) or 'none'}"
         )
-    return found
 
 
 def _version_folders(folder: Path, name: str, config: ModelConfig) -> dict[int, Source]:
