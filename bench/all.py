@@ -20,13 +20,13 @@ from table import table
 
 BENCH = Path(__file__).parent
 OUT = BENCH / "out" / "all"
-CLOSEST = ("triton", "kserve", "litserve")
+CLOSEST = ("triton", "kserve")
 
 
 def steps(quick: bool, wait: float) -> dict[str, list[list[str]]]:
     """Commands by name; each prints JSON."""
     waiting = ["--wait", f"{wait:g}"]
-    overhead = ["overhead.py", "--concurrency", "8", "32", "128", *waiting]
+    overhead = ["overhead.py", "--concurrency", "32", "64", *waiting]
     few = ["2"] if quick else ["3"]
     found = {
         "overhead": [[*overhead, "--seconds", *few]],

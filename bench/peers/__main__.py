@@ -123,7 +123,8 @@ def _row(one: Standing, many: Sequence[int]) -> list[str]:
     rates = [f"{one.rates[each]:,.0f}" if each in one.rates else "-" for each in many]
     ratios = [f"{1 / one.ratio:.2f}", f"{one.cpu_ratio:.2f}"]
     waits = [f"{best.p50_ms:,.1f}", f"{best.p99_ms:,.1f}", f"{best.p999_ms:,.1f}"]
-    rest = [f"{one.p99_over_p50:.1f}", f"{one.memory_mb:,.0f}", f"{one.cold_s:.1f}", f"{one.warm_s:.1f}"]
+    starts = [f"{seconds:.1f}" if seconds else "-" for seconds in (one.cold_s, one.warm_s)]
+    rest = [f"{one.p99_over_p50:.1f}", f"{one.memory_mb:,.0f}", *starts]
     return [f"{one.server}, {one.engine}", *rates, *ratios, *waits, f"{best.server_cpu_us:,.0f}", *rest]
 
 

@@ -21,7 +21,6 @@ class Peer:
     requirements: Sequence[str]
     script: str
     body: str
-    variables: Sequence[tuple[str, str]] = ()
 
 
 PEERS = (

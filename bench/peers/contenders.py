@@ -1,6 +1,7 @@
 """What takes part: each peer on each engine, and Horngate on the same; all are started and asked in one way."""
 
 import os
+import re
 import shutil
 import sys
 import sysconfig
@@ -45,12 +46,9 @@ class Contender:
         """The server, ended on leaving. Unusable, then or now, if it cannot be had."""
         port = free_ports()
         command, variables, body = self._peer(self.peer, port) if self.peer else self._horngate(port)
-        log = (
-            self.out
-            / f"{self.name}-{self.engine}-{self.network.name}.log".replace(", ", "-")
-            .replace(" ", "-")
-            .lower()
-        )
+        label = f"{self.name}-{self.engine}-{self.network.name}".lower()
+        log = self.out / "logs" / f"{re.sub('[^a-z0-9_.]+', '-', label)}.log"
+        log.parent.mkdir(exist_ok=True)
         tolerance = 0.1 if self.engine == BFLOAT16 else 1e-3
         return running(command, port, Question(self.network, body, tolerance), variables, log)
 
@@ -66,7 +64,7 @@ class Contender:
         variables["LD_LIBRARY_PATH"] = sysconfig.get_config_var("LIBDIR")
         quiet = {"TF_CPP_MIN_LOG_LEVEL": "3", "BENTOML_DO_NOT_TRACK": "true", "RAY_USAGE_STATS_ENABLED": "0"}
         body = body_of(peer.body, MODEL, INPUT)
-        return [str(python), str(SERVERS / peer.script)], {**variables, **quiet, **dict(peer.variables)}, body
+        return [str(python), str(SERVERS / peer.script)], {**variables, **quiet}, body
 
     def _horngate(self, port: int) -> tuple[Sequence[str], Mapping[str, str], Body]:
         name, models = self.network.name, self.cache.with_name("models")

@@ -76,7 +76,7 @@ def running(
     address = f"127.0.0.1:{port}"
     begin = time.monotonic()
     with log.open("wb") as output, tempfile.TemporaryDirectory(prefix="horngate-peer-") as scratch:
-        environment = {**os.environ, **variables, "TMPDIR": scratch}
+        environment = {**os.environ, **variables, "TMPDIR": scratch, "HOME": scratch}
         process = subprocess.Popen(
             command, stdout=output, stderr=output, start_new_session=True, env=environment, cwd=scratch
         )

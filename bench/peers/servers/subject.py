@@ -4,7 +4,6 @@ Imported by the servers beside it, which run in environments that have no Hornga
 """
 
 import os
-import sys
 from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any
@@ -83,8 +82,3 @@ def _tf_function(subject: Subject) -> Predict:
 def _predict(subject: Subject) -> Predict:
     model = _keras(subject)
     return lambda rows: model.predict(rows, batch_size=MAX_ROWS, verbose=0)
-
-
-def command(module: str, *arguments: str) -> list[str]:
-    """A module of this environment's Python, as a command."""
-    return [sys.executable, "-m", module, *arguments]
