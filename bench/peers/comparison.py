@@ -70,7 +70,7 @@ def _standing(mine: Sequence[Cell], horngate: Sequence[Cell]) -> Standing:
         memory_mb=median([c.memory_mb for c in loaded] or [0.0]),
         ratio=median([rate for rate, _ in beside] or [1.0]),
         cpu_ratio=median([cpu for _, cpu in beside] or [1.0]),
-        failure=next((c.failure for c in mine if c.loop == FAILED), ""),
+        failure="" if loaded else next((c.failure for c in mine if c.loop == FAILED), ""),
     )
 
 

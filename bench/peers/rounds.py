@@ -8,13 +8,15 @@ from pathlib import Path
 from catalogue import PEERS
 from contenders import BFLOAT16, HORNGATE, Contender
 from engine_alone import Rate, Settings, in_fresh_process
-from measuring import CLOSED, ENDED, Cell, Visit, keep, measured, read
+from measuring import CLOSED, ENDED, OPEN, Cell, Visit, keep, measured, read
 from networks import Network, network
 from plan import ALONE, Stop, stops
 from processes import wait_until_quiet
 
 from horngate.server.settings import available_cores
 
+LAST = (OPEN, ENDED)
+"""Loops that a whole visit ends with: one that failed is tried again."""
 TINY_BATCHES, IMAGE_BATCHES = (1, 64, 256, 1024), (1, 4, 8, 16, 32)
 
 
@@ -25,7 +27,7 @@ def rounds(name: str, kept: Path, options: argparse.Namespace) -> Iterator[str]:
     precisions = () if name == "mlp" else (BFLOAT16,)
     for repeat in range(options.repeats):
         before = [cell for cell in read(kept) if cell.visit.network == name]
-        done = {_stop(cell) for cell in before if cell.visit.repeat == repeat and cell.loop != CLOSED}
+        done = {_stop(cell) for cell in before if cell.visit.repeat == repeat and cell.loop in LAST}
         first = max((cell.visit.number + 1 for cell in before), default=0)
         for number, stop in enumerate(stops(options.peers, options.ways, done, precisions), first):
             visit = Visit(
