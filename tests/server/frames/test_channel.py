@@ -9,7 +9,7 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from horngate.server.frames.arena import MIN_BLOCK_BYTES, Arena, ArenaReader
+from horngate.server.frames.arena import PAGE_BYTES, Arena, ArenaReader
 from horngate.server.frames.channel import INLINE_BYTES, Channel, ChannelClosed, Frame
 from tests.descriptors import only
 
@@ -63,7 +63,7 @@ def test_large_payloads_lie_in_the_arena_until_they_are_freed(ends: Ends) -> Non
     sender, _, arena = ends
     placed = sender.put(b"x" * 100_000)
     assert isinstance(placed, list)
-    assert arena.statistics().used_bytes == 1 << 17
+    assert arena.statistics().used_bytes == 25 * PAGE_BYTES
     sender.free(placed)
     assert arena.statistics().used_bytes == 0
 
@@ -118,9 +118,17 @@ def test_blocks_never_overlap_and_all_come_back(steps: list[tuple[bool, int]]) -
     for offset in held:
         arena.free(offset)
     assert arena.statistics().used_bytes == 0
-    assert arena.put(bytes((1 << 20) - MIN_BLOCK_BYTES)) is not None, (
-        "an empty arena has its whole room again"
-    )
+    assert arena.put(bytes((1 << 20) - PAGE_BYTES)) is not None, "an empty arena has its whole room again"
+    arena.close()
+
+
+def test_payloads_lie_one_behind_the_other_where_others_have_left() -> None:
+    arena = Arena(1 << 20)
+    placed = [arena.reserve(3 * PAGE_BYTES - n) for n in range(6)]
+    assert placed == [3 * PAGE_BYTES * n for n in range(6)]
+    for n in (3, 1, 2):
+        arena.free(3 * PAGE_BYTES * n)
+    assert [arena.reserve(3 * PAGE_BYTES) for _ in range(4)] == [3 * PAGE_BYTES * n for n in (1, 2, 3, 6)]
     arena.close()
 
 

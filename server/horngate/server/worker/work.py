@@ -10,6 +10,7 @@ from horngate.contract.errors import HorngateError
 from horngate.server.padding import lengthened
 from horngate.server.step import Step
 from horngate.server.worker.engines import Array, Program, Shapes
+from horngate.server.worker.joining import joined
 
 if TYPE_CHECKING:
     from horngate.server.worker.link import GatewayLink
@@ -161,10 +162,7 @@ class Batch:
     def merged(self) -> dict[str, Array]:
         """The inputs, merged now if they are not yet. MemoryError if there is no room for them."""
         if self.inputs is None:
-            merged = {
-                name: np.concatenate(arrays) if len(arrays) > 1 else arrays[0]
-                for name, arrays in self._padded().items()
-            }
+            merged = {name: joined(arrays) for name, arrays in self._padded().items()}
             self.inputs = merged | (self.read_states(self) if self.read_states is not None else {})
         return self.inputs
 
