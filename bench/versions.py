@@ -4,8 +4,9 @@
     python bench/versions.py ../before [--model mlp] [--concurrency 1 32] [--seconds 3] [--repeats 3] [--json]
 
 Both are started on the same models; while one is driven, the other idles. `--model light` is a network that does
-next to nothing with 602 KB a row. CPU is in µs a request; `switches` is how often a request
-had a thread of the server wait. Ratios are the medians of those within one repeat, now over before.
+next to nothing with 602 KB a row. With `.` and --serve-now, settings are compared. CPU is in µs a request;
+`switches` is how often a request had a thread of the server wait. Ratios are the medians of those within one
+repeat, now over before.
 """
 
 import argparse
@@ -121,7 +122,7 @@ def measure(options: argparse.Namespace) -> Iterator[tuple[int, list[dict[str, d
     now = Path(__file__).parents[1]
     with (
         version(options.before, models, "before", options.serve) as old,
-        version(now, models, "now", options.serve) as new,
+        version(now, models, "now", [*options.serve, *options.serve_now]) as new,
     ):
         for server in (old, new):
             with grpc.insecure_channel(server.grpc) as channel:
@@ -149,6 +150,7 @@ def main() -> None:
     parser.add_argument("--seconds", type=float, default=3.0)
     parser.add_argument("--repeats", type=int, default=3)
     parser.add_argument("--serve", nargs="*", default=[], help="more arguments for both servers")
+    parser.add_argument("--serve-now", nargs="*", default=[], help="more arguments for the second alone")
     parser.add_argument("--json", action="store_true")
     options = parser.parse_args()
     rows = []

@@ -5,7 +5,12 @@ from typing import Any
 import pytest
 
 from horngate.contract.errors import LoadError
-from horngate.server.gateway_settings import GatewaySettings
+from horngate.server.gateway_settings import GatewaySettings, usual_gateways
+
+
+@pytest.mark.parametrize(("cores", "gateways"), [(1, 1), (2, 1), (7, 1), (8, 2), (64, 16)])
+def test_gateways_grow_with_the_cores(cores: int, gateways: int) -> None:
+    assert usual_gateways(cores) == gateways
 
 
 @pytest.mark.parametrize(

@@ -13,6 +13,14 @@ TRANSPORTS = ("native", "grpcio")
 MOST_MESSAGE_BYTES = (1 << 31) - 1
 _ORIGIN = re.compile(r"\*|[a-z][a-z0-9+.-]*://[^\s/?#@]+", re.IGNORECASE)
 
+CORES_A_GATEWAY = 4
+"""What the workers of a tiny network need beside one gateway at the most; with others it has less to do."""
+
+
+def usual_gateways(cores: int) -> int:
+    """How many gateways a server has that is not told."""
+    return max(1, cores // CORES_A_GATEWAY)
+
 
 @dataclass(frozen=True, kw_only=True)
 class GatewaySettings:

@@ -31,17 +31,6 @@ def configure_metrics(directory: Path) -> None:
     os.environ[DIRECTORY_VARIABLE] = str(directory)
 
 
-def count_as_this_process() -> None:
-    """Take this process's id once; prometheus_client asks the system for it at every count, half of what one costs.
-
-    Only for a process that never forks, before it makes its metrics.
-    """
-    from prometheus_client import values
-
-    pid = os.getpid()
-    values.ValueClass = values.MultiProcessValue(lambda: pid)  # type: ignore[no-untyped-call]
-
-
 class GatewayMetrics:
     """What a gateway counts."""
 

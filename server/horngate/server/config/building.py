@@ -7,7 +7,7 @@ from horngate.contract.errors import LoadError
 from horngate.server.budget import MemorySetting
 from horngate.server.devices import read_devices, server_cores
 from horngate.server.gateway.door import read_tokens
-from horngate.server.gateway_settings import GatewaySettings
+from horngate.server.gateway_settings import GatewaySettings, usual_gateways
 from horngate.server.precision import Precision
 from horngate.server.settings import BuildSettings, QueueSettings, SequenceSettings, ServerSettings
 from horngate.server.tls import Tls
@@ -60,7 +60,7 @@ def _gateway(values: Values) -> GatewaySettings:
         host=values["host"],
         port=values["grpc_port"],
         transport=values["transport"] or ("native" if tls is None else "grpcio"),
-        gateways=values["gateways"],
+        gateways=values["gateways"] or usual_gateways(len(server_cores())),
         decoders=values["decoders"],
         max_message_bytes=values["max_message_bytes"],
         max_connections=values["max_connections"],

@@ -113,7 +113,7 @@ _CALLED = Group(
         Setting(
             key="gateways",
             kind=kinds.whole(1),
-            default=_DOOR.gateways,
+            without="one for every four cores",
             about="gateway processes that share the port",
         ),
         Setting(

@@ -20,7 +20,6 @@ from horngate.server.gateway.regions import Regions
 from horngate.server.gateway.spans import Spans
 from horngate.server.gateway.uploads import Uploads
 from horngate.server.logs import configure_logs, logger
-from horngate.server.metrics import count_as_this_process
 from horngate.server.orders import UPLOADS
 from horngate.server.tls import Tls
 
@@ -97,7 +96,6 @@ def main() -> None:
     signal.signal(signal.SIGTERM, signal.SIG_IGN)
     setproctitle.setproctitle(f"horngate: {name}")
     configure_logs(name)
-    count_as_this_process()
     asyncio.run(serve(name, options, Channel(socket.socket(fileno=control_fd))))
     sys.stderr.flush()
     os._exit(0)

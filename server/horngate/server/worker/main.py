@@ -13,7 +13,6 @@ from horngate.server import memory
 from horngate.server.frames.channel import Channel
 from horngate.server.frames.listening import Listener
 from horngate.server.logs import configure_logs, logger
-from horngate.server.metrics import count_as_this_process
 from horngate.server.worker.ledger import LEDGER_SUFFIX
 from horngate.server.worker.notes import NOTE_SUFFIX, Note
 from horngate.server.worker.spans import BatchSpans
@@ -33,7 +32,6 @@ def main() -> None:
     signal.signal(signal.SIGTERM, signal.SIG_IGN)
     setproctitle.setproctitle(f"horngate: worker {name}")
     configure_logs(f"worker {name}")
-    count_as_this_process()
     # The runner waits for the GIL whenever a batch is done: five milliseconds would be the default.
     sys.setswitchinterval(0.0005)
     path.unlink(missing_ok=True)
