@@ -27,7 +27,8 @@ from table import table
 
 from horngate.cli.serving import Serving, serving
 
-OUT = Path(__file__).parent / "out" / "protocols"
+BENCH = Path(__file__).parent.absolute()
+OUT = BENCH / "out" / "protocols"
 STEPS = 10
 STATEFUL = """
 import sys
@@ -40,15 +41,6 @@ keras.Sequential([
     layers.Dense(16, activation="softmax"),
 ]).save(sys.argv[1])
 """
-LIGHT = """
-import sys
-import keras
-from keras import layers
-image = keras.Input((224, 224, 3), name="image")
-few = layers.Conv2D(4, 1, strides=32)
-keras.Sequential([image, few, layers.Flatten(), layers.Dense(4)]).save(sys.argv[1])
-"""
-"""Next to nothing of a picture of 602 KB: what is left is the way there."""
 _GRPC = ("-i", "grpc")
 _TFS = (*_GRPC, "--service-kind", "tfserving", "-b", "1")
 _SHARED = ("--shared-memory", "system", "--output-shared-memory-size", "4096")
@@ -137,11 +129,10 @@ def measure(wanted: Sequence[Case], seconds: float, repeats: int) -> dict[str, l
     """Each case's cells, a repeat after the other."""
     models = OUT / "models"
     models.mkdir(parents=True, exist_ok=True)
-    if not (models / "mlp.h5").exists():
-        subprocess.run([sys.executable, Path(__file__).with_name("mlp.py"), models / "mlp.h5"], check=True)
-    for name, program in {"faq": STATEFUL, "light": LIGHT}.items():
-        if not (models / f"{name}.keras").exists():
-            subprocess.run([sys.executable, "-c", program, models / f"{name}.keras"], check=True)
+    programs = {"mlp.h5": ["mlp.py"], "light.keras": ["light.py"], "faq.keras": ["-c", STATEFUL]}
+    for name, program in programs.items():
+        if not (models / name).exists():
+            subprocess.run([sys.executable, *program, models / name], check=True, cwd=BENCH)
     found: dict[str, list[Cell]] = {case.name: [] for case in wanted}
     with serving(models, workspace=OUT, arguments=("--shared-memory",)) as server:
         for _ in range(repeats):

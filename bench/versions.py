@@ -37,28 +37,12 @@ SHAPES = {"mlp": ("pixels", (1, 784)), "light": ("image", (1, 224, 224, 3))}
 CONNECTIONS = 4
 
 
-def make_light(file: Path) -> None:
-    """The mean of each colour, and ten classes of those."""
-    from keras import Sequential, layers
-
-    network = Sequential(
-        [
-            layers.Input((224, 224, 3), name="image"),
-            layers.GlobalAveragePooling2D(),
-            layers.Dense(10, name="classes"),
-        ]
-    )
-    network.save(file)
-
-
 def make(model: str, folder: Path) -> Path:
     """A folder of this one model."""
     folder.mkdir(parents=True, exist_ok=True)
     file = folder / f"{model}.{'h5' if model == 'mlp' else 'keras'}"
-    if not file.exists() and model == "mlp":
-        subprocess.run([sys.executable, Path(__file__).with_name("mlp.py"), file], check=True)
-    elif not file.exists():
-        make_light(file)
+    if not file.exists():
+        subprocess.run([sys.executable, Path(__file__).with_name(f"{model}.py"), file], check=True)
     return folder
 
 
