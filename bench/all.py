@@ -8,6 +8,7 @@ come closest; all of it takes about an hour and a half on two cores. Let nothing
 import argparse
 import json
 import os
+import signal
 import subprocess
 import sys
 import time
@@ -57,6 +58,7 @@ def main() -> None:
     )
     parser.add_argument("--json", action="store_true", help="one JSON list instead of the table")
     options = parser.parse_args()
+    signal.signal(signal.SIGTERM, signal.default_int_handler)
     OUT.mkdir(parents=True, exist_ok=True)
     for name, commands in steps(options.quick, options.wait).items():
         if name in options.only and not options.table:
@@ -75,9 +77,22 @@ def _run(name: str, commands: Sequence[Sequence[str]], again: bool) -> None:
         more = ["--again"] if again and name == "peers" and number == 0 else []
         command = [sys.executable, str(BENCH / script), *arguments, *more, "--json"]
         print(f"{name}: {' '.join((script, *arguments, *more))}", file=sys.stderr, flush=True)
-        output = subprocess.run(command, check=True, stdout=subprocess.PIPE, text=True).stdout
+        output = _output(command)
     (OUT / f"{name}.json").write_text(output)
     print(f"{name}: {time.monotonic() - begin:.0f} s", file=sys.stderr, flush=True)
+
+
+def _output(command: Sequence[str]) -> str:
+    """What it prints. When we are ended it is told so, and has the time that its servers need to end."""
+    with subprocess.Popen(command, stdout=subprocess.PIPE, text=True) as process:
+        try:
+            output, _ = process.communicate()
+        except KeyboardInterrupt:
+            process.terminate()
+            raise
+    if process.returncode:
+        raise SystemExit(f"{command[1]} exited with {process.returncode}")
+    return output
 
 
 def _kept(names: Sequence[str]) -> dict[str, Any]:

@@ -10,6 +10,7 @@ run in turns; the figures are medians of the repeats.
 
 import argparse
 import json
+import signal
 import statistics
 import subprocess
 import sys
@@ -67,6 +68,7 @@ def main() -> None:
     parser.add_argument("--repeats", type=int, default=3)
     parser.add_argument("--json", action="store_true", help="one JSON list instead of the table")
     options = parser.parse_args()
+    signal.signal(signal.SIGTERM, signal.default_int_handler)  # ended by it too, we stop our server
     found = measure(options.gateways, options.seconds, options.repeats)
     first, *_ = options.gateways
     rows = []

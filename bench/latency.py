@@ -9,6 +9,7 @@ part of the server's figure.
 
 import argparse
 import json
+import signal
 import statistics
 import subprocess
 import sys
@@ -54,6 +55,7 @@ def main() -> None:
     parser.add_argument("--repeats", type=int, default=3)
     parser.add_argument("--json", action="store_true", help="one JSON object instead of the table")
     options = parser.parse_args()
+    signal.signal(signal.SIGTERM, signal.default_int_handler)  # ended by it too, we stop our server
     pairs = measure(options.seconds, options.repeats)
     served_ms, engine_ms = (statistics.median(each) for each in zip(*pairs, strict=True))
     added_ms = statistics.median(served - engine for served, engine in pairs)

@@ -13,6 +13,7 @@ answered with OK.
 import argparse
 import json
 import os
+import signal
 import statistics
 import subprocess
 import sys
@@ -201,6 +202,7 @@ def main() -> None:
     parser.add_argument("--repeats", type=int, default=3)
     parser.add_argument("--json", action="store_true", help="one JSON object instead of the table")
     options = parser.parse_args()
+    signal.signal(signal.SIGTERM, signal.default_int_handler)  # ended by it too, we stop our server
     wanted = [case for case in cases() if options.only in case.name]
     found = measure(wanted, options.seconds, options.repeats)
     columns = ("load", "requests/s", "p50 ms", "p99 ms", "server CPU µs", "load's CPU µs", "rate ratio")
