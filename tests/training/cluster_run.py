@@ -1,10 +1,10 @@
 """A process that trains a recipe by itself, and on a Ray cluster of three nodes in this machine that lose a worker.
 
-    KERAS_BACKEND=jax python -m tests.training.cluster_run FOLDER [unbroken] [killed] [fewer]
+    KERAS_BACKEND=jax python -m tests.training.cluster_run FOLDER [unbroken] [stopped] [killed] [fewer]
 
-In one run a worker is killed (SIGKILL), and in another a node is removed, so that it goes on with one worker. It
-prints, as JSON, each run's History, how far its weights are from those of the run without a cluster, and how many
-workers began each time.
+In one run this process gets SIGTERM, and the run is gone on with; in one a worker is killed (SIGKILL), and in
+the last a node is removed, so that it goes on with one worker. It prints, as JSON, each run's History, how far its
+weights are from those of the run without a cluster, whether it was stopped, and how many workers began each time.
 """
 
 import json
@@ -36,6 +36,7 @@ from horngate.training import (  # noqa: E402
     Recipe,
     run,
 )
+from horngate.training.stopping import Stopped  # noqa: E402
 from tests.training.devices_run import distance  # noqa: E402
 
 PARTS = "tests.training.cluster_parts"
@@ -91,6 +92,7 @@ def main(folder: Path, *only: str) -> None:
     nodes = Nodes(initialize_head=True, head_node_args={"num_cpus": 0})
     workers = [nodes.add_node(num_cpus=1) for _ in range(2)]
     ray.init(address=nodes.address, log_to_driver=False)
+    stopped: list[str] = []
     found: dict[str, Any] = {"alone": {"history": alone.history}}
 
     def trained(name: str, act: Callable[[Watch], None]) -> None:
@@ -99,14 +101,20 @@ def main(folder: Path, *only: str) -> None:
         watch = Watch(folder / f"{name}-attendance")
         watch.after_two_epochs(lambda: act(watch))
         given = replace(recipe(str(folder / f"{name}-attendance")), cluster=Cluster(workers=2))
-        done = run(given, folder / name)
+        try:
+            done = run(given, folder / name)
+        except Stopped:
+            stopped.append(name)
+            done = run(given, folder / name, resume=True)
         found[name] = {
+            "stopped": name in stopped,
             "history": done.history,
             "distance": distance(done.model_path, alone.model_path),
             "workers": [one["size"] for one in watch.begun() if one["rank"] == 0],
         }
 
     trained("unbroken", lambda watch: None)
+    trained("stopped", lambda watch: os.kill(os.getpid(), signal.SIGTERM))
     trained("killed", Watch.kill_the_second)
     trained("fewer", lambda watch: nodes.remove_node(workers[1], allow_graceful=False))
     print(json.dumps(found))

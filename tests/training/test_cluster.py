@@ -28,6 +28,8 @@ def test_a_cluster_that_loses_workers_trains_as_one_machine_does(tmp_path):
             assert values == pytest.approx(alone[metric], rel=1e-4), (name, metric)
         assert run["distance"] < 1e-4, name
     assert found["unbroken"]["workers"] == [2]
+    assert found["stopped"]["workers"] == [2, 2]
+    assert [name for name, run in found.items() if run["stopped"]] == ["stopped"]
     assert found["killed"]["workers"][0] == 2
     assert len(found["killed"]["workers"]) > 1
     assert found["fewer"]["workers"] == [2, 1]

@@ -3,6 +3,7 @@
 import os
 import sys
 from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import replace
 from importlib.util import find_spec
 from typing import Any
@@ -10,9 +11,11 @@ from typing import Any
 import keras
 
 from horngate.contract.errors import RecipeError
+from horngate.training.cluster.together import AskedByFile
 from horngate.training.cluster.worker import Part, train_part
 from horngate.training.recipe.sections import Cluster, Recipe
 from horngate.training.runs.folder import RunFolder
+from horngate.training.stopping import Stopped, stopped_by_signals
 
 _PASSED_ON = ("PYTHONHASHSEED", "HORNGATE_VIRTUAL_DEVICES", "XLA_FLAGS", "KERAS_HOME")
 
@@ -38,7 +41,7 @@ def train_on_cluster(recipe: Recipe, folder: RunFolder, tell: Callable[[str], No
     """Have workers train the recipe to its end, which is in the last checkpoint in `folder` then.
 
     All machines see the folder. When a worker is lost, those that can be had go on from the newest checkpoint: at
-    least `cluster.least` of them, more again when there are machines.
+    least `cluster.least` of them, more again when there are machines. Stopped when a signal asks for it.
     """
     import ray
     from ray.train.v2.api.config import FailureConfig, RunConfig
@@ -53,7 +56,7 @@ def train_on_cluster(recipe: Recipe, folder: RunFolder, tell: Callable[[str], No
         paths=tuple(filter(None, sys.path)),
     )
     tell(f"training on {rules.least} to {rules.workers} workers")
-    DataParallelTrainer(
+    trainer = DataParallelTrainer(
         train_part,
         train_loop_config={"part": part},
         scaling_config=_scaling(rules),
@@ -63,7 +66,13 @@ def train_on_cluster(recipe: Recipe, folder: RunFolder, tell: Callable[[str], No
             failure_config=FailureConfig(max_failures=rules.failures),
             worker_runtime_env={"env_vars": _environment()},
         ),
-    ).fit()
+    )
+    stop = AskedByFile(folder.stop)
+    # In the main thread, Ray would end the run at SIGINT without a state.
+    with stopped_by_signals(stop), ThreadPoolExecutor(1) as thread:
+        thread.submit(trainer.fit).result()
+    if stop:
+        raise Stopped("stopped on the cluster, with its state written")
 
 
 def _scaling(rules: Cluster) -> Any:

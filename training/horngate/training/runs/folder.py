@@ -10,6 +10,7 @@ model.h5          the trained model, without the optimizer's state
 curves.png        the metrics as lines; card.md tells all of it to people
 checkpoints/      states to go on from
 lock              held while a process trains here
+stop              asks the workers of a cluster to stop
 """
 
 import fcntl
@@ -33,6 +34,11 @@ class RunFolder:
     def checkpoints(self) -> Path:
         """Where states are."""
         return self.path / "checkpoints"
+
+    @property
+    def stop(self) -> Path:
+        """What is there if the workers of a cluster are to stop."""
+        return self.path / "stop"
 
     def read(self, name: str) -> Any:
         """The content of `name`.json, None where there is none."""
