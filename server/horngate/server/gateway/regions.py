@@ -61,6 +61,7 @@ class Region:
 class _Open:
     region: Region
     memory: Memory
+    path: str
     identity: tuple[int, int]
 
 
@@ -182,18 +183,21 @@ class Regions:
         return Place(region=opened.region, offset=offset, byte_size=byte_size, memory=opened.memory)
 
     def _opened(self, name: str) -> _Open:
+        known = self._open.get(name)
         try:
-            found = self._path(name).stat() if len(name) <= MAX_NAME else None
+            # Every tensor of a request looks here: a known file's name is not made anew.
+            path = known.path if known is not None else str(self._path(name))
+            found = os.stat(path) if len(name) <= MAX_NAME else None
         except FileNotFoundError:
             found = None
         if found is None:
             self._open.pop(name, None)
             raise NotFound(f"no shared memory '{name:.80}' is registered")
         identity = (found.st_ino, found.st_mtime_ns)
-        known = self._open.get(name)
         if known is None or known.identity != identity:
-            region = Region(**json.loads(self._path(name).read_text()))
-            known = self._open[name] = _Open(region=region, memory=_opened(region), identity=identity)
+            region = Region(**json.loads(Path(path).read_text()))
+            memory = _opened(region)
+            known = self._open[name] = _Open(region=region, memory=memory, path=path, identity=identity)
         return known
 
     def _path(self, name: str) -> Path:

@@ -61,7 +61,6 @@ class Batcher:
         self.rows_run: Counter[str] = Counter()
         self.lessons = Lessons(metrics, device)
         self._models = models
-        self._metrics = metrics
         self._sequences = sequences
         self._account = account
         # Invariant: a Work with rows that have no batch is in _queues; _under_way counts batches by model.
@@ -271,7 +270,7 @@ class Batcher:
             self._running_s -= batch.charged_s
             self.rows_run[batch.handle] += batch.rows
             self._queues.settle(batch.handle, batch.charged_s, batch.compute_s)
-            waits = self._metrics.queue.labels(*model.labels)
+            waits = self.lessons.told(model).queue
             if batch.fault is None:
                 if batch.states:
                     self._sequences.keep(batch)

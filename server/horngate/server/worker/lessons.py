@@ -1,6 +1,7 @@
 """What batches that have run teach: what rows cost, how many fit, how many were computed for nothing."""
 
 from collections import OrderedDict
+from typing import Any, NamedTuple
 
 from horngate.server.costs import Cost, Curve
 from horngate.server.metrics import WorkerMetrics
@@ -9,6 +10,14 @@ from horngate.server.worker.work import Batch
 
 MOST_COSTS = 4096
 """Of so many sets of outputs it is known what they cost; the least recently asked for are learned anew."""
+
+
+class Told(NamedTuple):
+    """What is told of a model: its batches' rows and time, and its requests' waits."""
+
+    rows: Any
+    compute: Any
+    queue: Any
 
 
 class Lessons:
@@ -21,6 +30,7 @@ class Lessons:
         self._costs: OrderedDict[tuple[str, tuple[str, ...]], Cost] = OrderedDict()
         # Invariant: holds what `row_s` found since a batch of the model last ran.
         self._row_s: dict[str, float] = {}
+        self._told: dict[str, Told] = {}
 
     def cost(self, model: ServedModel, outputs: tuple[str, ...]) -> Cost:
         """What batches for these outputs cost."""
@@ -42,10 +52,23 @@ class Lessons:
             found = self._row_s[handle] = self.cost(model, model.outputs).row_s(model.dispatch_rows)
         return found
 
+    def told(self, model: ServedModel) -> Told:
+        """Where a model's batches are told: to look that up costs as much as to tell."""
+        found = self._told.get(model.order.handle)
+        if found is None:
+            metrics, labels = self._metrics, model.labels
+            found = self._told[model.order.handle] = Told(
+                metrics.batch_rows.labels(*labels),
+                metrics.compute.labels(*labels),
+                metrics.queue.labels(*labels),
+            )
+        return found
+
     def take(self, batch: Batch, model: ServedModel) -> None:
         """Learn from a batch, or a part of one, that has run."""
-        self._metrics.batch_rows.labels(*model.labels).observe(batch.rows)
-        self._metrics.compute.labels(*model.labels).observe(batch.compute_s)
+        told = self.told(model)
+        told.rows.observe(batch.rows)
+        told.compute.observe(batch.compute_s)
         self._learn_memory(batch, model)
         if batch.fault is None:
             self._count_padding(batch, model)
@@ -55,6 +78,7 @@ class Lessons:
     def forget(self, handle: str) -> None:
         """Drop what is known of a model that is unloaded."""
         self._row_s.pop(handle, None)
+        self._told.pop(handle, None)
         for key in [key for key in self._costs if key[0] == handle]:
             del self._costs[key]
 
