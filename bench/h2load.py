@@ -22,12 +22,13 @@ class NoAnswer(RuntimeError):
 
 @dataclass(frozen=True, kw_only=True)
 class Post:
-    """What is sent again and again."""
+    """What is sent again and again. An answer of less than `answer_bytes` is an error: gRPC's have a 200, too."""
 
     url: str
     body: bytes
     headers: Sequence[str]
     http1: bool = False
+    answer_bytes: int = 0
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -113,6 +114,7 @@ def _together(
             for number, (output, _) in enumerate(ended)
             for micros in _latencies_us(output, folder / str(number))
         ]
+        _check_sizes(post, [output for output, _ in ended], len(latencies_us))
     return _summed(sorted(latencies_us), seconds, sum(cpu_s for _, cpu_s in ended))
 
 
@@ -149,6 +151,13 @@ def _latencies_us(output: str, log: Path) -> list[int]:
     if len(latencies_us) < int(counts[1]):
         raise RuntimeError(f"h2load: {counts[1]} answers, only {len(latencies_us)} with HTTP status 200")
     return latencies_us
+
+
+def _check_sizes(post: Post, outputs: Sequence[str], answers: int) -> None:
+    received = sum(int(size) for output in outputs for size in re.findall(r"\((\d+)\) data", output))
+    if received < answers * post.answer_bytes:
+        least = f"{answers} answers of {post.answer_bytes} bytes"
+        raise RuntimeError(f"h2load received {received} bytes; expected {least}: not all are answers")
 
 
 def _summed(ordered_us: Sequence[int], seconds: float, cpu_s: float) -> Load:
