@@ -1,5 +1,6 @@
 """Batches that find no memory: run in parts, every row once and in order, down to one row that is refused."""
 
+import threading
 from pathlib import Path
 from queue import SimpleQueue
 from types import SimpleNamespace
@@ -38,7 +39,32 @@ class Doubling:
         """Nothing is kept."""
 
 
-def batch_of(sizes: list[int], program: Doubling) -> Batch:
+class OnADevice:
+    """A program whose device computes until the inputs of the batch after this one are there."""
+
+    pool = "test"
+    overlaps = True
+
+    def __init__(self, batches: int) -> None:
+        self.staged = [threading.Event() for _ in range(batches)]
+        self._begun = 0
+
+    def stage(self, inputs: Any) -> Any:
+        next(event for event in self.staged if not event.is_set()).set()
+        return inputs["x"]
+
+    def begin(self, staged: Any) -> Any:
+        self._begun += 1
+        after = self.staged[self._begun : self._begun + 1]
+
+        def outputs() -> list[Any]:
+            assert all(event.wait(30) for event in after), "the next batch's inputs have not come"
+            return [staged * 2]
+
+        return outputs
+
+
+def batch_of(sizes: list[int], program: Doubling | OnADevice) -> Batch:
     shares = [Share(work=work(size, ("y",), 100 * n), start=0, stop=size) for n, size in enumerate(sizes)]
     return Batch(
         handle="m/1@1",
@@ -79,6 +105,20 @@ def test_every_row_is_answered_once_whatever_memory_suffices_for(sizes: list[int
     assert short == (sum(sizes) if sum(sizes) > most else 0)
     assert sum(part.charged_s for part in parts) == np.float64(1.0).round(9) or len(parts) > 1
     note.unlink()
+
+
+def test_the_next_batch_s_inputs_go_to_the_device_while_one_is_computed(tmp_path: Path) -> None:
+    program, room = OnADevice(3), Room(lambda: 1 << 40)
+    runner = Runner(DONE.put, room, Patience(Note(tmp_path / "note")))
+    batches = [batch_of([rows], program) for rows in (2, 3, 4)]
+    with room.alone:  # All are queued when the first is run.
+        for batch in batches:
+            runner.run(batch)
+    for batch in batches:
+        (part,) = DONE.get(timeout=60)
+        assert part is batch
+        assert part.fault is None
+        np.testing.assert_array_equal(part.outputs[0], part.shares[0].work.inputs[0] * 2)
 
 
 def test_one_row_that_finds_no_memory_is_refused_by_that_name(tmp_path: Path) -> None:

@@ -3,6 +3,8 @@
 Where nothing else is to be done, the main thread runs a brief batch itself: to wake another and be woken by it
 takes longer than a tiny network does.
 
+Where the device computes by itself, the next batch's inputs go there while this one runs.
+
 A batch that finds no memory is halved until it runs, or one row is left; one that an engine refuses is run
 request by request, so that only the cause suffers.
 """
@@ -10,9 +12,12 @@ request by request, so that only the cause suffers.
 import threading
 import time
 from collections.abc import Callable
-from queue import SimpleQueue
+from contextlib import suppress
+from queue import Empty, SimpleQueue
+from typing import Any
 
 from horngate.contract.errors import InvalidRequest, ResourceExhausted
+from horngate.server.worker.engines import overlapping
 from horngate.server.worker.engines.out_of_memory import OutOfMemory, out_of_memory_told
 from horngate.server.worker.patience import Patience
 from horngate.server.worker.room import Room
@@ -20,6 +25,13 @@ from horngate.server.worker.scheduler import Decision
 from horngate.server.worker.work import Batch, Work
 
 BRIEF_S = 0.0005
+
+Meanwhile = Callable[[], None]
+"""What is done while a device computes."""
+
+
+def _nothing() -> None:
+    """There is nothing to do."""
 
 
 def is_brief(batch: Batch, decision: Decision[Work]) -> bool:
@@ -38,6 +50,8 @@ class Runner:
 
     def __init__(self, deliver: Callable[[list[Batch]], None], room: Room, patience: Patience) -> None:
         self._batches: SimpleQueue[Batch] = SimpleQueue()
+        # The runner's thread owns it: the batch that is next, its inputs on the device if they could go there.
+        self._next: tuple[Batch, Any] | None = None
         self._deliver = deliver
         self._room = room
         self._patience = patience
@@ -61,21 +75,34 @@ class Runner:
 
     def _run(self) -> None:
         while True:
-            batch = self._batches.get()
+            batch, staged = self._next or (self._batches.get(), None)
+            self._next = None
             self._patience.waits(batch)
             with self._room.alone:
-                done = self._outcome(batch)
+                done = self._outcome(batch, staged, self._stage_next)
             self._deliver(done)
 
-    def _outcome(self, batch: Batch) -> list[Batch]:
+    def _stage_next(self) -> None:
+        """Have the inputs of the batch that is next on their way; the memory model counts them beside this one."""
+        try:
+            batch = self._batches.get_nowait()
+        except Empty:
+            return
+        program, staged = overlapping(batch.program), None
+        # Without memory for that, or with inputs that do not go: it is found, and told, in its own turn.
+        with suppress(Exception):
+            staged = program.stage(batch.merged()) if program is not None else None
+        self._next = batch, staged
+
+    def _outcome(self, batch: Batch, staged: Any = None, meanwhile: Meanwhile = _nothing) -> list[Batch]:
         """What became of a batch, or why nothing could: whoever runs it has to go on."""
         try:
-            return self._survive(batch)
+            return self._survive(batch, staged, meanwhile)
         except Exception as fault:
             batch.fault = fault
             return [batch]
 
-    def _survive(self, batch: Batch) -> list[Batch]:
+    def _survive(self, batch: Batch, staged: Any = None, meanwhile: Meanwhile = _nothing) -> list[Batch]:
         """What became of a batch: itself, or the parts that it was run in."""
         if batch.rows > 1 and not self._room.make(batch.program, batch.needed_bytes(batch.rows)):
             if batch.may_halve:
@@ -83,7 +110,7 @@ class Runner:
             batch.fault = _too_large(batch, "its memory is taken")
             return [batch]
         self._patience.begins(batch)
-        _execute(batch)
+        _execute(batch, staged, meanwhile)
         self._patience.ended(batch)
         if isinstance(batch.fault, OutOfMemory):
             self._room.give_back()
@@ -104,12 +131,18 @@ class Runner:
         return parts
 
 
-def _execute(batch: Batch) -> None:
+def _execute(batch: Batch, staged: Any, meanwhile: Meanwhile) -> None:
     batch.began_s = time.monotonic()
     begin = time.perf_counter()
     try:
         with out_of_memory_told():
-            batch.outputs = batch.program.run(batch.merged())
+            program = overlapping(batch.program)
+            if program is None:
+                batch.outputs = batch.program.run(batch.merged())
+            else:
+                outputs = program.begin(program.stage(batch.merged()) if staged is None else staged)
+                meanwhile()
+                batch.outputs = outputs()
         _check_rows(batch)
     except Exception as fault:
         batch.fault = fault

@@ -1,6 +1,7 @@
 """Run in a process of its own, with KERAS_BACKEND=jax: what compiles when, and what JAX says of memory."""
 
 import json
+from dataclasses import replace
 from typing import Any
 
 import jax
@@ -8,6 +9,7 @@ import numpy as np
 
 from horngate.server.worker.engines.compiled import compiled
 from horngate.server.worker.engines.keras import KerasProgram
+from horngate.server.worker.engines.lowered import computed_in_bfloat16
 from horngate.zoo.backend import import_keras
 from horngate.zoo.describe import describe
 
@@ -68,6 +70,37 @@ def tell() -> dict[str, Any]:
     }
 
 
+def pictures() -> dict[str, Any]:
+    """A network of pixels in bfloat16: what goes to the device, what is computed there, and what comes back."""
+    keras.utils.set_random_seed(2)
+    layers = [keras.layers.Conv2D(8, 3, activation="relu"), keras.layers.GlobalAveragePooling2D()]
+    model = keras.Sequential([keras.Input((16, 16, 3)), *layers, keras.layers.Dense(4, activation="softmax")])
+    spec = describe(model)
+    pixels = replace(spec, inputs=(replace(spec.inputs[0], datatype="UINT8"),))
+    given = np.random.default_rng(0).integers(0, 256, (3, 16, 16, 3), np.uint8)
+    expected = model.predict(given / np.float32(255), verbose=0)
+    computed_in_bfloat16(model)
+
+    def prepare(arrays: list[Any]) -> list[Any]:
+        return [keras.ops.cast(arrays[0], "float32") / 255]
+
+    program = KerasProgram(compiled(model, pixels, prepare=prepare), [spec.inputs[0].name])
+    inputs = {spec.inputs[0].name: given}
+    program.prepare(
+        [4], lambda rows: {name: np.resize(array, (rows, 16, 16, 3)) for name, array in inputs.items()}
+    )
+    rows, staged = program.stage(inputs)
+    (outputs,) = program.begin((rows, staged))()
+    return {
+        "overlaps": program.overlaps,
+        "sent": [str(array.dtype) for array in staged],
+        "on_device": all(isinstance(array, jax.Array) for array in staged),
+        "given_back": str(outputs.dtype),
+        "served": compiles(lambda: program.run(inputs)),
+        "error": float(np.abs(outputs - expected).max()),
+    }
+
+
 if __name__ == "__main__":
     jax.monitoring.register_event_duration_secs_listener(on_event)
-    print(json.dumps(tell()))
+    print(json.dumps(tell() | {"pictures": pictures()}))

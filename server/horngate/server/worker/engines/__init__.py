@@ -3,7 +3,7 @@
 from collections.abc import Callable, Hashable, Mapping, Sequence
 from dataclasses import dataclass
 from importlib import import_module
-from typing import Any, Protocol
+from typing import Any, Protocol, cast
 
 import numpy as np
 
@@ -86,6 +86,28 @@ def program_for(choice: EngineChoice, artifact: Artifact, outputs: Sequence[str]
 def stages_of(program: Program) -> tuple[str, ...]:
     """What of a program runs where, in order; nothing unless it is placed on several devices."""
     return tuple(getattr(program, "stages", ()))
+
+
+Outputs = Callable[[], list[Array]]
+"""Waits for what was begun, and gives the outputs. OutOfMemory as `Program.run`."""
+
+
+class Overlapping(Protocol):
+    """What a program besides may be: one whose device computes by itself, while the host goes on.
+
+    `begin(stage(inputs))()` is what `run(inputs)` is. Any number of batches may be staged meanwhile.
+    """
+
+    def stage(self, inputs: Mapping[str, Array]) -> Any:
+        """Begin to bring a batch's inputs to the device; what comes back is for `begin`."""
+
+    def begin(self, staged: Any) -> Outputs:
+        """Begin to compute."""
+
+
+def overlapping(program: Program) -> Overlapping | None:
+    """The program, if it is one."""
+    return cast(Overlapping, program) if getattr(program, "overlaps", False) else None
 
 
 class Compiling(Protocol):

@@ -30,12 +30,18 @@ class AheadOfTime:
         self._made: OrderedDict[Key, Any] = OrderedDict()
         self._lock = Lock()
 
-    def __call__(self, arrays: list[Array]) -> list[Any]:
+    def __call__(self, arrays: list[Any]) -> list[Any]:
         """Run; what is not compiled yet is, first."""
         results: list[Any] = self.compile(arrays)(self._weights, arrays)
         return results
 
-    def compile(self, arrays: Sequence[Array]) -> Any:
+    def to_device(self, arrays: list[Array]) -> list[Any]:
+        """The arrays on the device, or on their way there."""
+        import jax
+
+        return [jax.device_put(array) for array in arrays]
+
+    def compile(self, arrays: Sequence[Any]) -> Any:
         """What runs arrays of these shapes, compiled unless it is already."""
         key = tuple((array.shape, array.dtype.str) for array in arrays)
         with self._lock:

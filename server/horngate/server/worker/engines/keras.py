@@ -18,7 +18,7 @@ from horngate.server.artifact import KERAS, Artifact
 from horngate.server.placement import Placement
 from horngate.server.precision import BFLOAT16
 from horngate.server.worker.buckets import ladder
-from horngate.server.worker.engines import Array, Shapes
+from horngate.server.worker.engines import Array, Outputs, Shapes
 from horngate.server.worker.engines.compiled import (
     Compiled,
     Forward,
@@ -146,6 +146,10 @@ def _opened(artifact: Artifact) -> Any:
     return load(artifact.folder / KERAS, custom_objects=custom, allow_code=objects["allow_code"])
 
 
+Staged = tuple[int, list[Any]]
+"""The rows of a batch, and its arrays, filled up to a size that is compiled, on their way to the device."""
+
+
 class KerasProgram:
     """A compiled model. Its batches run in the memory of the process, or in the backend's own pool on a GPU."""
 
@@ -197,14 +201,36 @@ class KerasProgram:
         size = self.padded(len(arrays[0]), self._shapes(arrays))
         return self._compiled.ahead.bytes([_padded(array, size) for array in arrays])
 
+    @property
+    def overlaps(self) -> bool:
+        """Whether it is Overlapping. JAX only enqueues work, and copies beside it."""
+        return self._compiled.ahead is not None
+
+    def stage(self, inputs: Mapping[str, Array]) -> Staged:
+        """See Overlapping. Pixels go as the bytes that they are: what is done to them is part of the program."""
+        arrays = self._arrays(inputs)
+        size = self.padded(rows := arrays[0].shape[0], self._shapes(arrays))
+        with out_of_memory_told():
+            return rows, self._compiled.to_device([_padded(array, size) for array in arrays])
+
+    def begin(self, staged: Staged) -> Outputs:
+        """See Overlapping. The way back begins by itself, too, as soon as an output is there."""
+        rows, arrays = staged
+        with out_of_memory_told():
+            results = self._compiled.call(arrays)
+            for result in results:
+                if hasattr(result, "copy_to_host_async"):
+                    result.copy_to_host_async()
+
+        def outputs() -> list[Array]:
+            with out_of_memory_told():
+                return [as_numpy(result)[:rows] for result in results]
+
+        return outputs
+
     def run(self, inputs: Mapping[str, Array]) -> list[Array]:
         """See Program."""
-        arrays = self._arrays(inputs)
-        rows = arrays[0].shape[0]
-        size = self.padded(rows, self._shapes(arrays))
-        with out_of_memory_told():
-            results = self._compiled.call([_padded(array, size) for array in arrays])
-            return [as_numpy(result)[:rows] for result in results]
+        return self.begin(self.stage(inputs))()
 
     def release(self) -> None:
         """See Program. On a CPU nothing is kept; no backend gives a GPU's pool back, of which little is in use."""
