@@ -2,7 +2,7 @@
 
     python bench/gpu.py [--network resnet50] [--device gpu:0] [--precision bfloat16] [--rows 8 32 128] [--json]
 
-For a machine with a GPU and `pip install 'horngate[gpu]'`; `--device cpu --network NAME` tries it anywhere. In turns:
+For a machine with a GPU and `pip install 'horngate[gpu]'`; `--device cpu --network NAME` tries it anywhere:
 
 1. `jax.jit` of the network, in a process of its own: float32 images in the device's memory, or copied there for
    each call (`fed`), at several batch sizes; two calls are under way at a time;
