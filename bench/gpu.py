@@ -35,6 +35,7 @@ from horngate.server.precision import BFLOAT16, FLOAT32
 
 OUT = Path(__file__).parent / "out" / "gpu"
 NAME = "network"
+READY_S = 1800.0
 LOADS = ((1, 8), (4, 16))
 """Connections, and calls under way on each."""
 
@@ -94,7 +95,8 @@ def served(options: argparse.Namespace) -> Iterator[dict[str, Any]]:
         f'precision = "{options.precision}"\nmax_rows = {max(options.rows)}\n{bound}'
     )
     os.environ |= _environment(options)
-    with serving(models, workspace=OUT, arguments=["--devices", options.device]) as server:
+    arguments = ["--devices", options.device]
+    with serving(models, workspace=OUT, arguments=arguments, ready_timeout_s=READY_S) as server:
         [folder] = {path.parent for path in (OUT / "cache").rglob("spec.json")}
         manifest = json.loads((folder / "spec.json").read_text())
         for kind, dtype in (("pixels", np.uint8), ("float32", np.float32)):
