@@ -71,10 +71,8 @@ PEERS = (
         environment="torchserve",
         # PyPI's build of PyTorch for GPUs does as well, at some gigabytes more.
         requirements=(
-            "torchserve==0.12.0",
-            "torch-model-archiver==0.12.0",
-            "torch",
-            "setuptools<81",
+            *("torchserve==0.12.0", "torch-model-archiver==0.12.0", "torch==2.13.0"),
+            *("setuptools==80.10.2", "pyyaml==6.0.4"),
             *_ENGINES,
         ),
         script="serve_torchserve.py",
