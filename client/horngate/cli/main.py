@@ -76,7 +76,7 @@ COMMANDS = {
         extra="server",
     ),
     "inspect": Command(
-        module="horngate.zoo.inspect_command",
+        module="horngate.cli.inspecting",
         summary="show what a Keras file holds: inputs, outputs, layers",
         extra="server",
     ),

@@ -3,7 +3,9 @@
 import argparse
 import json
 import sys
+from collections.abc import Callable
 from pathlib import Path
+from typing import Any
 
 from horngate.contract.errors import LoadError
 from horngate.zoo.inspection.apart import PATIENCE_S, inspect_apart
@@ -42,13 +44,20 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--json", action="store_true", help="print the report as JSON")
 
 
-def run(args: argparse.Namespace) -> int:
-    """Print the report; the exit status that HELP tells."""
+def _never(_: Path) -> list[dict[str, Any]]:
+    """Nobody knows of a server."""
+    return []
+
+
+def run(args: argparse.Namespace, served: Callable[[Path], list[dict[str, Any]]] = _never) -> int:
+    """Print the report; the exit status that HELP tells. `served` knows how near to Keras a file was served."""
     try:
         report = inspect_apart(args.file, args.timeout, _permission(args))
     except LoadError as error:
         print(f"horngate inspect: {error}", file=sys.stderr)
         return UNREADABLE
+    if found := served(args.file):
+        report = {**report, "served": found}
     if args.json:
         print(json.dumps(report, indent=2))
     else:

@@ -109,6 +109,8 @@ def _sections(report: Report) -> Iterator[tuple[str, str, list[str]]]:
         yield "upgraded when it is served", "green", steps
     if report.get("obstacle"):
         yield "it cannot be brought up to today's Keras", "red", [report["obstacle"]]
+    if report.get("served"):
+        yield "as it was served", "green", [one["says"] for one in report["served"]]
     notes, unsafe = (list(_findings(report[key])) for key in ("notes", "unsafe"))
     if notes:
         yield "to be known", "yellow", notes
