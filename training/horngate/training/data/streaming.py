@@ -22,7 +22,7 @@ _PIECE_BYTES = 1 << 20
 _BLOCK_ROWS = 16
 """Rows of a block where the file itself has no chunks."""
 _SAMPLED = 64
-_SETTLED_S = 0.05
+_PATIENCE_S, _SETTLED_S = 30.0, 0.05
 _READING, _used, _ended = threading.Lock(), threading.Event(), threading.Event()
 
 
@@ -33,8 +33,10 @@ def _end() -> None:
     One that has h5py's lock would keep it, and the process would wait for it for ever. From here on they are
     refused, which fills their queues, so that they ask no more.
     """
-    with _READING:
-        _ended.set()
+    held = _READING.acquire(timeout=_PATIENCE_S)
+    _ended.set()
+    if held:
+        _READING.release()
     if _used.is_set():
         time.sleep(_SETTLED_S)
 
