@@ -21,7 +21,7 @@ def python_of(peer: Peer, folder: Path) -> Path:
     wanted = "\n".join(peer.requirements) + "\n"
     told = home / DONE
     if not told.exists() or told.read_text() != wanted:
-        print(f"  installing {' '.join(peer.requirements)}", flush=True)
+        print(f"  installing {' '.join(peer.requirements)}", file=sys.stderr, flush=True)
         _install(peer, home)
         told.write_text(wanted)
     return home / "bin" / "python"

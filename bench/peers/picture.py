@@ -8,7 +8,7 @@ from comparison import Standing
 from contenders import HORNGATE
 from plan import ALONE, SAME_ENGINE
 
-STYLES = {"onnxruntime": "-", "auto": "-", "tf.function": "--", "predict": ":"}
+STYLES = {"onnxruntime": "-", "auto": "-", "bfloat16": "-.", "tf.function": "--", "predict": ":"}
 
 
 def draw(found: Sequence[Standing], path: Path) -> None:
