@@ -29,10 +29,8 @@ def test_every_package_is_typed():
     assert [package for package in packages if not (package / "py.typed").exists()] == []
 
 
-def test_the_contract_imports_numpy_and_nothing_else():
-    ours = modules_after(
-        "from horngate.contract import errors, models, tensors; assert 'numpy' in sys.modules"
-    )
+def test_the_contract_imports_numpy_at_the_most():
+    ours = modules_after("from horngate.contract import errors, models, tensors")
     numpys = modules_after("import numpy, dataclasses, functools, typing")
     assert ours - numpys - sys.stdlib_module_names == {"horngate"}
 
