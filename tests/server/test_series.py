@@ -39,7 +39,7 @@ def run(folder: Path, code: str) -> tuple[int, Any]:
     environment = os.environ | {"PROMETHEUS_MULTIPROC_DIR": str(folder)}
     command = [sys.executable, "-c", COUNTS + code]
     with subprocess.Popen(command, stdout=subprocess.PIPE, text=True, env=environment) as process:
-        text, _ = process.communicate(timeout=60)
+        text, _ = process.communicate(timeout=150)
     assert process.returncode == 0
     return process.pid, json.loads(text)
 
@@ -59,7 +59,8 @@ sizes = []
 for number in range({VERSIONS}):
     count(str(number))
     forget(str(number))
-    sizes.append(keys())
+    if number in (0, {VERSIONS} - 1):
+        sizes.append(keys())
     if number == 130:
         tracemalloc.start()
     if number == 150:
