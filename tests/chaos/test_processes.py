@@ -19,7 +19,7 @@ from tests.chaos.conftest import RECOVERY_S, Begin, Scene, replaced, state
 from tests.integration.processes import standing, titles, until
 from tests.integration.test_http import ask
 
-BUILD_S = 30
+BUILD_S = 60
 pytestmark = [pytest.mark.chaos, pytest.mark.timeout(1200)]
 
 
