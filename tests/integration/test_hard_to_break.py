@@ -148,6 +148,7 @@ def read_spec(artifact: Path) -> str:
     return spec.read_text() if spec.exists() else ""
 
 
+@pytest.mark.slow
 def test_an_artifact_that_is_gone_when_a_worker_comes_back_is_made_again(
     start: Start, folder: Path, tmp_path: Path, saved_models: tuple[Path, dict[str, Any]]
 ) -> None:

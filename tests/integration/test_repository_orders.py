@@ -11,6 +11,7 @@ import tritonclient.http as over_http
 
 from horngate.cli.serving import Serving, serving
 from horngate.client import Client, LoadError, NotFound
+from tests.integration.processes import until
 from tests.integration.test_reload import X, answer, save
 
 LIMIT_BYTES = 1 << 20
@@ -107,7 +108,7 @@ def test_an_upload_is_served_until_the_next_load(remote: Any, sdk: Client, folde
     content = (folder.parent / "other.h5").read_bytes()
     remote.load_model("constant", config="{}", files={"file:7/model.h5": content})
     assert answer(sdk) == 2.0
-    assert index(remote) == {("constant", "7"): ("READY", "")}
+    until(lambda: index(remote) == {("constant", "7"): ("READY", "")})  # The other version drains first.
     remote.load_model("new", config='{"max_rows": 2}', files={"file:1/model.h5": content})
     assert sdk.predict("new", X, timeout=30)[0, 0] == 2.0
     remote.unload_model("new")

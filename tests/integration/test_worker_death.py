@@ -20,7 +20,7 @@ CALLERS = 8
 KILLS = 3
 
 
-@pytest.mark.parametrize("transport", ["native", "grpcio"])
+@pytest.mark.parametrize("transport", ["native", pytest.param("grpcio", marks=pytest.mark.slow)])
 def test_a_worker_killed_under_load_comes_back_and_no_client_sees_an_error(
     saved_models: tuple[Path, dict[str, Any]], start: Start, transport: str
 ) -> None:

@@ -95,6 +95,7 @@ def test_builds_side_by_side_and_the_end_of_all_when_there_is_no_more(
     assert {"walls": {"system_calls": "stands", "files": "stands", "privileges": "stands"}} in told
 
 
+@pytest.mark.slow
 def test_a_build_goes_on_when_what_it_was_forked_from_ends(tmp_path: Path) -> None:
     killed = []
 
