@@ -12,13 +12,12 @@ import argparse
 import json
 import signal
 import statistics
-import subprocess
-import sys
 from collections.abc import Sequence
 from contextlib import ExitStack
 from pathlib import Path
 
 from h2load import load
+from made import made
 from processes import tree, tree_cpu_s, used_cpu_s, wait_until_idle
 from table import table
 from timed_server import request
@@ -33,8 +32,7 @@ CONNECTIONS, STREAMS = 8, 4
 def measure(counts: Sequence[int], seconds: float, repeats: int) -> dict[int, list[tuple[float, float]]]:
     """Gateways' and all processes' CPU time a request in µs, by number of gateways, a pair for each repeat."""
     models = OUT / "models"
-    if not (models / "mlp.h5").exists():
-        subprocess.run([sys.executable, Path(__file__).with_name("mlp.py"), models / "mlp.h5"], check=True)
+    made("mlp", models / "mlp.h5")
     found: dict[int, list[tuple[float, float]]] = {count: [] for count in counts}
     with ExitStack() as stack:
         servers = {}

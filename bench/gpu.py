@@ -25,12 +25,10 @@ from typing import Any
 
 import numpy as np
 from h2load import load
+from messages import infer_message
 from table import table
 
 from horngate.cli.serving import serving
-from horngate.oip.codec import encode_tensor
-from horngate.oip.messages import ModelInferRequest
-from horngate.oip.wire import assemble_infer_request
 from horngate.server.precision import BFLOAT16, FLOAT32
 
 OUT = Path(__file__).parent / "out" / "gpu"
@@ -115,10 +113,7 @@ def served(options: argparse.Namespace) -> Iterator[dict[str, Any]]:
 def _request(manifest: dict[str, Any], dtype: Any) -> bytes:
     [spec] = manifest["model"]["inputs"]
     image = np.random.default_rng(0).integers(0, 256, (1, *spec["shape"][1:])).astype(dtype)
-    header = ModelInferRequest(model_name=NAME)
-    datatype = "UINT8" if dtype is np.uint8 else spec["datatype"]
-    header.inputs.add(name=spec["name"], datatype=datatype, shape=image.shape)
-    return assemble_infer_request(header, [encode_tensor(image)])
+    return infer_message(NAME, spec["name"], image)
 
 
 def _environment(options: argparse.Namespace) -> dict[str, str]:

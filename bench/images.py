@@ -19,15 +19,13 @@ from tempfile import TemporaryDirectory
 
 import numpy as np
 from h2load import load
+from messages import infer_message
 from PIL import Image
 from sklearn.datasets import load_sample_image
 from table import table
 
 from horngate.cli.serving import serving
 from horngate.client import Client
-from horngate.oip.codec import encode_tensor
-from horngate.oip.messages import ModelInferRequest
-from horngate.oip.wire import assemble_infer_request
 from horngate.zoo.images.decoding import decode
 from horngate.zoo.images.recipe import ImageInput, Recipe
 from horngate.zoo.images.scaling import MODES
@@ -93,14 +91,8 @@ def requests(model: str, input_name: str, jpeg: bytes) -> dict[str, bytes]:
     pixels = decode(jpeg, wanted)[None]
     file = np.empty(1, np.object_)
     file[0] = jpeg
-    forms = {"FP32": ("FP32", MODES["tf"].apply(pixels)), "UINT8": ("UINT8", pixels), "JPEG": ("BYTES", file)}
-    return {form: _message(model, input_name, *sent) for form, sent in forms.items()}
-
-
-def _message(model: str, input_name: str, datatype: str, array: "np.ndarray") -> bytes:
-    header = ModelInferRequest(model_name=model)
-    header.inputs.add(name=input_name, datatype=datatype, shape=array.shape)
-    return assemble_infer_request(header, [encode_tensor(array)])
+    forms = {"FP32": MODES["tf"].apply(pixels), "UINT8": pixels, "JPEG": file}
+    return {form: infer_message(model, input_name, sent) for form, sent in forms.items()}
 
 
 def measure(target: str, model: str, jpeg: bytes, options: argparse.Namespace) -> list[Result]:

@@ -11,12 +11,11 @@ import argparse
 import json
 import signal
 import statistics
-import subprocess
-import sys
 from pathlib import Path
 
 from engine_alone import Settings, in_fresh_process
 from h2load import load
+from made import made
 from processes import wait_until_idle
 from table import table
 from timed_server import request
@@ -29,8 +28,7 @@ OUT = Path(__file__).parent / "out" / "latency"
 def measure(seconds: float, repeats: int) -> list[tuple[float, float]]:
     """Milliseconds: the median latency of the server, and the engine's for a row, a pair for each repeat."""
     models = OUT / "models"
-    if not (models / "mlp.h5").exists():
-        subprocess.run([sys.executable, Path(__file__).with_name("mlp.py"), models / "mlp.h5"], check=True)
+    made("mlp", models / "mlp.h5")
     found = []
     with serving(models, workspace=OUT) as server:
         [folder] = {path.parent for path in (OUT / "cache").rglob("spec.json")}

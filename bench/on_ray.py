@@ -10,7 +10,6 @@ added, and when there are three replicas again, another node is ended.
 
 import argparse
 import json
-import subprocess
 import sys
 import time
 from concurrent.futures import ThreadPoolExecutor
@@ -20,6 +19,7 @@ from pathlib import Path
 from typing import Any
 
 from behind_envoy import Result, show, summary
+from made import made
 from open_loop import drive
 from timed_server import request
 
@@ -83,8 +83,7 @@ class World:
 def measure(rate: float, seconds: float) -> Result:
     """The load, and the kills during it."""
     model = OUT / "models" / "mlp" / "1" / "model.h5"
-    if not model.exists():
-        subprocess.run([sys.executable, str(BENCH / "mlp.py"), str(model)], check=True)
+    made("mlp", model)
     kills = 0
     with World(OUT / "models", OUT / "cache") as world, ThreadPoolExecutor(1) as pool:
         drive(

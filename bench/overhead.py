@@ -18,8 +18,6 @@ import argparse
 import json
 import re
 import signal
-import subprocess
-import sys
 from collections.abc import Iterator
 from dataclasses import asdict, dataclass
 from http.client import HTTPConnection
@@ -29,13 +27,13 @@ import grpc
 import numpy as np
 from engine_alone import Rate, Settings, in_fresh_process
 from h2load import load
+from made import made
+from messages import infer_message
 from processes import machine_cpu_s, tree_cpu_s, wait_until_idle, wait_until_quiet
 from table import table
 
 from horngate.cli.serving import Serving, serving
-from horngate.oip.codec import encode_tensor
-from horngate.oip.messages import SERVICE, ModelInferRequest
-from horngate.oip.wire import assemble_infer_request
+from horngate.oip.messages import SERVICE
 from horngate.server.artifact import Artifact
 from horngate.server.settings import available_cores
 
@@ -100,8 +98,8 @@ def measure(model: str, options: argparse.Namespace) -> Iterator[Result]:
 def _models(model: str, workspace: Path) -> Path:
     folder = workspace / "models"
     folder.mkdir(parents=True, exist_ok=True)
-    if model == "mlp" and not (folder / "mlp.h5").exists():
-        subprocess.run([sys.executable, Path(__file__).with_name("mlp.py"), folder / "mlp.h5"], check=True)
+    if model == "mlp":
+        made("mlp", folder / "mlp.h5")
     return folder
 
 
@@ -113,9 +111,7 @@ def _request(model: str, artifact: Artifact) -> bytes:
     """A ModelInferRequest of one row."""
     [spec] = artifact.spec.inputs
     array = np.random.default_rng(0).random((1, *(size or 1 for size in spec.shape[1:])), np.float32)
-    header = ModelInferRequest(model_name=model)
-    header.inputs.add(name=spec.name, datatype=spec.datatype, shape=array.shape)
-    return assemble_infer_request(header, [encode_tensor(array)])
+    return infer_message(model, spec.name, array)
 
 
 def _call(target: str, message: bytes) -> None:

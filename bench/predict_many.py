@@ -11,8 +11,6 @@ import argparse
 import json
 import signal
 import statistics
-import subprocess
-import sys
 import time
 from collections.abc import Callable
 from dataclasses import asdict, dataclass
@@ -21,6 +19,7 @@ from typing import Any
 
 import h5py
 import numpy as np
+from made import made
 from table import table
 
 from horngate.cli.serving import serving
@@ -115,8 +114,7 @@ def main() -> None:
     options = parser.parse_args()
     signal.signal(signal.SIGTERM, signal.default_int_handler)  # ended by it too, we stop our server
     models = OUT / "models"
-    if not (models / "mlp.h5").exists():
-        subprocess.run([sys.executable, Path(__file__).with_name("mlp.py"), models / "mlp.h5"], check=True)
+    made("mlp", models / "mlp.h5")
     rows = np.random.default_rng(0).random((options.rows, PIXELS), np.float32)
     with (
         serving(models, workspace=OUT) as server,

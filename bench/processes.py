@@ -4,6 +4,7 @@ import os
 import re
 import time
 from collections import defaultdict
+from collections.abc import Callable
 from pathlib import Path
 
 KINDS = ("supervisor", "gateway", "worker", "builder", "fork server")
@@ -59,8 +60,13 @@ def proportional_mb(pid: int) -> float:
 
 def wait_until_idle(root: int, limit_s: float = 30.0) -> None:
     """Wait, `limit_s` at most, until the process and its descendants do nothing for a moment."""
+    wait_until_rest(lambda: sum(tree(root).values()), limit_s)
+
+
+def wait_until_rest(cpu_s: Callable[[], float], limit_s: float) -> None:
+    """Wait, `limit_s` at most, until the CPU seconds that it tells do not grow for a moment."""
     used, end = -1.0, time.monotonic() + limit_s
-    while (now := sum(tree(root).values())) - used > 0.02 and time.monotonic() < end:
+    while (now := cpu_s()) - used > 0.02 and time.monotonic() < end:
         used = now
         time.sleep(0.3)
 

@@ -22,15 +22,13 @@ from http.client import HTTPConnection
 from pathlib import Path
 
 import numpy as np
+from messages import infer_message
 from open_loop import Outcome, drive
 from table import table
 from timed_server import MODEL, request, timed_server
 
 from horngate.cli.serving import Serving, serving
 from horngate.client import Client
-from horngate.oip.codec import encode_tensor
-from horngate.oip.messages import ModelInferRequest
-from horngate.oip.wire import assemble_infer_request
 from horngate.server.costs import Curve
 from horngate.server.simulate.arrivals import Arrival
 from horngate.server.simulate.figures import Figures, percentiles
@@ -137,9 +135,7 @@ def real(name: str) -> Iterator[Subject]:
         with Client(server.grpc) as client:
             [spec] = client.describe(name).inputs
         array = np.random.default_rng(0).random((1, *(size or 1 for size in spec.shape[1:])), np.float32)
-        header = ModelInferRequest(model_name=name)
-        header.inputs.add(name=spec.name, datatype=spec.datatype, shape=array.shape)
-        message = assemble_infer_request(header, [encode_tensor(array)])
+        message = infer_message(name, spec.name, array)
         request_s = _besides(server, name, array)
         rates = _calibration(workspace)
         yield Subject(

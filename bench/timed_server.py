@@ -1,18 +1,15 @@
 """Servers of a tiny network on the engine of fixed cost, for benchmarks and tests of what is not the engine."""
 
 import os
-import subprocess
-import sys
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 
 import numpy as np
+from made import made
+from messages import infer_message
 
 from horngate.cli.serving import Serving, serving
-from horngate.oip.codec import encode_tensor
-from horngate.oip.messages import ModelInferRequest
-from horngate.oip.wire import assemble_infer_request
 
 BENCH = Path(__file__).parent
 ENGINES = "timed=timed_engine:Timed"
@@ -25,9 +22,7 @@ def timed_server(
 ) -> Iterator[Serving]:
     """Serve `mlp`, 784 floats a row, at `batch_s + rows * row_s` a batch; `config` is added to its model.toml."""
     folder = workspace / "models" / MODEL
-    if not (folder / "1" / "model.h5").exists():
-        command = [sys.executable, str(BENCH / "mlp.py"), str(folder / "1" / "model.h5")]
-        subprocess.run(command, check=True)
+    made("mlp", folder / "1" / "model.h5")
     (folder / "model.toml").write_text(f'engine = "timed"\n{config}')
     path = os.pathsep.join(filter(None, [str(BENCH), os.environ.get("PYTHONPATH", "")]))
     with (
@@ -39,10 +34,7 @@ def timed_server(
 
 def request(rows: int = 1) -> bytes:
     """A ModelInferRequest for it."""
-    array = np.random.default_rng(0).random((rows, 784), np.float32)
-    header = ModelInferRequest(model_name=MODEL)
-    header.inputs.add(name="pixels", datatype="FP32", shape=array.shape)
-    return assemble_infer_request(header, [encode_tensor(array)])
+    return infer_message(MODEL, "pixels", np.random.default_rng(0).random((rows, 784), np.float32))
 
 
 @contextmanager

@@ -13,8 +13,6 @@ import argparse
 import json
 import os
 import statistics
-import subprocess
-import sys
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -22,14 +20,13 @@ from typing import Any
 
 import grpc
 import numpy as np
-from h2load import load
+from h2load import METHOD, load
+from made import made
+from messages import infer_message
 from processes import tree, tree_cpu_s, wait_until_idle
 from table import table
 
 from horngate.cli.serving import Serving, serving
-from horngate.oip.codec import encode_tensor
-from horngate.oip.messages import SERVICE, ModelInferRequest
-from horngate.oip.wire import assemble_infer_request
 
 OUT = Path(__file__).parent / "out" / "versions"
 PACKAGES = ("proto", "server", "zoo", "client", "training")
@@ -39,20 +36,13 @@ CONNECTIONS = 4
 
 def make(model: str, folder: Path) -> Path:
     """A folder of this one model."""
-    folder.mkdir(parents=True, exist_ok=True)
-    file = folder / f"{model}.{'h5' if model == 'mlp' else 'keras'}"
-    if not file.exists():
-        subprocess.run([sys.executable, Path(__file__).with_name(f"{model}.py"), file], check=True)
-    return folder
+    return made(model, folder / f"{model}.{'h5' if model == 'mlp' else 'keras'}").parent
 
 
 def request(model: str) -> bytes:
     """One row."""
     name, shape = SHAPES[model]
-    array = np.random.default_rng(0).random(shape, np.float32)
-    header = ModelInferRequest(model_name=model)
-    header.inputs.add(name=name, datatype="FP32", shape=shape)
-    return assemble_infer_request(header, [encode_tensor(array)])
+    return infer_message(model, name, np.random.default_rng(0).random(shape, np.float32))
 
 
 @contextmanager
@@ -110,7 +100,7 @@ def measure(options: argparse.Namespace) -> Iterator[tuple[int, list[dict[str, d
     ):
         for server in (old, new):
             with grpc.insecure_channel(server.grpc) as channel:
-                channel.unary_unary(f"/{SERVICE}/ModelInfer")(message, timeout=30)
+                channel.unary_unary(METHOD)(message, timeout=30)
         for concurrency in options.concurrency:
             yield (
                 concurrency,

@@ -7,10 +7,9 @@ from typing import Protocol
 import grpc
 import numpy as np
 from h2load import METHOD, Post, grpc_post
+from messages import infer_message
 
-from horngate.oip.codec import encode_tensor
-from horngate.oip.messages import ModelInferRequest, ModelInferResponse
-from horngate.oip.wire import assemble_infer_request
+from horngate.oip.messages import ModelInferResponse
 
 TIMEOUT_S = 60.0
 BOUNDARY = "horngate-bench"
@@ -44,9 +43,7 @@ class Oip:
         return np.array(reply.outputs[0].contents.fp32_contents, np.float32)
 
     def _message(self, row: np.ndarray) -> bytes:
-        header = ModelInferRequest(model_name=self.model)
-        header.inputs.add(name=self.tensor, datatype="FP32", shape=row.shape)
-        return assemble_infer_request(header, [encode_tensor(row)])
+        return infer_message(self.model, self.tensor, row)
 
 
 class TorchServe:

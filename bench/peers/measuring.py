@@ -1,7 +1,6 @@
 """One visit to one server: started, loaded in closed loops and an open one, ended. Cells are kept as they come."""
 
 import json
-import time
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import asdict, dataclass
 from functools import partial
@@ -10,7 +9,7 @@ from pathlib import Path
 from contenders import Contender
 from environments import Unusable
 from h2load import Load, NoAnswer, closed_loop, open_loop
-from processes import machine_cpu_s, used_cpu_s
+from processes import machine_cpu_s, used_cpu_s, wait_until_rest
 from running import descendants, memory_mb
 
 from horngate.server.settings import available_cores
@@ -108,7 +107,7 @@ def _shape(concurrency: int) -> dict[str, int]:
 
 def _figures(load: Callable[[], Load]) -> dict[str, float]:
     """Run it on a server that has come to rest: what h2load cancelled before may still be computed."""
-    _wait_for_rest()
+    wait_until_rest(lambda: sum(descendants().values()), REST_LIMIT_S)
     before, busy = descendants(), machine_cpu_s()
     run = load()
     used, busy = used_cpu_s(before, descendants()), machine_cpu_s() - busy
@@ -121,10 +120,3 @@ def _figures(load: Callable[[], Load]) -> dict[str, float]:
         "others_cpu_share": max(0.0, busy - used - run.cpu_s) / cores_s,
         "memory_mb": memory_mb(),
     }
-
-
-def _wait_for_rest() -> None:
-    used, end = -1.0, time.monotonic() + REST_LIMIT_S
-    while (now := sum(descendants().values())) - used > 0.02 and time.monotonic() < end:
-        used = now
-        time.sleep(0.3)

@@ -17,6 +17,12 @@ def read(tmp_path: Path, text: str) -> QueueSettings | None:
     return read_model_config(path).queue
 
 
+def refusal(tmp_path: Path, text: str) -> str:
+    with pytest.raises(LoadError) as error:
+        read(tmp_path, text)
+    return str(error.value)
+
+
 def test_a_queue_is_read_with_its_units(tmp_path: Path) -> None:
     assert read(tmp_path, "") is None
     text = '[queue]\nmax_delay = "5ms"\nrows = 64\nbytes = 1000\nweight = 2'
@@ -34,10 +40,9 @@ def test_a_queue_is_read_with_its_units(tmp_path: Path) -> None:
     ],
 )
 def test_a_queue_that_makes_no_sense_is_explained(tmp_path: Path, text: str, said: str) -> None:
-    with pytest.raises(LoadError) as error:
-        read(tmp_path, f"[queue]\n{text}")
-    assert str(error.value).startswith("model.toml, line 2: queue: ")
-    assert said in str(error.value)
+    told = refusal(tmp_path, f"[queue]\n{text}")
+    assert told.startswith("model.toml, line 2: queue: ")
+    assert said in told
 
 
 def test_a_placement_is_read_in_its_order(tmp_path: Path) -> None:
@@ -67,11 +72,7 @@ def test_a_placement_is_read_in_its_order(tmp_path: Path) -> None:
     ],
 )
 def test_a_placement_that_makes_no_sense_is_explained(tmp_path: Path, text: str, said: str) -> None:
-    path = tmp_path / "model.toml"
-    path.write_text(text)
-    with pytest.raises(LoadError) as error:
-        read_model_config(path)
-    assert said in str(error.value)
+    assert said in refusal(tmp_path, text)
 
 
 def test_a_precision_is_read_with_its_rows_and_bound(tmp_path: Path) -> None:
@@ -97,9 +98,6 @@ def test_a_precision_is_read_with_its_rows_and_bound(tmp_path: Path) -> None:
     ],
 )
 def test_a_precision_that_nothing_has_is_explained(tmp_path: Path, text: str, said: str) -> None:
-    path = tmp_path / "model.toml"
-    path.write_text(text)
-    with pytest.raises(LoadError) as error:
-        read_model_config(path)
-    assert str(error.value).startswith("model.toml, line ")
-    assert said in str(error.value)
+    told = refusal(tmp_path, text)
+    assert told.startswith("model.toml, line ")
+    assert said in told

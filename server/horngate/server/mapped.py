@@ -30,9 +30,8 @@ class Mapped:
         """
         fresh = file.with_suffix(".new")
         try:
-            with fresh.open(
-                "wb"
-            ) as made:  # Whoever writes to a mapped page for which there is no room is killed.
+            # Whoever writes to a mapped page for which there is no room is killed.
+            with fresh.open("wb") as made:
                 size = sum(len(key.encode()) + ENTRY_BYTES for key in pairs)
                 os.posix_fallocate(made.fileno(), 0, max(LEAST_BYTES, size))
             writer = cls(fresh)
@@ -56,14 +55,18 @@ class Mapped:
 
     def drop(self, is_gone: Callable[[str], bool]) -> None:
         """Let go of keys. OSError, and nothing has changed, if there is no room to write the others anew."""
-        kept = {key: pair for key, pair in read_mapped(self._file) if not is_gone(key)}
-        fresh = Mapped.anew(self._file, kept)
+        fresh = without(self._file, is_gone)
         self.close()
         self._pairs = fresh._pairs
 
     def close(self) -> None:
         """Write no more."""
         self._pairs.close()  # type: ignore[no-untyped-call]
+
+
+def without(file: Path, is_gone: Callable[[str], bool]) -> Mapped:
+    """Replace a file by one that has the other keys alone; see Mapped.anew."""
+    return Mapped.anew(file, {key: pair for key, pair in read_mapped(file) if not is_gone(key)})
 
 
 def read_mapped(file: Path) -> Iterator[tuple[str, Pair]]:

@@ -10,7 +10,7 @@ from collections.abc import Callable, Collection, Mapping
 from contextlib import suppress
 from pathlib import Path
 
-from horngate.server.mapped import Mapped, Pair, read_mapped
+from horngate.server.mapped import Mapped, Pair, read_mapped, without
 from horngate.server.series import DIRECTORY_VARIABLE, Version, version_of
 
 READING = threading.Lock()
@@ -56,5 +56,4 @@ def forget_past(versions: Collection[Version]) -> None:
     folder, gone = Path(os.environ[DIRECTORY_VARIABLE]), set(versions)
     with READING, suppress(OSError):
         for file in (*folder.glob(f"*_{PAST}.db"), *folder.glob(f"{PAST}.tally")):
-            kept = {key: pair for key, pair in read_mapped(file) if version_of(key) not in gone}
-            Mapped.anew(file, kept).close()
+            without(file, lambda key: version_of(key) in gone).close()

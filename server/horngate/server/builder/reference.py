@@ -43,7 +43,7 @@ class KerasModel:
         """What `predict` answers."""
         import keras
 
-        tensors = [keras.ops.convert_to_tensor(_plain_strings(array)) for array in inputs]
+        tensors = [keras.ops.convert_to_tensor(storable(array)) for array in inputs]
         outputs = keras.tree.flatten(self._model.predict_on_batch(tensors))
         return [_plain_floats(np.asarray(output)) for output in outputs]
 
@@ -86,17 +86,13 @@ def _check_rows(spec: ModelSpec, outputs: Sequence[Array]) -> None:
             )
 
 
-def _plain_strings(array: Array) -> Array:
+def storable(array: Array) -> Array:
+    """An array as it is kept without pickle, and as Keras takes it: strings in numpy's fixed-size bytes."""
     return array.astype("S") if array.dtype == object else array
 
 
 def _plain_floats(array: Array) -> Array:
     return array.astype(np.float32) if array.dtype.name == "bfloat16" else array
-
-
-def storable(array: Array) -> Array:
-    """An array as it is kept without pickle: strings in numpy's fixed-size bytes."""
-    return _plain_strings(array)
 
 
 def has_free_sizes(spec: ModelSpec) -> bool:

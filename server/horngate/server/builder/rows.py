@@ -37,7 +37,7 @@ class Rows:
 
     def spread(self, most: int) -> "Rows":
         """As many of them, evenly spread."""
-        chosen = np.unique(np.linspace(0, self.count - 1, min(most, self.count)).astype(int))
+        chosen = _spread(self.count, most)
         return Rows(
             inputs=tuple(np.ascontiguousarray(array[chosen]) for array in self.inputs),
             what=self.what,
@@ -145,8 +145,12 @@ def _cast(array: Array, tensor: TensorSpec, file: str) -> Array:
 
 def _chosen(array: Array) -> Array:
     """At most MOST_ROWS, evenly spread."""
-    places = np.linspace(0, len(array) - 1, min(MOST_ROWS, len(array))).astype(int)
-    return np.ascontiguousarray(array[np.unique(places)])
+    return np.ascontiguousarray(array[_spread(len(array), MOST_ROWS)])
+
+
+def _spread(count: int, most: int) -> Array:
+    """So many places at the most, evenly spread over all that there are."""
+    return np.unique(np.linspace(0, count - 1, min(most, count)).astype(int))
 
 
 def answered(keras_model: KerasModel, rows: Rows) -> dict[str, Array]:

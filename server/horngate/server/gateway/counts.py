@@ -9,10 +9,7 @@ from horngate.oip.status import code_of
 from horngate.server.gateway.infer import Answer, Call
 from horngate.server.logs import logger, verbosity
 from horngate.server.metrics import GatewayMetrics
-from horngate.server.series import forget_series
-
-Labels = tuple[str, str]
-"""A model's name and version."""
+from horngate.server.series import Version, forget_series
 
 
 class _Children(NamedTuple):
@@ -29,12 +26,12 @@ class Counts:
 
     def __init__(self, metrics: GatewayMetrics) -> None:
         self._metrics = metrics
-        self._children: dict[Labels, _Children] = {}
+        self._children: dict[Version, _Children] = {}
 
     def answered(self, answers: Iterable[Answer]) -> None:
         """Requests have their answers. What can be summed over them is counted once."""
         now_s = time.monotonic()
-        rows_of: dict[Labels, list[int]] = {}
+        rows_of: dict[Version, list[int]] = {}
         for call, result in answers:
             labels, took_s = (call.entry.name, call.entry.version), now_s - call.arrived_s
             if isinstance(result, HorngateError):
@@ -50,27 +47,27 @@ class Counts:
             children.rows.inc(sum(rows))
             children.last.set(time.time())
 
-    def failed(self, labels: Labels, error: HorngateError, took_s: float) -> None:
+    def failed(self, labels: Version, error: HorngateError, took_s: float) -> None:
         """A request has an error for an answer."""
         self._metrics.requests.labels(*labels, code_of(error).name).inc()
         if isinstance(error, ResourceExhausted) and error.reason:
             self._metrics.refused.labels(*labels, error.reason).inc()
         self._metrics.failed_seconds.labels(*labels).inc(took_s)
 
-    def cancelled(self, labels: Labels) -> None:
+    def cancelled(self, labels: Version) -> None:
         """The caller of a request is gone."""
         self._metrics.requests.labels(*labels, "CANCELLED").inc()
 
-    def forget(self, versions: list[Labels]) -> None:
+    def forget(self, versions: list[Version]) -> None:
         """Let go of what was counted of versions that are gone."""
         for labels in versions:
             self._children.pop(labels, None)
         forget_series([self._metrics], versions)
 
-    def _of(self, labels: Labels) -> _Children:
+    def _of(self, labels: Version) -> _Children:
         return self._children.get(labels) or self._label(labels)
 
-    def _label(self, labels: Labels) -> _Children:
+    def _label(self, labels: Version) -> _Children:
         metrics = self._metrics
         children = self._children[labels] = _Children(
             metrics.requests.labels(*labels, "OK"),

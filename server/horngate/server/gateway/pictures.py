@@ -12,7 +12,7 @@ from horngate.oip.codec import decode_tensor
 from horngate.oip.messages import ModelInferRequest
 from horngate.server.gateway.regions import Place, Regions, read_place
 from horngate.server.gateway.routes import Entry
-from horngate.server.gateway.tensors import Raw, Tensor, read_tensor
+from horngate.server.gateway.tensors import Raw, Tensor, read_contents, read_tensor
 from horngate.zoo.images.recipe import ImageInput
 
 MAX_PIXEL_BYTES = 1 << 30
@@ -85,7 +85,7 @@ def _encoded(entry: Entry, image: ImageInput, tensor: Any, raw: Raw | Place | No
     axes = (None, 1) if len(tensor.shape) == 2 else (None,)
     spec = TensorSpec(name=image.name, datatype="BYTES", shape=axes)
     shape, contents = read_tensor(entry.name, spec, tensor, raw)
-    files = decode_tensor(_read(contents), "BYTES", shape, image.name).reshape(-1)
+    files = decode_tensor(read_contents(contents), "BYTES", shape, image.name).reshape(-1)
     return Pictures(image=image, rows=len(files), undone=[Picture(data=file) for file in files])
 
 
@@ -95,11 +95,7 @@ def _pixels(entry: Entry, image: ImageInput, tensor: Any, raw: Raw | Place | Non
     height, width, channels = shape[1:]
     if (height, width, channels) == image.shape:
         return Pictures(image=image, rows=shape[0], tensor=(shape, contents))
-    view, size = memoryview(_read(contents)), height * width * channels
+    view, size = memoryview(read_contents(contents)), height * width * channels
     parts = [view[start : start + size] for start in range(0, len(view), size)]
     undone = [Picture(data=part, shape=(height, width, channels)) for part in parts]
     return Pictures(image=image, rows=shape[0], undone=undone)
-
-
-def _read(contents: Raw | Place) -> Raw:
-    return contents.read() if isinstance(contents, Place) else contents

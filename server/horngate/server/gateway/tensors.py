@@ -13,6 +13,11 @@ Tensor = tuple[list[int], Raw | Place]
 """A shape, and raw contents, or where those lie."""
 
 
+def read_contents(raw: Raw | Place) -> Raw:
+    """Raw contents, read from where they lie. InvalidRequest: their owner has shrunk it."""
+    return raw.read() if isinstance(raw, Place) else raw
+
+
 def read_tensor(
     model: str, spec: TensorSpec, tensor: Any, raw: Raw | Place | None, expected: str = ""
 ) -> Tensor:
@@ -43,7 +48,7 @@ def read_tensor(
             f"{spec.datatype} of shape {shape_text(tuple(shape))} takes {taken}"
         )
     if spec.datatype == "BYTES":
-        raw = raw.read() if isinstance(raw, Place) else raw
+        raw = read_contents(raw)
         decode_tensor(raw, spec.datatype, shape, spec.name)
     return shape, raw
 

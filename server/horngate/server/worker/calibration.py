@@ -11,7 +11,7 @@ import platform
 from collections.abc import Callable, Mapping, Sequence
 from contextlib import suppress
 from dataclasses import asdict, dataclass
-from functools import cached_property
+from functools import cache, cached_property
 from importlib.metadata import version
 from pathlib import Path
 from typing import Any
@@ -195,11 +195,17 @@ def check_step(artifact: Artifact, choice: EngineChoice, program: Program, allow
 
 
 def _fingerprint(choices: Sequence[EngineChoice]) -> str:
-    model = next((line for line in _cpu_lines() if line.startswith("model name")), platform.processor())
-    packages = [f"{name} {version(name)}" for name in ("onnxruntime", "openvino", "keras")]
+    model, packages = _machine()
     backend = os.environ.get("KERAS_BACKEND", "")
     text = json.dumps([model, available_cores(), packages, backend, [asdict(choice) for choice in choices]])
     return hashlib.sha256(text.encode()).hexdigest()[:12]
+
+
+@cache
+def _machine() -> tuple[str, list[str]]:
+    """The CPU's model, and the engines that are installed: every load asks, and they stay what they are."""
+    model = next((line for line in _cpu_lines() if line.startswith("model name")), platform.processor())
+    return model, [f"{name} {version(name)}" for name in ("onnxruntime", "openvino", "keras")]
 
 
 def _cpu_lines() -> list[str]:

@@ -4,7 +4,9 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
+from horngate.server.artifact import Artifact
 from horngate.server.placement import Placement, read_placement
+from horngate.server.precision import bound
 from horngate.server.settings import QueueSettings, SequenceSettings
 from horngate.server.worker.work import Outputs
 
@@ -36,6 +38,10 @@ class LoadOrder:
     def title(self) -> str:
         """The version as sums and metrics name it."""
         return f"{self.version}/training" if self.training else str(self.version)
+
+    def allowed(self, artifact: Artifact) -> float:
+        """How far from Keras its programs may be, relative to an output's scale."""
+        return bound(artifact.precision, self.max_error, artifact.tolerance)
 
     @classmethod
     def from_plain(cls, data: Mapping[str, Any]) -> "LoadOrder":

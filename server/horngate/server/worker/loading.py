@@ -9,10 +9,9 @@ from pathlib import Path
 from horngate.contract.errors import LoadError, ResourceExhausted
 from horngate.server import memory
 from horngate.server.artifact import Artifact, forget_derived
-from horngate.server.precision import bound
 from horngate.server.worker.calibration import calibrate, kept
 from horngate.server.worker.contest import candidates
-from horngate.server.worker.engines import engine_named
+from horngate.server.worker.engines import EngineChoice, engine_named
 from horngate.server.worker.holdings import Holdings
 from horngate.server.worker.liveness import estimated_row_bytes, live_row_bytes
 from horngate.server.worker.load_order import LoadOrder
@@ -67,10 +66,10 @@ def _load(
     )
     calibration = calibrate(
         artifact,
-        candidates(artifact, order.engine, order.placement, training=order.training),
+        _choices(artifact, order),
         keep=lambda: batches_run() == before,
         guard=guard,
-        allowed=bound(artifact.precision, order.max_error, artifact.tolerance),
+        allowed=order.allowed(artifact),
     )
     model = ServedModel(order, artifact, calibration)
     own = [model.outputs, *([model.step_outputs(model.outputs)] if model.carried else [])]
@@ -91,11 +90,15 @@ def import_engines(order: LoadOrder) -> bool:
     artifact = Artifact(Path(order.folder)).as_served
     there = set(_LIBRARIES & sys.modules.keys())
     with suppress(LoadError):  # Loading it will say so.
-        choices = candidates(artifact, order.engine, order.placement, training=order.training)
-        known = kept(artifact, choices, bound(artifact.precision, order.max_error, artifact.tolerance))
+        choices = _choices(artifact, order)
+        known = kept(artifact, choices, order.allowed(artifact))
         for choice in choices if known is None else [known.choice]:
             engine_named(choice.engine)
     return there != _LIBRARIES & sys.modules.keys()
+
+
+def _choices(artifact: Artifact, order: LoadOrder) -> list[EngineChoice]:
+    return candidates(artifact, order.engine, order.placement, training=order.training)
 
 
 def _admit(holdings: Holdings, order: LoadOrder, program_bytes: int, row_bytes: int) -> None:

@@ -10,7 +10,7 @@ from horngate.server import memory
 from horngate.server.artifact import KERAS, WEIGHTS, Artifact, learned_file, program_file
 from horngate.server.budget import size_text
 from horngate.server.placement import Placement
-from horngate.server.precision import FLOAT32, bound
+from horngate.server.precision import FLOAT32
 from horngate.server.worker.buckets import buckets, padded_length
 from horngate.server.worker.calibration import Calibration, check, check_step
 from horngate.server.worker.caps import Cap
@@ -82,9 +82,9 @@ class ServedModel:
         """A program that has run; the model's own two are held against Keras so. LoadError if one differs."""
         program, reference, outputs = self.compile(wanted), Reference.read(self.artifact), wanted.outputs
         if outputs == self.outputs:
-            check(self.artifact, self.calibration.choice, program, self._allowed)
+            check(self.artifact, self.calibration.choice, program, self.order.allowed(self.artifact))
         elif self.carried and outputs == self.step_outputs(self.outputs):
-            check_step(self.artifact, self.calibration.choice, program, self._allowed)
+            check_step(self.artifact, self.calibration.choice, program, self.order.allowed(self.artifact))
         else:
             warm(program, reference)
         self.prepare(program, wanted, (), self.dispatch_rows)
@@ -98,11 +98,6 @@ class ServedModel:
     @property
     def _lowered(self) -> str:
         return "" if self.precision == FLOAT32 else f" in {self.precision}"
-
-    @property
-    def _allowed(self) -> float:
-        """How far from Keras its programs may be."""
-        return bound(self.artifact.precision, self.order.max_error, self.artifact.tolerance)
 
     def compile(self, wanted: Wanted) -> Program:
         """The program for a set of outputs, on the engine that calibration chose."""

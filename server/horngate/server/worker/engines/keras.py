@@ -86,10 +86,7 @@ class Keras:
         key = (artifact.folder, self._training)
         model = _OPEN.get(key)
         if model is None:
-            model = _opened(artifact)
-            if artifact.precision == BFLOAT16 and not self._training:
-                computed_in_bfloat16(model)
-            _OPEN[key] = model
+            model = _OPEN[key] = _opened(artifact, training=self._training)
         return model
 
 
@@ -118,8 +115,6 @@ def _stepping(artifact: Artifact, outputs: Sequence[str]) -> Compiled:
     from horngate.zoo.submodel import submodel
 
     model, states = _opened(artifact), artifact.carried
-    if artifact.precision == BFLOAT16:
-        computed_in_bfloat16(model)
     kept = keepers_of(model, states)
     after = [state.output for state in states]
     asked = [name for name in outputs if name not in after]
@@ -136,14 +131,18 @@ def _stepping(artifact: Artifact, outputs: Sequence[str]) -> Compiled:
     return compiled_call(forward, signature)
 
 
-def _opened(artifact: Artifact) -> Any:
+def _opened(artifact: Artifact, *, training: bool = False) -> Any:
+    """The artifact's model, to compute in its precision; the training phase is always had in the file's own."""
     from horngate.zoo.files import load
     from horngate.zoo.files.custom import resolve
 
     objects = artifact.objects
     folder = Path(objects["modules"]) if objects["modules"] else None
     custom = resolve(objects["custom_objects"], folder)
-    return load(artifact.folder / KERAS, custom_objects=custom, allow_code=objects["allow_code"])
+    model = load(artifact.folder / KERAS, custom_objects=custom, allow_code=objects["allow_code"])
+    if artifact.precision == BFLOAT16 and not training:
+        computed_in_bfloat16(model)
+    return model
 
 
 Staged = tuple[int, list[Any]]
