@@ -2,6 +2,7 @@
 
 from collections.abc import Callable
 from contextlib import nullcontext
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -16,12 +17,14 @@ from horngate.server.artifact import QUANTISED, Artifact
 from horngate.server.builder.main import build
 from horngate.server.builder.order import BuildOrder
 from horngate.server.precision import BOUNDS
-from horngate.server.worker.calibration import calibrate
+from horngate.server.settings import ENGINES_VARIABLE
+from horngate.server.worker.calibration import calibrate, kept
 from horngate.server.worker.contest import Candidate, candidates, contest
 from horngate.server.worker.engines import engine_named, openvino, program_for
 from horngate.server.worker.engines.graphs import program_path
 from horngate.server.worker.probe import Guard
 from horngate.server.worker.reference import Reference
+from tests.server.worker import noting_engine
 
 GUARD = Guard(room_bytes=1 << 30, row_bytes=1 << 16, weights_bytes=1 << 16, alone=nullcontext)
 ROWS = 96
@@ -114,6 +117,21 @@ def test_beyond_the_bound_it_is_refused_with_the_figure_and_a_remedy(built: Buil
     ) as told:
         calibrate(built("int8"), candidates(built("int8"), "auto"), lambda: False, GUARD, 1e-5)
     assert 'precision = "float32"' in str(told.value)
+
+
+def test_no_more_rows_are_tried_than_may_be_served(built: Built, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv(ENGINES_VARIABLE, f"noting={noting_engine.__name__}:Noting")
+    monkeypatch.setattr(noting_engine, "ROWS", rows := [])
+    artifact = built("float32")
+    choices, guard = candidates(artifact, "noting"), replace(GUARD, most_rows=6)
+    found = calibrate(artifact, choices, lambda: True, guard, 1e-5)
+    assert sorted(found.curve) == [1, 2, 4, 6] == [size for size, _ in found.memory.points]
+    assert max(rows) == 6
+    assert kept(artifact, choices, 1e-5, 6) == found
+    assert kept(artifact, choices, 1e-5, None) is None, "larger ones are not known"
+    whole = calibrate(artifact, choices, lambda: True, GUARD, 1e-5)
+    assert max(rows) > 64
+    assert kept(artifact, choices, 1e-5, 8) == whole, "what was measured of all sizes does for any bound"
 
 
 def test_the_last_product_and_inner_layers_stay_in_float32(built: Built) -> None:

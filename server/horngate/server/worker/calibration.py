@@ -106,27 +106,33 @@ def calibrate(
 
     LoadError if no engine agrees with Keras to `allowed` of an output's scale.
     """
-    result = kept(artifact, choices, allowed)
+    result = kept(artifact, choices, allowed, guard.most_rows)
     if result is not None:
         return result
     result = _measured(artifact, choices, guard, allowed)
     if keep():
         with suppress(OSError):  # A cache that cannot be written costs time, not service.
-            write_whole(_path(artifact, choices), json.dumps(result.to_json()).encode())
+            write_whole(_path(artifact, choices, guard.most_rows), json.dumps(result.to_json()).encode())
     return result
 
 
-def kept(artifact: Artifact, choices: Sequence[EngineChoice], allowed: float) -> Calibration | None:
-    """What an earlier start on this machine found; None if nothing, or nothing that agrees to `allowed`."""
-    try:
-        found = Calibration.from_json(json.loads(_path(artifact, choices).read_text()))
-    except (OSError, ValueError, KeyError, TypeError):
-        return None
-    return found if found.agreement.error <= allowed else None
+def kept(
+    artifact: Artifact, choices: Sequence[EngineChoice], allowed: float, most_rows: int | None
+) -> Calibration | None:
+    """What an earlier start on this machine found, of all sizes or up to this one; None if nothing, or nothing
+    that agrees to `allowed`."""
+    for most in dict.fromkeys((None, most_rows)):
+        with suppress(OSError, ValueError, KeyError, TypeError):
+            found = Calibration.from_json(json.loads(_path(artifact, choices, most).read_text()))
+            if found.agreement.error <= allowed:
+                return found
+    return None
 
 
-def _path(artifact: Artifact, choices: Sequence[EngineChoice]) -> Path:
-    return artifact.folder / f"calibration-{_fingerprint(choices)}.json"
+def _path(artifact: Artifact, choices: Sequence[EngineChoice], most_rows: int | None) -> Path:
+    """Where a result is kept; one of all sizes does for every bound, one below a bound for that alone."""
+    bound = f"-{most_rows}" if most_rows is not None and most_rows < CURVE_ROWS[-1] else ""
+    return artifact.folder / f"calibration-{_fingerprint(choices)}{bound}.json"
 
 
 def _measured(

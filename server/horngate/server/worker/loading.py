@@ -63,6 +63,7 @@ def _load(
         row_bytes=estimated_row_bytes(artifact.spec, FREE_SIZE),
         weights_bytes=least_bytes(artifact, order.placement),
         alone=lambda: room.alone,
+        most_rows=order.max_rows,
     )
     calibration = calibrate(
         artifact,
@@ -91,7 +92,7 @@ def import_engines(order: LoadOrder) -> bool:
     there = set(_LIBRARIES & sys.modules.keys())
     with suppress(LoadError):  # Loading it will say so.
         choices = _choices(artifact, order)
-        known = kept(artifact, choices, order.allowed(artifact))
+        known = kept(artifact, choices, order.allowed(artifact), order.max_rows)
         for choice in choices if known is None else [known.choice]:
             engine_named(choice.engine)
     return there != _LIBRARIES & sys.modules.keys()

@@ -39,12 +39,21 @@ COPIES = {"openvino": 2, "keras": 2}
 @dataclass(frozen=True, kw_only=True)
 class Guard:
     """What a probe may take. `row_bytes` is the estimate before anything was measured, `weights_bytes` what the
-    weights take; `alone` is entered by whoever runs, so that no other batch is in the measurement."""
+    weights take; `alone` is entered by whoever runs, so that no other batch is in the measurement. Batches of more
+    than `most_rows` are never served."""
 
     room_bytes: int
     row_bytes: int
     weights_bytes: int
     alone: Callable[[], AbstractContextManager[object]]
+    most_rows: int | None = None
+
+    def served(self, sizes: Sequence[int]) -> tuple[int, ...]:
+        """Those of ascending sizes that are served; a bound among them takes the place of the next one."""
+        most = self.most_rows
+        if most is None or most >= sizes[-1]:
+            return tuple(sizes)
+        return (*(rows for rows in sizes if rows < most), most)
 
     def admit(self, engine: str) -> None:
         """OutOfMemory if an engine has no room for the copies that it makes of the weights."""
@@ -80,7 +89,7 @@ def sweep(program: Program, reference: Reference, sizes: Sequence[int], guard: G
     found = Sweep()
     warm(program, reference)
     idle_bytes = resident_idle_bytes(program)
-    for rows in sizes:
+    for rows in guard.served(sizes):
         if not guard.allows(rows, found.points):
             break
         inputs = reference.rows(rows)
