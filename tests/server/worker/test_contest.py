@@ -13,11 +13,14 @@ import pytest
 from keras import layers
 
 from horngate.contract.errors import LoadError
+from horngate.server.able import able
 from horngate.server.artifact import QUANTISED, Artifact
 from horngate.server.builder.main import build
 from horngate.server.builder.order import BuildOrder
 from horngate.server.precision import BOUNDS
-from horngate.server.settings import ENGINES_VARIABLE
+from horngate.server.settings import ENGINES_VARIABLE, ModelConfig, ServerSettings
+from horngate.server.supervisor.instances import Instance
+from horngate.server.supervisor.repository import Source
 from horngate.server.worker.calibration import calibrate, kept
 from horngate.server.worker.contest import Candidate, candidates, contest
 from horngate.server.worker.engines import engine_named, openvino, program_for
@@ -154,6 +157,26 @@ def test_keras_itself_computes_in_bfloat16_and_answers_in_float32(built: Built) 
     assert np.array_equal(edges.view(np.uint32) & 0xFFFF, np.zeros_like(edges, np.uint32)), (
         "bfloat16's digits"
     )
+
+
+def test_embeddings_in_bfloat16_run_on_keras_which_refuses_what_is_out_of_range(tmp_path: Path) -> None:
+    words = keras.Input((4,), dtype="int32", name="words")
+    pooled = layers.GlobalAveragePooling1D()(layers.Embedding(9, 6, name="meanings")(words))
+    keras.Model(words, layers.Dense(3, name="kind")(pooled)).save(tmp_path / "model.keras")
+    (target := tmp_path / "artifact").mkdir()
+    order = BuildOrder(target=str(target), scratch=str(tmp_path), name="words", precision="bfloat16")
+    build(order, tmp_path / "model.keras", None)
+    source = Source(name="words", version=1, path=tmp_path / "model.keras", config=ModelConfig())
+    instance = Instance(handle="words/1@1", source=source)
+    assert "'meanings' is an Embedding" in str(instance.built(target))
+    engine = instance.load_order(ServerSettings())["engine"]
+    artifact = Artifact(target)
+    found = calibrate(artifact, candidates(artifact, engine), lambda: False, GUARD, BOUNDS["bfloat16"])
+    assert (found.choice.engine, found.agreement.rows) == ("keras", 32)
+    assert 1e-4 < found.agreement.error < 0.05, "float32 would be nearer"
+    with pytest.raises(Exception, match="is not in"):
+        program_for(found.choice, artifact, ["kind"]).run({"words": np.int32([[1, 2, 3, 9]])})
+    assert able(artifact, "openvino") == ("openvino",), "who names it has it"
 
 
 def test_a_cpu_without_bfloat16_units_is_told_so(built: Built, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -10,6 +10,7 @@ from typing import Any
 from horngate.contract.errors import InternalError, LoadError
 from horngate.contract.models import ModelSpec
 from horngate.contract.names import nearest
+from horngate.server.able import why_keras
 from horngate.server.artifact import Artifact
 from horngate.server.orders import UNLOADED
 from horngate.server.placement import written
@@ -122,16 +123,16 @@ class Instance:
     def built(self, folder: Path) -> str | None:
         """Take the finished artifact; the configuration and the converter say which engines it needs.
 
-        Why Keras alone runs it, if the converter says so.
+        Why Keras alone runs it, if the converter or the precision says so.
         LoadError: the configuration names layers that it has not.
         """
         self.folder = folder
         artifact = Artifact(folder)
-        refused = artifact.refused
-        if refused is not None:
-            self.stage = f"on Keras: {refused}"
         config = self.source.config
-        if refused is not None or config.engine == "keras" or config.placement:
+        reason = why_keras(artifact, config.engine)
+        if reason is not None:
+            self.stage = f"on Keras: {reason}"
+        if reason is not None or config.engine == "keras" or config.placement:
             self.family = KERAS
         if config.placement:
             self.untrainable = "its layers are placed on several devices; serve it without [placement]"
@@ -139,7 +140,7 @@ class Instance:
             self.untrainable = artifact.untrainable
         self.layers = tuple(named_outputs(artifact.spec, names) for names in config.layers)
         self.move(State.BUILT)
-        return refused
+        return reason
 
     def in_training(self) -> "Instance":
         """What runs its training phase: the same artifact, on Keras."""

@@ -251,11 +251,11 @@ class Supervisor:
     async def _make_artifact(self, instance: Instance) -> None:
         with self._giving_up(instance):
             folder = await self._artifacts.of(instance.source, partial(self._at_stage, instance))
-            refused = instance.built(folder)
+            why_keras = instance.built(folder)
             if instance.takes_pictures:
                 self._fleet.need_decoders()
-            if refused is not None:
-                logger().warning("served by Keras itself", model=instance.source.name, reason=refused)
+            if why_keras is not None:
+                logger().warning("served by Keras itself", model=instance.source.name, reason=why_keras)
             self.publish()
 
     def make_again(self, instance: Instance) -> None:

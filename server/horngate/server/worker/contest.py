@@ -4,11 +4,10 @@ import math
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 
-from horngate.contract.errors import LoadError
+from horngate.server.able import KERAS, able
 from horngate.server.agreement import Agreement
 from horngate.server.artifact import Artifact
 from horngate.server.placement import Placement
-from horngate.server.precision import ENGINES
 from horngate.server.settings import available_cores
 from horngate.server.worker.engines import EngineChoice, Program, program_for
 from horngate.server.worker.engines.out_of_memory import OutOfMemory
@@ -26,23 +25,11 @@ def candidates(
     """The engines to compare; `engine` names one, or "auto". On Keras alone run a model with a `placement`, and
     the `training` phase.
 
-    One thread is a candidate because tiny networks lose to their own pool. OpenVINO is none for embeddings:
-    it answers an index out of range with zeros, where Keras and ONNX Runtime refuse.
+    One thread is a candidate because tiny networks lose to their own pool.
     """
-    cores = available_cores()
-    if engine == "keras" or artifact.refused is not None:
-        return [EngineChoice(engine="keras", threads=cores, placement=placement, training=training)]
-    names = ["onnxruntime", "openvino"] if engine == "auto" else [engine]
-    able = ENGINES.get(artifact.precision, names)
-    names = [name for name in names if name in able]
-    if engine == "auto" and any(layer.class_name == "Embedding" for layer in artifact.spec.layers):
-        names = [name for name in names if name != "openvino"]
-    if not names:
-        raise LoadError(
-            f"no engine that is safe for embeddings computes in {artifact.precision}; expected "
-            'precision = "float32", or engine = "openvino", which answers an index out of range with '
-            'zeros, or engine = "keras"'
-        )
+    cores, names = available_cores(), able(artifact, engine)
+    if names == (KERAS,):
+        return [EngineChoice(engine=KERAS, threads=cores, placement=placement, training=training)]
     counts = sorted({1, cores}, reverse=True)
     return [EngineChoice(engine=name, threads=threads) for threads in counts for name in names]
 
