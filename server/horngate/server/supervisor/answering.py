@@ -3,7 +3,8 @@
 import asyncio
 import os
 from collections import defaultdict
-from collections.abc import Callable
+from collections.abc import Callable, Coroutine
+from contextlib import suppress
 from dataclasses import asdict, replace
 from functools import partial
 from pathlib import Path
@@ -20,52 +21,81 @@ from horngate.server.tallies import read_tallies
 
 Answer = Callable[[Any], None]
 
+HEARD_S = 3.0
+"""So long a change of settings waits for gateways that have not heard of it; whoever asks waits for 5 s."""
+
 
 class Answering:
-    """The supervisor's event loop owns it. `tell` sends a frame to every process that has logs of its own."""
+    """The supervisor's event loop owns it.
 
-    def __init__(self, orders: StandingOrders, tell: Callable[..., None]) -> None:
-        self.orders = orders
+    `tell` sends a frame to every process that has logs of its own and, after it, a table to every gateway, whose
+    generation it gives; `routed` is whether all have taken that.
+    """
+
+    def __init__(
+        self, orders: StandingOrders, tell: Callable[..., int], routed: Callable[[int], bool]
+    ) -> None:
+        self._orders = orders
         self._levels = LogLevels()
         self._sampling: dict[str, Any] = {"on": True, "rate": 1}
         self._tell = tell
+        self._routed = routed
+        self._news = asyncio.Event()
         self._tasks: set[asyncio.Task[None]] = set()
 
     def take(self, kind: str, question: list[Any], answer: Answer) -> None:
         """Answer a question, now or later."""
         if kind == "order":
-            self.orders.give(Order(**question[0]), partial(_tell_outcome, answer))
+            self._orders.give(Order(**question[0]), partial(_tell_outcome, answer))
         elif kind == "log":
-            answer(self._log(*question))
+            self._log(answer, *question)
         elif kind == "trace":
-            answer(self._trace(*question))
+            self._trace(answer, *question)
         elif kind == "statistics":
-            task = asyncio.get_running_loop().create_task(_tell_totals(answer))
-            # The loop itself holds its tasks only weakly.
-            self._tasks.add(task)
-            task.add_done_callback(self._tasks.discard)
+            self._go_on(_tell_totals(answer))
+
+    def hear(self) -> None:
+        """A gateway has taken a table."""
+        self._orders.hear()
+        self._news.set()
 
     @property
     def settings(self) -> list[tuple[str, Any]]:
         """The frames that tell a process what is set."""
         return [("log", asdict(self._levels)), ("trace", self._sampling)]
 
-    def _log(self, changes: dict[str, Any], by: str) -> dict[str, Any]:
+    def _log(self, answer: Answer, changes: dict[str, Any], by: str) -> None:
         """Which levels are logged, after some changes."""
-        if changes:
-            logger().info("log settings changed", by=by, admin=True, **changes)
-            self._levels = replace(self._levels, **changes)
-            set_levels(self._levels)
-            self._tell("log", asdict(self._levels))
-        return asdict(self._levels)
+        if not changes:
+            return answer(asdict(self._levels))
+        logger().info("log settings changed", by=by, admin=True, **changes)
+        self._levels = replace(self._levels, **changes)
+        set_levels(self._levels)
+        self._go_on(self._tell_everyone(answer, "log", asdict(self._levels)))
 
-    def _trace(self, changes: dict[str, Any], by: str) -> dict[str, Any]:
+    def _trace(self, answer: Answer, changes: dict[str, Any], by: str) -> None:
         """Which requests are traced, after some changes."""
-        if changes:
-            logger().info("trace settings changed", by=by, admin=True, **changes)
-            self._sampling = self._sampling | changes
-            self._tell("trace", self._sampling)
-        return self._sampling
+        if not changes:
+            return answer(self._sampling)
+        logger().info("trace settings changed", by=by, admin=True, **changes)
+        self._sampling = self._sampling | changes
+        self._go_on(self._tell_everyone(answer, "trace", self._sampling))
+
+    async def _tell_everyone(self, answer: Answer, kind: str, settings: dict[str, Any]) -> None:
+        """Answer when all gateways have heard, so that the next request, whichever takes it, is treated so."""
+        generation = self._tell(kind, settings)
+        with suppress(TimeoutError):
+            async with asyncio.timeout(HEARD_S):
+                while not self._routed(generation):
+                    self._news.clear()
+                    await self._news.wait()
+        answer(settings)
+
+    def _go_on(self, answering: Coroutine[Any, Any, None]) -> None:
+        task = asyncio.get_running_loop().create_task(answering)
+        # The loop itself holds its tasks only weakly.
+        self._tasks.add(task)
+        task.add_done_callback(self._tasks.discard)
 
 
 def _tell_outcome(answer: Answer, error: HorngateError | None) -> None:

@@ -52,7 +52,7 @@ class Fleet:
         self._settings = settings
         self._launches = Launches(settings, directory)
         self._owner = owner
-        self._answering = Answering(orders, self.tell_all)
+        self._answering = Answering(orders, self._set, self.routed)
         self._metrics = metrics
         self._numbers = itertools.count(1)
         # Invariant: a worker's name is in _listening only while it takes connections.
@@ -252,7 +252,7 @@ class Fleet:
             self._owner.relabel(rest[0])
         elif kind == "routed":
             self._routed[child.name] = rest[0]
-            self._answering.orders.hear()
+            self._answering.hear()
         elif kind == "unable":
             self.fault = LoadError(f"{'HTTP' if child.name == HTTP else 'gRPC'}: {rest[0]}")
         elif kind == "asked":
@@ -277,6 +277,11 @@ class Fleet:
     def _tell_settings(self, child: Child) -> None:
         for frame in self._answering.settings:
             child.send(*frame)
+
+    def _set(self, *settings: Any) -> int:
+        """Send all a frame, and a table after it: the generation that says who has taken both."""
+        self.tell_all(*settings)
+        return self._send_table()
 
     def tell_all(self, *frame: Any) -> None:
         """Send all gateways and workers a frame."""
