@@ -21,9 +21,12 @@ class Background:
 
     def _run(self) -> None:
         while True:
-            task, then = self._tasks.get()
-            try:
-                result = task()
-            except Exception as fault:
-                result = fault
-            self._deliver(partial(then, result))
+            # Of what was done, nothing is kept here until the next is.
+            self._one(*self._tasks.get())
+
+    def _one(self, task: Callable[[], Any], then: Callable[[Any], None]) -> None:
+        try:
+            result = task()
+        except Exception as fault:
+            result = fault
+        self._deliver(partial(then, result))

@@ -7,11 +7,11 @@ from contextlib import suppress
 from pathlib import Path
 
 from horngate.contract.errors import LoadError, ResourceExhausted
-from horngate.server import memory
 from horngate.server.artifact import Artifact, forget_derived
 from horngate.server.worker.calibration import calibrate, kept
 from horngate.server.worker.contest import candidates
 from horngate.server.worker.engines import EngineChoice, engine_named
+from horngate.server.worker.garbage import sweep_out
 from horngate.server.worker.holdings import Holdings
 from horngate.server.worker.liveness import estimated_row_bytes, live_row_bytes
 from horngate.server.worker.load_order import LoadOrder
@@ -76,7 +76,7 @@ def _load(
     own = [model.outputs, *([model.step_outputs(model.outputs)] if model.carried else [])]
     sizes = {wanted: model.size_bytes(wanted) for wanted in map(model.own, (*own, *order.layers))}
     _admit(holdings, order, sum(sizes.values()), calibration.memory.bytes(1))
-    memory.trim()
+    sweep_out()  # Of engines that were tried, too.
     model.fit(max(0, holdings.left_bytes - sum(sizes.values())))
     for wanted, size_bytes in sizes.items():
         model.programs.add(wanted, model.warmed(wanted), size_bytes, for_good=True)

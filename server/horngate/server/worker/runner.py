@@ -75,12 +75,15 @@ class Runner:
 
     def _run(self) -> None:
         while True:
-            batch, staged = self._next or (self._batches.get(), None)
-            self._next = None
-            self._patience.waits(batch)
-            with self._room.alone:
-                done = self._outcome(batch, staged, self._stage_next)
-            self._deliver(done)
+            # Of what ran, nothing is kept here while nothing comes: a model may be gone by then.
+            self._run_next(*(self._next or (self._batches.get(), None)))
+
+    def _run_next(self, batch: Batch, staged: Any) -> None:
+        self._next = None
+        self._patience.waits(batch)
+        with self._room.alone:
+            done = self._outcome(batch, staged, self._stage_next)
+        self._deliver(done)
 
     def _stage_next(self) -> None:
         """Have the inputs of the batch that is next on their way; the memory model counts them beside this one."""

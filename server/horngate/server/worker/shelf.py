@@ -17,6 +17,7 @@ from horngate.server.step import Key
 from horngate.server.worker.background import Background
 from horngate.server.worker.batcher import Batcher
 from horngate.server.worker.engines import Program
+from horngate.server.worker.garbage import settle, sweep_out
 from horngate.server.worker.gauges import gauge
 from horngate.server.worker.holdings import Holdings
 from horngate.server.worker.link import GatewayLink
@@ -152,6 +153,8 @@ class Shelf:
         """
         if not self.models:
             import_engines(order)
+            if not self._process_bytes:  # The first order of all: no model can be on its way.
+                settle()
             memory.trim()
             self._process_bytes = gauge().used_bytes()
             return self.holdings
@@ -181,15 +184,23 @@ class Shelf:
         """Let go of retired models that nobody waits for."""
         if not self._retiring:
             return
-        for handle in self._retiring - self.arriving.keys() - set(busy()):
-            self._retiring.discard(handle)
-            model = self.models.pop(handle, None)
-            self._batcher.forget(handle)
-            if model is not None and not any(other.labels == model.labels for other in self.models.values()):
-                for figure in (self._metrics.memory, self._metrics.programs):
-                    figure.labels(*model.labels, self._device).set(0)
+        going = self._retiring - self.arriving.keys() - set(busy())
+        if not going:
+            return
+        self._retiring -= going
+        for handle in going:
+            self._let_go(handle)
+        sweep_out()
+        for handle in going:
             self._tell("gone", handle)
-            self.refit()
+        self.refit()
+
+    def _let_go(self, handle: str) -> None:
+        model = self.models.pop(handle, None)
+        self._batcher.forget(handle)
+        if model is not None and not any(other.labels == model.labels for other in self.models.values()):
+            for figure in (self._metrics.memory, self._metrics.programs):
+                figure.labels(*model.labels, self._device).set(0)
 
     def _loaded(self, order: LoadOrder, result: ServedModel | Exception) -> None:
         requests = self.arriving.pop(order.handle).requests

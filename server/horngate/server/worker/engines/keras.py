@@ -27,6 +27,7 @@ from horngate.server.worker.engines.compiled import (
     input_signature,
 )
 from horngate.server.worker.engines.lowered import computed_in_bfloat16
+from horngate.server.worker.engines.nameless import nameless_variables
 from horngate.server.worker.engines.out_of_memory import out_of_memory_told
 from horngate.server.worker.engines.training import TrainingProgram, as_numpy, in_training
 
@@ -139,7 +140,8 @@ def _opened(artifact: Artifact, *, training: bool = False) -> Any:
     objects = artifact.objects
     folder = Path(objects["modules"]) if objects["modules"] else None
     custom = resolve(objects["custom_objects"], folder)
-    model = load(artifact.folder / KERAS, custom_objects=custom, allow_code=objects["allow_code"])
+    with nameless_variables():
+        model = load(artifact.folder / KERAS, custom_objects=custom, allow_code=objects["allow_code"])
     if artifact.precision == BFLOAT16 and not training:
         computed_in_bfloat16(model)
     return model
