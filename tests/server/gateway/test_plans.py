@@ -35,9 +35,9 @@ LONG = b"\x1a\x8a\x01" + b"x" * 137
 IDS = st.text(max_size=200)
 
 
-def model() -> Entry:
+def model(**others: Any) -> Entry:
     training = {"handle": "m/3@1#training", "workers": ["w"]}
-    entry = Entry(name="m", version="3", state="READY", handle="m/3@1", training=training)
+    entry = Entry(name="m", version="3", state="READY", handle="m/3@1", training=training, **others)
     spec = ModelSpec(inputs=INPUTS, outputs=OUTPUTS, layers=(), parameters=0)
     entry.__dict__["artifact"] = SimpleNamespace(spec=spec, image=None, opaque="")
     return entry

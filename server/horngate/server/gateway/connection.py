@@ -2,12 +2,22 @@
 
 import asyncio
 import socket
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from contextlib import suppress
 from typing import Any
 
 from horngate.server.frames.arena import ARENA_BYTES, Arena
 from horngate.server.frames.channel import Channel, ChannelClosed, Frame, Payload, Source
+
+
+class Shared:
+    """Memory that several calls have taken together: it is free when the last of them is answered."""
+
+    __slots__ = ("calls", "payloads")
+
+    def __init__(self, payloads: list[Any], calls: int) -> None:
+        self.payloads = payloads
+        self.calls = calls
 
 
 class Connection:
@@ -46,9 +56,20 @@ class Connection:
         """The bytes of a payload that the other side put; see Channel."""
         return self._channel.get(payload)
 
+    def share(self, raws: Iterable[Any], calls: int) -> Shared:
+        """Payloads of several calls together."""
+        return Shared([self.put(raw) for raw in raws], calls)
+
     def free(self, payload: Payload) -> None:
         """Give back what `put` took."""
         self._channel.free(payload)
+
+    def leave(self, shared: Shared) -> None:
+        """One of the calls that share them is answered."""
+        shared.calls -= 1
+        if not shared.calls:
+            for payload in shared.payloads:
+                self.free(payload)
 
     def send(self, *frame: Any) -> None:
         """Queue a frame for the next `flush`."""

@@ -8,7 +8,7 @@ from horngate.contract.errors import HorngateError, ResourceExhausted
 from horngate.oip.status import code_of
 from horngate.server.gateway.infer import Answer, Call
 from horngate.server.logs import logger, verbosity
-from horngate.server.metrics import GatewayMetrics
+from horngate.server.metrics import GatewayMetrics, observe
 from horngate.server.series import Version, forget_series
 
 
@@ -32,17 +32,19 @@ class Counts:
         """Requests have their answers. What can be summed over them is counted once."""
         now_s = time.monotonic()
         rows_of: dict[Version, list[int]] = {}
+        took_s_of: dict[Version, list[float]] = {}
         for call, result in answers:
             labels, took_s = (call.entry.name, call.entry.version), now_s - call.arrived_s
             if isinstance(result, HorngateError):
                 self.failed(labels, result, took_s)
             else:
-                self._of(labels).duration.observe(took_s)
                 rows_of.setdefault(labels, []).append(call.rows)
+                took_s_of.setdefault(labels, []).append(took_s)
             if verbosity():
                 _log(call, result, took_s)
         for labels, rows in rows_of.items():
             children = self._of(labels)
+            observe(children.duration, took_s_of[labels])
             children.requests.inc(len(rows))
             children.rows.inc(sum(rows))
             children.last.set(time.time())

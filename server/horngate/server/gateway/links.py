@@ -26,8 +26,9 @@ from horngate.contract.errors import (
 )
 from horngate.server.elsewhere import Elsewhere
 from horngate.server.frames.channel import Frame
+from horngate.server.gateway.answers import all_written, written
 from horngate.server.gateway.burst import Burst
-from horngate.server.gateway.infer import Answer, Call, write_answer
+from horngate.server.gateway.infer import Answer, Call
 from horngate.server.gateway.routes import UNAVAILABLE, Entry, Routes
 from horngate.server.gateway.schedule import Ride
 from horngate.server.gateway.sequences import owner
@@ -165,8 +166,11 @@ class Links:
     def _on_replies(self, link: WorkerLink, replies: Sequence[Sequence[Any]]) -> None:
         answers: list[Answer] = []
         for number, error, outputs, timings in replies:
-            call = link.take(number)
             raws = [link.get(payload) for _, payload in outputs]
+            if isinstance(number, list):
+                answers += all_written([link.take(each) for each in number], outputs, raws)
+                continue
+            call = link.take(number)
             if call is None or call.answered:
                 continue
             if error is not None:
@@ -174,7 +178,7 @@ class Links:
                 continue
             ride = Ride(*timings, worker=link.address.name) if call.timings else None
             call.answered = True
-            answers.append((call, _written(call, [shape for shape, _ in outputs], raws, ride)))
+            answers.append((call, written(call, [shape for shape, _ in outputs], raws, ride)))
         self._answered(answers)
 
     def _on_error(self, link: WorkerLink, call: Call, error: Sequence[Any]) -> None:
@@ -282,19 +286,3 @@ class Links:
     def _answer(self, call: Call, result: bytes | HorngateError) -> None:
         call.answered = True
         self._answered([(call, result)])
-
-
-def _written(
-    call: Call, shapes: list[list[int]], raws: list[Any], ride: Ride | None
-) -> bytes | HorngateError:
-    """The answer; an error where it does not fit into the caller's shared memory, or cannot be written at all.
-
-    Whatever it is, it is this call's alone: the others of its batch are answered.
-    """
-    try:
-        return write_answer(call, shapes, raws, ride)
-    except HorngateError as error:
-        return error
-    except Exception as fault:
-        logger().exception("an answer could not be written", model=call.entry.name)
-        return InternalError(f"{type(fault).__name__} inside the gateway: {fault}")

@@ -22,6 +22,7 @@ from horngate.oip.wire import (
     raw_output_prefix,
     request_fields,
 )
+from horngate.server.frames.channel import INLINE_BYTES
 from horngate.server.gateway.infer import Call, Respond
 from horngate.server.gateway.regions import Place, Regions
 from horngate.server.gateway.routes import Entry
@@ -64,7 +65,8 @@ class Plan:
     """What requests have in common: their bytes but for ids and raw contents, and the Call that those make.
 
     `between` are the bytes that separate raw contents, counted from the end of the id; `raws` says where those of
-    each of the model's inputs lie. `outputs` are the answer's, each with its place in a worker's reply.
+    each of the model's inputs lie. `outputs` are the answer's, each with its place in a worker's reply. `joins`
+    says that its calls are small enough to be put together; see alike.py.
     """
 
     entry: Entry
@@ -75,6 +77,7 @@ class Plan:
     shapes: tuple[list[int], ...]
     call: Mapping[str, Any]
     outputs: tuple[tuple[str, str, int], ...]
+    joins: bool
     heads: dict[Any, Head] = field(default_factory=dict)
 
     def fits(self, data: bytes, start: int, stop: int) -> bool:
@@ -237,6 +240,7 @@ def _plan(data: bytes, message: ModelInferRequest, call: Call) -> Plan | None:
         shapes=tuple(shape for shape, _ in call.tensors),
         call={name: getattr(call, name) for name in _IN_COMMON},
         outputs=tuple((name, entry.output(meant).datatype, names.index(meant)) for name, meant in asked),
+        joins=bool(raws) and len(raws) == len(entry.spec.inputs) and len(data) < INLINE_BYTES,
     )
 
 

@@ -7,6 +7,7 @@ from typing import Any
 
 from horngate.contract.errors import InvalidRequest
 from horngate.server.frames.channel import Frame, Payload
+from horngate.server.gateway.alike import joined, may_join, written
 from horngate.server.gateway.burst import Burst
 from horngate.server.gateway.connection import Connection
 from horngate.server.gateway.infer import Call
@@ -30,6 +31,8 @@ class WorkerLink:
             address.path, partial(on_frames, self), lambda: on_frames(self, [["closed"]])
         )
         self._outgoing: list[Any] = []
+        # By plan: those that go together.
+        self._joining: dict[int, list[Call]] = {}
         self._release: list[int] = []
         self._cancelled: list[int] = []
         self._burst = burst
@@ -40,6 +43,10 @@ class WorkerLink:
 
         InvalidRequest: what it has in shared memory is not there any more.
         """
+        if may_join(call):
+            self._take_up(call)
+            self._joining.setdefault(id(call.writer), []).append(call)
+            return
         call.payloads = []
         try:
             for _, raw in call.tensors:
@@ -47,13 +54,16 @@ class WorkerLink:
         except InvalidRequest:
             self._free(call)
             raise
-        self.calls[call.number] = call
-        self.outlook.send(call.cost_s)
+        self._take_up(call)
         tensors = [[shape, payload] for (shape, _), payload in zip(call.tensors, call.payloads, strict=True)]
         handle, alone = call.entry.handle, call.deaths > 0
         how = [call.deadline_s, alone, call.priority, call.seed, call.pixels, call.trace]
         step = None if call.step is None else call.step.to_plain()
         self._outgoing.append([call.number, handle, call.outputs, call.rows, *how, tensors, step])
+
+    def _take_up(self, call: Call) -> None:
+        self.calls[call.number] = call
+        self.outlook.send(call.cost_s)
         self._schedule()
 
     def cancel(self, number: int) -> None:
@@ -77,6 +87,9 @@ class WorkerLink:
     def _free(self, call: Call) -> None:
         for payload in call.payloads:
             self._connection.free(payload)
+        shared, call.shared = call.shared, None
+        if shared is not None:
+            self._connection.leave(shared)
 
     def get(self, payload: Any) -> Any:
         """The bytes of an output; what lies in the worker's arena is released with the next frame."""
@@ -87,6 +100,7 @@ class WorkerLink:
 
     def close(self) -> None:
         """Stop listening; the calls stay in `calls`."""
+        self._joining.clear()
         self._connection.close()
 
     def _schedule(self) -> None:
@@ -96,6 +110,9 @@ class WorkerLink:
 
     def _flush(self) -> None:
         self._scheduled = False
+        joining, self._joining = self._joining, {}
+        for calls in joining.values():
+            self._send_together(calls)
         for kind, items in (
             ("requests", self._outgoing),
             ("release", self._release),
@@ -105,6 +122,12 @@ class WorkerLink:
                 self._connection.send(kind, items)
                 items.clear()
         self._connection.flush()
+
+    def _send_together(self, calls: list[Call]) -> None:
+        shared = self._connection.share(joined(calls), len(calls))
+        for call in calls:
+            call.shared = shared
+        self._connection.send("alike", written(calls, shared.payloads))
 
 
 def least_busy(links: Sequence[WorkerLink], handle: str) -> WorkerLink:

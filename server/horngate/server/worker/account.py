@@ -23,7 +23,7 @@ class Account:
         As in Triton, each request counts for all of the time that its batch took.
         """
         name, version = model.labels
-        requests, add = len(batch.shares), self._tallies.add
+        requests, add = batch.requests, self._tallies.add
         add(name, version, f"batch {batch.rows} executions", 1, batch.compute_s)
         add(name, version, f"batch {batch.rows} tensors", batch.input_s, output_s)
         add(name, version, "compute", requests * batch.compute_s, 0.0)
@@ -45,7 +45,7 @@ class Account:
         told: dict[str, Any] = {} if batch.fault is None else {"fault": str(batch.fault)}
         told |= {
             "rows": batch.rows,
-            "requests": len(batch.shares),
+            "requests": batch.requests,
             "took_ms": round(batch.compute_s * 1e3, 3),
         }
         logger().debug("batch", model=name, version=version, **told)

@@ -5,7 +5,6 @@ import time
 from collections import Counter
 from collections.abc import Callable, Mapping
 from contextlib import suppress
-from functools import partial
 from typing import Any, cast
 
 from horngate.contract.errors import (
@@ -16,13 +15,14 @@ from horngate.contract.errors import (
     Unavailable,
 )
 from horngate.server.frames.channel import ChannelClosed
-from horngate.server.metrics import WorkerMetrics
+from horngate.server.metrics import WorkerMetrics, observe
 from horngate.server.worker.account import Account
 from horngate.server.worker.bounds import NOTHING, Asked, Line, Size, refusal
 from horngate.server.worker.company import kin, limit
-from horngate.server.worker.engines import Array, Program, most_rows
+from horngate.server.worker.engines import Array, Program
 from horngate.server.worker.engines.training import TrainingProgram
 from horngate.server.worker.faults import explained
+from horngate.server.worker.forming import formed
 from horngate.server.worker.lessons import Lessons
 from horngate.server.worker.models import ServedModel
 from horngate.server.worker.patience import Patience
@@ -31,7 +31,7 @@ from horngate.server.worker.room import Room
 from horngate.server.worker.runner import Runner, is_brief
 from horngate.server.worker.scheduler import Decision
 from horngate.server.worker.sequences import Sequences
-from horngate.server.worker.work import Batch, Share, Wanted, Work
+from horngate.server.worker.work import Batch, Share, Work
 
 BATCHES_AHEAD = 2
 
@@ -55,6 +55,8 @@ class Batcher:
     ) -> None:
         # Called with a step of a sequence that waited for the one before it, when its turn has come.
         self.proceed: Callable[[Work], None] = lambda work: None
+        # Called with a work of several requests that failed, so that only its cause suffers.
+        self.part: Callable[[Work], None] = lambda work: None
         # Sends what is answered.
         self.flush: Callable[[], None] = lambda: None
         self.batches_run = 0
@@ -129,6 +131,12 @@ class Batcher:
         )
         return refusal(model.order.name, asked, line, model.order.queue)
 
+    def takes_now(self, model: ServedModel, rows: int, most_rows: int) -> bool:
+        """Whether so many rows that come now would run at once, in one batch of at most so many."""
+        flow = self._queues.flow(model.order.handle)
+        is_free = not self._under_way.total() and not flow.max_delay_s
+        return is_free and self._queues.rows + rows <= most_rows
+
     def is_first(self, work: Work) -> bool:
         """Whether a work may be queued now; a step of a sequence waits for its turn, and `proceed` is told."""
         if work.turn is None or work.step is None:
@@ -168,8 +176,14 @@ class Batcher:
             self._fail_steps(work)
         if work.is_done:
             if work.owner.open and work.request in work.owner.works:
-                work.owner.refuse(work.request, work.error)
+                self._refuse(work, work.error)
             self._step_over(work)
+
+    def _refuse(self, work: Work, error: HorngateError) -> None:
+        if work.alike is None:
+            work.owner.refuse(work.request, error)
+        else:
+            self.part(work)
 
     def _fail_steps(self, work: Work) -> None:
         if work.turn is None or work.step is None:
@@ -219,24 +233,7 @@ class Batcher:
             self._announce(first)
         self._under_way[first.handle] += 1
         self._running_s += ride.charged_s
-        model, program = self._models[first.handle], cast(Program, ride.program)
-        wanted = Wanted(outputs=ride.names, pixels=first.wanted.pixels)
-        shapes = model.batch_shapes(first.inputs, first.wanted.outputs)
-        batch = Batch(
-            handle=first.handle,
-            program=program,
-            names=ride.names,
-            charged_s=ride.charged_s,
-            formed_s=now_s,
-            shares=shares,
-            input_names=[spec.name for spec in model.inputs(pixels=first.wanted.pixels)],
-            needed_bytes=partial(model.batch_bytes, program, wanted, shapes),
-            fills=model.artifact.padding if model.pads(first.wanted.outputs) else {},
-            # What is compiled for fixed shapes is compiled for these alone.
-            shapes=shapes if most_rows(program, shapes) is not None else (),
-            states=model.after if first.turn is not None else (),
-            read_states=self._sequences.read if first.turn is not None else None,
-        )
+        batch = formed(self._models[first.handle], shares, ride, now_s, self._sequences)
         begin_s = time.perf_counter()
         with suppress(MemoryError):  # The runner finds that they are not merged, and halves.
             batch.merged()
@@ -293,7 +290,7 @@ class Batcher:
         if work.error is not None:
             self.end(work, work.error)
         elif work.is_done:
-            waits.observe(work.dispatched_s - work.arrived_s)
+            observe(waits, [work.dispatched_s - work.arrived_s] * work.requests)
             self._sequences.keep_parts(work)
             work.owner.reply(work, work.results())
             self._step_over(work)

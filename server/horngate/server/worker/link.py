@@ -29,12 +29,16 @@ class GatewayLink:
         self._replies: list[Any] = []
 
     def reply(self, work: Work, arrays: list[Array]) -> None:
-        """Queue an answer: shapes and raw contents of each output, and what the request's ride was like."""
+        """Queue an answer: shapes and raw contents of each output, and what the request's ride was like.
+
+        That of requests that are alike has the contents of all, one after the other.
+        """
         self.works.pop(work.request, None)
         if self.open:
             outputs = [[list(array.shape), self.channel.put(_contents(array))] for array in arrays]
             timings = [work.dispatched_s - work.arrived_s, work.compute_s, work.batch_rows]
-            self._replies.append([work.request, None, outputs, timings])
+            who = work.request if work.alike is None else work.alike.numbers
+            self._replies.append([who, None, outputs, timings])
 
     def acknowledge(self, request: int) -> None:
         """Queue an answer without outputs."""

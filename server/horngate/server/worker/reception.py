@@ -16,8 +16,10 @@ from horngate.contract.tensors import TensorSpec
 from horngate.oip.codec import decode_tensor
 from horngate.server.frames.channel import Channel, Frame, Payload
 from horngate.server.step import Step
+from horngate.server.worker.alike import Alike
 from horngate.server.worker.batcher import Batcher
 from horngate.server.worker.bounds import NOTHING, Asked, Size
+from horngate.server.worker.company import limit
 from horngate.server.worker.engines import Array, Program, Shapes, most_rows
 from horngate.server.worker.link import GatewayLink
 from horngate.server.worker.models import ServedModel
@@ -37,6 +39,7 @@ class Reception:
         self._shelf = shelf
         self._batcher = batcher
         self._batcher.proceed = self._proceed
+        self._batcher.part = self._part
         self._sequences = sequences
         # Invariant: a Work is here only while the program that it needs is made.
         self._compiling: dict[Making, list[Work]] = {}
@@ -77,6 +80,56 @@ class Reception:
             return
         if self._batcher.is_first(work):
             self._proceed(work)
+
+    def receive_alike(self, link: GatewayLink, alike: Alike) -> None:
+        """Take requests in that are alike: as one if they can run at once, else each by itself."""
+        if not self._take_together(link, alike):
+            for item in alike.singly():
+                self.receive(link, item)
+
+    def _take_together(self, link: GatewayLink, alike: Alike) -> bool:
+        model, now_s = self._shelf.models.get(alike.handle), time.monotonic()
+        if model is None or alike.is_late(now_s):
+            return False
+        outputs = tuple(alike.outputs) or model.outputs
+        wanted, rows = Wanted(outputs=outputs), alike.total_rows
+        program = model.programs.get(wanted)
+        if program is None:
+            return False
+        try:
+            inputs = _inputs(link.channel, model.inputs(pixels=False), alike.tensors)
+        except (HorngateError, ValueError):
+            return False
+        priority = min(alike.priority, LOWEST)
+        work = Work(
+            owner=link,
+            request=-alike.numbers[0],
+            handle=alike.handle,
+            outputs=outputs,
+            wanted=wanted,
+            inputs=inputs,
+            total_rows=rows,
+            rows=rows,
+            arrived_s=now_s,
+            deadline_s=None,
+            alone=False,
+            bytes=sum(_size(payload) for _, payload in alike.tensors),
+            priority=priority,
+            rank_s=rank_s(now_s, priority),
+            alike=alike,
+        )
+        shapes = model.batch_shapes(inputs, outputs)
+        if not self._batcher.takes_now(model, rows, limit(model, work, program, shapes)):
+            return False
+        link.works[work.request] = work
+        self._batcher.queue(model, work, program)
+        return True
+
+    def _part(self, work: Work) -> None:
+        """Receive the requests of a work each by itself."""
+        del work.owner.works[work.request]
+        for item in work.alike.singly() if work.alike is not None else ():
+            self.receive(work.owner, item)
 
     def _begins_early(self, step: Step, handle: str) -> bool:
         """Whether the first step of a step's sequence waits for the model to be loaded."""

@@ -53,7 +53,7 @@ class BatchSpans:
                 "horngate.device": self._device,
                 "horngate.engine": model.calibration.choice.engine,
                 "horngate.rows": batch.rows,
-                "horngate.requests": len(batch.shares),
+                "horngate.requests": batch.requests,
             },
             start_time=self._clock.ns(batch.formed_s),
         )

@@ -9,6 +9,7 @@ import numpy as np
 from horngate.contract.errors import HorngateError
 from horngate.server.padding import lengthened
 from horngate.server.step import Step
+from horngate.server.worker.alike import Alike
 from horngate.server.worker.engines import Array, Program, Shapes
 from horngate.server.worker.joining import joined
 
@@ -39,7 +40,8 @@ class Work:
     `seed` is that of a request in the training phase: it runs by itself, and whole. That of a `step` of a sequence,
     which is its `turn`, gathers in `states` what follows each part. `owner` is the connection that asked; `inputs`
     are views of its memory, valid until it is answered: an `error` is told once no batch reads them any more.
-    `trace` is its span's identity, if it has one.
+    `trace` is its span's identity, if it has one. A work that stands for several requests, `alike`, has for a
+    `request` the first one's number below zero.
     """
 
     owner: "GatewayLink"
@@ -68,6 +70,12 @@ class Work:
     states: list[list[Array]] = field(default_factory=list)
     error: HorngateError | None = None
     trace: Trace | None = None
+    alike: Alike | None = None
+
+    @property
+    def requests(self) -> int:
+        """How many requests it stands for."""
+        return 1 if self.alike is None else len(self.alike.numbers)
 
     @property
     def is_done(self) -> bool:
@@ -132,6 +140,11 @@ class Batch:
 
     def __post_init__(self) -> None:
         self.rows = sum(share.rows for share in self.shares)
+
+    @property
+    def requests(self) -> int:
+        """How many requests have rows in it."""
+        return sum(share.work.requests for share in self.shares)
 
     @property
     def may_halve(self) -> bool:

@@ -23,6 +23,7 @@ from horngate.server.metrics import SequenceMetrics, WorkerMetrics
 from horngate.server.series import Version, forget_series, read_versions
 from horngate.server.tallies import Tallies
 from horngate.server.worker.account import Account
+from horngate.server.worker.alike import Alike
 from horngate.server.worker.batcher import Batcher
 from horngate.server.worker.ledger import Ledger, read_ledger
 from horngate.server.worker.link import GatewayLink
@@ -195,6 +196,8 @@ class Worker:
             if kind == "requests":
                 for item in items:
                     self._reception.receive(link, item)
+            elif kind == "alike":
+                self._reception.receive_alike(link, Alike(*items))
             elif kind == "release":
                 link.release(items)
             elif kind == "cancel":

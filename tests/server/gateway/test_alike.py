@@ -1,0 +1,158 @@
+"""Calls of one plan that leave together: what the worker is told of them is what it is told of each alone."""
+
+import asyncio
+import socket
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from horngate.contract.errors import InternalError
+from horngate.oip.messages import ModelInferResponse
+from horngate.oip.wire import parse_infer_request
+from horngate.server.frames.arena import ARENA_BYTES, Arena
+from horngate.server.frames.channel import Channel
+from horngate.server.gateway.infer import Answer, Call, read_call
+from horngate.server.gateway.links import Links
+from horngate.server.gateway.plans import Plans
+from horngate.server.gateway.routes import Routes, WorkerAddress
+from horngate.server.worker.alike import Alike
+from tests.server.gateway.test_plans import REPLY, model, request
+
+CONTENTS = [(bytes([n]) * 6, bytes([n, 0, 0, 0]) * 2) for n in range(4)]
+PATIENCE_S = 30.0
+
+
+class World:
+    """A gateway's links to one worker, which is a channel here; answers by the caller's id."""
+
+    def __init__(self, path: Path) -> None:
+        self._listener = socket.socket(socket.AF_UNIX)
+        self._listener.bind(str(path))
+        self._listener.listen()
+        self.answers: dict[str, Any] = {}
+        self.links = Links(self._answered, lambda handle: None)
+        workers = {"w": WorkerAddress(name="w", path=str(path), incarnation=1)}
+        self.links.update(Routes(workers=workers))
+        self._arena = Arena(ARENA_BYTES)
+        self.worker = Channel(self._listener.accept()[0], self._arena)
+        self.entry = model(workers=("w",))
+        self.plans = Plans()
+        self.plans.learn(request(), parse_infer_request(request()).message, self._read(request()))
+
+    def __enter__(self) -> "World":
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self.links.update(Routes())
+        self.worker.close()
+        self._listener.close()
+        self._arena.close()
+
+    def _read(self, data: bytes) -> Call:
+        return read_call(self.entry, parse_infer_request(data), None, lambda result: None)
+
+    def _answered(self, answers: list[Answer]) -> None:
+        self.answers.update({call.id: result for call, result in answers})
+
+    def call(self, place: int, plans: Plans | None = None) -> Call:
+        data = request(CONTENTS[place], id=str(place))
+        call = (plans or self.plans).read(data, float(place) or None, lambda result: None)
+        return call or self._read(data)
+
+    async def frames(self) -> list[Any]:
+        return await until(self.worker.receive)
+
+    async def reply(self, *replies: Any) -> None:
+        self.worker.send(["replies", list(replies), 0.0])
+        self.worker.flush()
+        expected = len(self.answers) + sum(len(one[0]) if isinstance(one[0], list) else 1 for one in replies)
+        await until(lambda: len(self.answers) == expected)
+
+
+async def until(condition: Callable[[], Any]) -> Any:
+    async with asyncio.timeout(PATIENCE_S):
+        while not (found := condition()):
+            await asyncio.sleep(0.001)
+    return found
+
+
+def sent_singly(world: World, calls: list[Call]) -> list[Any]:
+    return [
+        [call.number, call.entry.handle, list(call.outputs), call.rows, call.deadline_s] for call in calls
+    ]
+
+
+def test_the_worker_is_told_the_same_and_answers_are_dealt_out(tmp_path: Path) -> None:
+    async def run() -> None:
+        with World(tmp_path / "w") as world:
+            calls = [world.call(place) for place in range(3)]
+            with world.links.burst:
+                for call in calls:
+                    world.links.submit(call)
+            [[kind, item]] = await world.frames()
+            alike = Alike(*item)
+            assert kind == "alike"
+            assert [item[:5] for item in alike.singly()] == sent_singly(world, calls)
+            contents = [[raw for _, raw in item[-2]] for item in alike.singly()]
+            assert contents == [list(each) for each in CONTENTS[:3]]
+            raws = [REPLY[1][1] + b"t" * 16 + b"u" * 16]
+            await world.reply([alike.numbers, None, [[[6, 1], raws[0]]], [0.0, 0.0, 6]])
+            found = {id_: ModelInferResponse.FromString(answer) for id_, answer in world.answers.items()}
+            assert {id_: (one.id, list(one.outputs[0].shape)) for id_, one in found.items()} == {
+                id_: (id_, [2, 1]) for id_ in "012"
+            }
+            assert [found[id_].raw_output_contents[0] for id_ in "012"] == [b"s" * 16, b"t" * 16, b"u" * 16]
+            assert world.links.pending == 0
+
+    asyncio.run(run())
+
+
+def test_each_may_be_answered_by_itself_and_the_memory_is_given_back_with_the_last(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    freed: list[int] = []
+    free = Arena.free
+    monkeypatch.setattr("horngate.server.frames.channel.INLINE_BYTES", 16)
+    monkeypatch.setattr(Arena, "free", lambda arena, offset: (freed.append(offset), free(arena, offset)))
+
+    async def run() -> None:
+        with World(tmp_path / "w") as world:
+            with world.links.burst:
+                for place in range(2):
+                    world.links.submit(world.call(place))
+            [[_, item]] = await world.frames()
+            first, second = Alike(*item).numbers
+            await world.reply([first, ["InternalError", "broken"], [], []])
+            assert freed == []
+            await world.reply([second, None, [[[2, 1], b"s" * 16]], [0.0, 0.0, 2]])
+            assert (len(freed), type(world.answers["0"])) == (1, InternalError)
+
+    asyncio.run(run())
+
+
+def test_one_that_a_worker_ended_over_goes_alone(tmp_path: Path) -> None:
+    async def run() -> None:
+        with World(tmp_path / "w") as world:
+            calls = [world.call(place) for place in range(2)]
+            calls[1].deaths = 1
+            with world.links.burst:
+                for call in calls:
+                    world.links.submit(call)
+            frames = await world.frames()
+            sent = dict(frames)
+            assert Alike(*sent["alike"]).numbers == [calls[0].number]
+            assert [item[0] for item in sent["requests"]] == [calls[1].number]
+
+    asyncio.run(run())
+
+
+def test_others_go_by_themselves(tmp_path: Path) -> None:
+    async def run() -> None:
+        with World(tmp_path / "w") as world:
+            with world.links.burst:
+                world.links.submit(world.call(0, plans=Plans()))
+            assert [kind for kind, _ in await world.frames()] == ["requests"]
+
+    asyncio.run(run())

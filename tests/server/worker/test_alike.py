@@ -1,0 +1,116 @@
+"""Requests that come together and are alike: run as one where they can be, and each by itself where not."""
+
+from pathlib import Path
+from queue import SimpleQueue
+from types import SimpleNamespace
+from typing import Any, cast
+
+import numpy as np
+import pytest
+
+from horngate.contract.errors import DeadlineExceeded, InternalError
+from horngate.contract.tensors import TensorSpec
+from horngate.server.worker.alike import Alike
+from horngate.server.worker.reception import Reception
+from horngate.server.worker.work import Wanted, Work
+from tests.server.worker.world import HANDLE, World
+
+
+class Desk:
+    """A worker at which such requests arrive; `together` gathers the numbers of those that were answered as one."""
+
+    def __init__(self, folder: Path, limit: int = 8) -> None:
+        self.world = world = World(folder, limit)
+        model = world.model
+        model.inputs = lambda pixels: [TensorSpec(name="x", datatype="FP32", shape=(None, 1))]
+        model.programs = {Wanted(("y",)): world.program}
+        model.refusal = lambda wanted, shapes: None
+        shelf = cast(Any, SimpleNamespace(models={HANDLE: model}, arriving={}))
+        self.reception = Reception(shelf, world.batcher, world.sequences)
+        self.together: list[list[int]] = []
+        self.link = world.link
+        self.link.channel = SimpleNamespace(get=lambda payload: payload)
+        reply = self.link.reply
+
+        def reply_all(work: Work, arrays: list[Any]) -> None:
+            if work.alike is None:
+                return reply(work, arrays)
+            del self.link.works[work.request]
+            self.together.append(work.alike.numbers)
+            values = arrays[0][:, 0].reshape(len(work.alike.numbers), -1).tolist()
+            world.answers.update(zip(work.alike.numbers, values, strict=True))
+
+        self.link.reply = reply_all
+
+    def receive(self, first: int, *values: float, deadlines_s: tuple[float | None, ...] = ()) -> None:
+        """Requests of a row each, numbered from the first on."""
+        numbers = list(range(first, first + len(values)))
+        tensors = [([len(values), 1], np.array(values, np.float32).tobytes())]
+        self.reception.receive_alike(self.link, Alike(numbers, HANDLE, [], 1, list(deadlines_s), 0, tensors))
+
+
+@pytest.fixture
+def desk(tmp_path: Path) -> Desk:
+    return Desk(tmp_path)
+
+
+def waits_observed(desk: Desk) -> float:
+    [family] = desk.world.figures["queue"].collect()
+    return sum(sample.value for sample in family.samples if sample.name.endswith("_count"))
+
+
+def test_an_idle_worker_runs_them_as_one_and_counts_each(desk: Desk) -> None:
+    desk.receive(1, 1, 2, 3)
+    desk.world.run()
+    assert desk.world.answers == {1: [1], 2: [2], 3: [3]}
+    assert (desk.together, desk.world.program.sizes) == ([[1, 2, 3]], [3])
+    assert (waits_observed(desk), desk.link.works) == (3, {})
+
+
+def test_what_comes_in_the_same_moment_shares_the_batch(desk: Desk) -> None:
+    desk.receive(1, 1, 2)
+    desk.receive(3, 3, 4)
+    desk.world.run()
+    assert (desk.together, desk.world.program.sizes) == ([[1, 2], [3, 4]], [4])
+
+
+def test_of_those_whose_batch_fails_only_the_cause_does(desk: Desk) -> None:
+    desk.receive(1, 1, -2, 3)
+    desk.world.run()
+    assert desk.world.answers == {1: [1], 2: InternalError, 3: [3]}
+    assert (desk.together, desk.link.works) == ([], {})
+
+
+def test_more_than_a_batch_holds_wait_each_by_itself(tmp_path: Path) -> None:
+    desk = Desk(tmp_path, limit=2)
+    desk.receive(1, 1, 2, 3)
+    desk.world.run()
+    assert desk.world.answers == {1: [1], 2: [2], 3: [3]}
+    assert (desk.together, max(desk.world.program.sizes)) == ([], 2)
+
+
+def test_behind_a_batch_each_waits_by_itself_and_may_be_cancelled(desk: Desk) -> None:
+    gate = desk.world.program.gate = SimpleQueue()
+    desk.receive(1, 1, 2)
+    desk.world.batcher.dispatch()
+    desk.receive(3, 3, 4)
+    desk.reception.cancel(desk.link, 3)
+    for _ in range(2):
+        gate.put(None)
+    desk.world.run()
+    assert desk.world.answers == {1: [1], 2: [2], 3: DeadlineExceeded, 4: [4]}
+    assert desk.together == [[1, 2]]
+
+
+def test_one_that_is_late_does_not_keep_the_others(desk: Desk) -> None:
+    desk.receive(1, 1, 2, deadlines_s=(0.5, None))
+    desk.world.run()
+    assert desk.world.answers == {1: DeadlineExceeded, 2: [2]}
+
+
+def test_parts_of_what_lies_in_shared_memory_are_where_they_lay() -> None:
+    alike = Alike([5, 6], HANDLE, ["y"], 2, [None, 7.0], 3, [([4, 3], [4096, 48])])
+    assert list(alike.singly()) == [
+        [5, HANDLE, ["y"], 2, None, False, 3, None, False, None, [[[2, 3], [4096, 24]]], None],
+        [6, HANDLE, ["y"], 2, 7.0, False, 3, None, False, None, [[[2, 3], [4120, 24]]], None],
+    ]
