@@ -34,12 +34,15 @@ class Fixture:
 
 
 @pytest.fixture(scope="session")
-def saved_models(tmp_path_factory: pytest.TempPathFactory) -> tuple[Path, dict[str, Any]]:
-    """A folder of Keras files, and the models in them."""
+def saved_models(tmp_path_factory: pytest.TempPathFactory, cache: Path) -> tuple[Path, dict[str, Any]]:
+    """A folder of Keras files, and the models in them, whose artifacts are in the cache."""
+    from tests.integration.building import build_ahead
     from tests.integration.models import save_all
 
     folder = tmp_path_factory.mktemp("models") / "models"
-    return folder, save_all(folder)
+    models = save_all(folder)
+    build_ahead(folder, cache)
+    return folder, models
 
 
 @pytest.fixture(scope="session")

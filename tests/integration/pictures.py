@@ -1,5 +1,6 @@
 """Models that take pictures, in every way that `model.toml` says it."""
 
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
@@ -41,17 +42,17 @@ def network(dtype: str = "float32", shape: tuple[int | None, ...] = (SIDE, SIDE,
     )
 
 
-def save_all(folder: Path) -> dict[str, Any]:
-    """Save every model, those that are refused too; the models by name."""
+def save_all(folder: Path, texts: Mapping[str, str]) -> dict[str, Any]:
+    """Save a model for each `model.toml`; the models by name."""
     models = {}
-    for name, text in CONFIGS.items() | {(name, text) for name, (text, _) in REFUSED.items()}:
+    for name, text in texts.items():
         shape = (None, None, 1) if name == "on_keras" else (SIDE, SIDE, 3)
         models[name] = network("uint8" if name == "as_it_is" else "float32", shape)
         path = folder / name / "1" / "model.keras"
         path.parent.mkdir(parents=True)
         models[name].save(path)
         (folder / name / "model.toml").write_text(text)
-    (folder / "caffe" / "names.txt").write_text("".join(f"{name}\n" for name in NAMES))
+        (folder / name / "names.txt").write_text("".join(f"{name}\n" for name in NAMES))
     return models
 
 

@@ -12,6 +12,7 @@ from keras import layers
 
 from horngate.cli.serving import Serving, serving
 from horngate.client import Client
+from tests.integration.building import build_ahead
 from tests.integration.processes import titles
 
 DTYPES = (
@@ -53,6 +54,7 @@ def server(tmp_path_factory: pytest.TempPathFactory, cache: Path) -> Iterator[Se
     folder.mkdir()
     every_dtype().save(folder / "every_dtype.keras")
     lookup().save(folder / "lookup.keras")
+    build_ahead(folder, cache)
     with serving(folder, workspace=workspace, arguments=("--cache", str(cache))) as running:
         yield running
 

@@ -22,6 +22,7 @@ from tritonclient.utils import InferenceServerException
 from horngate.cli.main import main
 from horngate.cli.serving import Serving, serving
 from horngate.client import AsyncClient, Client, InvalidRequest, Label
+from tests.integration.building import build_ahead
 from tests.integration.pictures import CONFIGS, NAMES, REFUSED, SIDE, save_all, truth, wanted_by
 from tests.integration.processes import cpu_ticks, is_alive, pid_of, until
 from tests.zoo.images.pictures import Array, encoded, photograph, png_claiming
@@ -46,7 +47,9 @@ class Fixture:
 @pytest.fixture(scope="module")
 def served(tmp_path_factory: pytest.TempPathFactory, cache: Path) -> Iterator[Fixture]:
     workspace = tmp_path_factory.mktemp("images")
-    models = save_all(workspace / "models")
+    models = save_all(workspace / "models", CONFIGS)
+    build_ahead(workspace / "models", cache)
+    save_all(workspace / "models", {name: text for name, (text, _) in REFUSED.items()})
     with serving(workspace / "models", workspace=workspace, arguments=("--cache", str(cache))) as server:
         yield Fixture(server, models, triton.InferenceServerClient(server.grpc), workspace / "serve.log")
     assert server.exit_code == 0

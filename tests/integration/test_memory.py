@@ -13,6 +13,7 @@ import pytest
 from bench.limits import Limit
 from horngate.client import Client
 from horngate.server.artifact import Artifact, program_file
+from tests.integration.building import build_ahead
 from tests.integration.conftest import Start
 from tests.integration.models import inputs_for
 from tests.integration.processes import pid_of, until
@@ -117,6 +118,7 @@ def test_programs_for_layers_keep_to_the_budget_and_those_that_settings_name_are
     (folder / "1").mkdir(parents=True)
     network.save(folder / "1" / "model.h5")
     (folder / "model.toml").write_text('engine = "onnxruntime"\nlayers = ["wide1", "layer:2, layer:0"]\n')
+    build_ahead(tmp_path / "models", cache)
     server = start(tmp_path / "models", "--memory", "300MiB")
     for outputs in (("wide1",), ("wide0", "wide2")):
         made = [program_file(Artifact(built), outputs) for built in cache.iterdir() if built.is_dir()]
@@ -200,7 +202,7 @@ def test_a_request_that_kills_its_worker_twice_is_refused_and_its_neighbours_are
 
 
 def test_a_model_that_does_not_fit_is_refused_with_the_sums_and_the_others_serve(
-    saved_models: tuple[Path, dict[str, Any]], start: Start, tmp_path: Path
+    saved_models: tuple[Path, dict[str, Any]], start: Start, tmp_path: Path, cache: Path
 ) -> None:
     import keras
 
@@ -209,6 +211,7 @@ def test_a_model_that_does_not_fit_is_refused_with_the_sums_and_the_others_serve
     os.link(saved_models[0] / "dense.h5", folder / "dense.h5")
     network = keras.Sequential([keras.Input((4500,)), keras.layers.Dense(4500, name="wide")])
     network.save(folder / "large.h5")
+    build_ahead(folder, cache)
     server = start(folder, "--memory", "150MiB")
     with Client(server.grpc) as client:
         states = {model.name: model for model in client.models()}

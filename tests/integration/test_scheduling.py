@@ -18,6 +18,7 @@ from horngate.cli.serving import Serving, serving
 from horngate.client import Client
 from horngate.oip.messages import ModelInferRequest
 from horngate.oip.wire import assemble_infer_request
+from tests.integration.building import build_ahead
 from tests.integration.conftest import Start
 from tests.integration.processes import pid_of, titles, until
 from tests.integration.test_metrics import sample
@@ -193,16 +194,16 @@ def rows_on(server: Serving, device: str) -> float:
 
 
 def test_requests_of_different_lengths_share_batches_where_the_model_masks_padding(
-    start: Start, tmp_path: Path
+    start: Start, tmp_path: Path, cache: Path
 ) -> None:
     import keras
 
     keras.utils.set_random_seed(2)
     stack = [keras.layers.Masking(-1.0), keras.layers.LSTM(8), keras.layers.Dense(3)]
     model = keras.Sequential([keras.Input((None, 4), name="x"), *stack])
-    model.save(tmp_path / "text.keras")
     (tmp_path / "models").mkdir()
-    (tmp_path / "text.keras").rename(tmp_path / "models" / "text.keras")
+    model.save(tmp_path / "models" / "text.keras")
+    build_ahead(tmp_path / "models", cache)
     server = start(tmp_path / "models", "--max-delay", "20ms")
     random = np.random.default_rng(1)
     inputs = [random.standard_normal((2, 33 + number % 32, 4)).astype(np.float32) for number in range(96)]

@@ -19,6 +19,7 @@ from keras import layers
 
 from horngate.cli.serving import Serving, serving
 from horngate.client import AsyncClient, Client, Sequence, SequenceExpired, SequenceLost
+from tests.integration.building import build_ahead
 from tests.integration.processes import pid_of, titles, until
 from tests.integration.test_metrics import sample
 from tests.integration.test_tritonclient import tensor
@@ -87,6 +88,7 @@ def world(tmp_path_factory: pytest.TempPathFactory, cache: Path) -> Iterator[Wor
     models["both"].save(folder / "both" / "1" / "model.keras")
     models["later"].save(folder / "later" / "1" / "model.keras")
     (folder / "both" / "model.toml").write_text('engine = "keras"\n[sequence]\nidle = "1s"\nmost = 10\n')
+    build_ahead(folder, cache)
     arguments = ("--cache", str(cache), "--gateways", "2")
     with serving(folder, workspace=workspace, arguments=arguments) as server:
         yield World(server, folder, models)

@@ -14,6 +14,7 @@ import pytest
 
 from horngate.cli.serving import Serving, serving
 from horngate.client import AsyncClient, Client
+from tests.integration.building import build_ahead
 from tests.integration.processes import titles, until
 from tests.integration.test_metrics import sample
 from tests.integration.test_reload import save
@@ -25,6 +26,7 @@ X = np.ones((2, 4), np.float32)
 def start(tmp_path: Path, cache: Path) -> Iterator[Any]:
     """Start a server, on a port if one is given; those that were not killed are stopped at the end."""
     save(tmp_path / "models" / "constant" / "1" / "model.h5", 1.0)
+    build_ahead(tmp_path / "models", cache)
     with ExitStack() as stack:
 
         def start_one(name: str, address: str = "127.0.0.1:0") -> Serving:
@@ -49,7 +51,7 @@ def load(client: Client) -> Iterator[list[float]]:
     stop, answers, faults = threading.Event(), list[float](), list[Exception]()
 
     def ask() -> None:
-        while not stop.is_set() and not faults:
+        while not stop.wait(0.002) and not faults:
             try:
                 answers.append(float(client.predict("constant", X, timeout=30)[0, 0]))
             except Exception as fault:

@@ -15,6 +15,7 @@ import tritonclient.http as over_http
 
 from horngate.cli.serving import Serving
 from horngate.client import Client, InvalidRequest
+from tests.integration.building import build_ahead
 from tests.integration.conftest import Start
 from tests.integration.processes import pid_of
 from tests.integration.test_reload import answer, save
@@ -24,9 +25,10 @@ NEVER = ("cache_hit", "cache_miss")
 
 
 @pytest.fixture
-def server(start: Start, tmp_path: Path) -> Serving:
+def server(start: Start, tmp_path: Path, cache: Path) -> Serving:
     folder = tmp_path / "models"
     save(folder / "constant" / "1" / "model.h5", 1.0)
+    build_ahead(folder, cache)
     return start(folder, "--max-delay", "200ms")
 
 

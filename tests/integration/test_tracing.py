@@ -15,6 +15,7 @@ import tritonclient.http as over_http
 from opentelemetry.proto.collector.trace.v1 import trace_service_pb2, trace_service_pb2_grpc
 
 from horngate.cli.serving import Serving
+from tests.integration.building import build_ahead
 from tests.integration.conftest import Start
 from tests.integration.processes import until
 from tests.integration.test_reload import save
@@ -50,7 +51,8 @@ def attributes(pairs: Any) -> dict[str, Any]:
 
 
 @pytest.fixture
-def collector() -> Iterator[tuple[Collector, str]]:
+def collector(monkeypatch: pytest.MonkeyPatch) -> Iterator[tuple[Collector, str]]:
+    monkeypatch.setenv("OTEL_BSP_SCHEDULE_DELAY", "100")  # Milliseconds between sends, not five seconds.
     server, collector = grpc.server(ThreadPoolExecutor(4)), Collector()
     trace_service_pb2_grpc.add_TraceServiceServicer_to_server(collector, server)
     port = server.add_insecure_port("127.0.0.1:0")
@@ -60,8 +62,9 @@ def collector() -> Iterator[tuple[Collector, str]]:
 
 
 @pytest.fixture
-def folder(tmp_path: Path) -> Path:
+def folder(tmp_path: Path, cache: Path) -> Path:
     save(tmp_path / "models" / "constant" / "1" / "model.h5", 1.0)
+    build_ahead(tmp_path / "models", cache)
     return tmp_path / "models"
 
 

@@ -1,6 +1,7 @@
 """Networks of the zoo, served by name."""
 
 from collections.abc import Iterator
+from functools import cache as once
 from pathlib import Path
 
 import keras
@@ -19,10 +20,14 @@ from tests.zoo.images.pictures import encoded, photograph, wanted
 from tests.zoo.published import enliven, write_published
 from tests.zoo.weights.place import place
 
+SMALL = "mobilenet:alpha=0.25:input_shape=128x128x3"
+SECOND = "mobilenet_v2:alpha=0.35:input_shape=96x96x3"
 
+
+@once
 def tuned() -> keras.Model:
-    """The network with kernels of He's scale: untrained ones let the signal die, and every answer is alike."""
-    model = build("mobilenet_v2", None)
+    """SMALL with kernels of He's scale: untrained ones let the signal die, and every answer is alike."""
+    model = build(SMALL)
     for layer in model.layers:
         weights = layer.get_weights()
         if weights and weights[0].ndim in (2, 4):
@@ -33,9 +38,10 @@ def tuned() -> keras.Model:
     return model
 
 
-SMALL = "mobilenet:alpha=0.25:input_shape=128x128x3"
-PUBLISHED = {
+MODELS = {
     "absent": 'source = "zoo:mobilenet_v2"\nweights = "absent.h5"\n',
+    "small": 'source = "zoo:MobileNetV2"\nweights = "none"\nalpha = 0.35\ninput_shape = [96, 96, 3]\n',
+    "tuned": f'source = "zoo:{SMALL}"\nweights = "own.weights.h5"\n',
     "published": 'source = "zoo:MobileNet"\nalpha = 0.25\ninput_shape = [128, 128, 3]\n',
     "features": f'source = "zoo:{SMALL}"\ninclude_top = false\npooling = "avg"\n',
     "elsewhere": 'source = "zoo:vgg16"\n',
@@ -46,6 +52,7 @@ PUBLISHED = {
 """Models by their `model.toml`; the first and the last few cannot be served."""
 
 
+@once
 def network(line: str) -> keras.Model:
     return enliven(build(line))
 
@@ -64,15 +71,12 @@ def published_files(workspace: Path) -> dict[str, bytes]:
 def server(tmp_path_factory: pytest.TempPathFactory, cache: Path) -> Iterator[Serving]:
     workspace = tmp_path_factory.mktemp("zoo")
     folder = workspace / "models"
-    (folder / "small").mkdir(parents=True)
-    (folder / "small" / "model.toml").write_text('source = "zoo:MobileNetV2"\nweights = "none"\n')
-    (folder / "tuned").mkdir()
-    (folder / "tuned" / "model.toml").write_text('source = "zoo:mobilenet_v2"\nweights = "own.weights.h5"\n')
+    for name, text in MODELS.items():
+        (folder / name).mkdir(parents=True)
+        # Larger batches would be timed, for seconds each.
+        (folder / name / "model.toml").write_text(f"{text}max_rows = 4\n")
     tuned().save_weights(folder / "tuned" / "own.weights.h5")
-    for name, text in PUBLISHED.items():
-        (folder / name).mkdir()
-        (folder / name / "model.toml").write_text(text)
-    arguments = ("--cache", str(cache), "--zoo", "mobilenet_v2", "--zoo-weights", "none")
+    arguments = ("--cache", str(cache), "--zoo", SECOND, "--zoo-weights", "none")
     with pytest.MonkeyPatch.context() as patch, place(published_files(workspace)) as there:
         patch.setenv("KERAS_HOME", str(workspace / "keras"))
         mirror = ("--zoo-mirror", there.url)
@@ -81,11 +85,11 @@ def server(tmp_path_factory: pytest.TempPathFactory, cache: Path) -> Iterator[Se
 
 
 def test_weights_from_a_file_beside_model_toml(server: Serving) -> None:
-    images = np.random.default_rng(2).uniform(-1, 1, (2, 224, 224, 3)).astype(np.float32)
-    truth = tuned().predict(images, verbose=0)
+    images = np.random.default_rng(2).uniform(-1, 1, (2, 128, 128, 3)).astype(np.float32)
+    truth, others = (model.predict(images, verbose=0) for model in (tuned(), network(SMALL)))
     with Client(server.grpc) as client:
         answer = client.predict("tuned", images)
-        assert not np.allclose(answer, client.predict("small", images), atol=1e-5 * truth.max(), rtol=0)
+    assert not np.allclose(answer, others, atol=1e-5 * truth.max(), rtol=0)
     np.testing.assert_allclose(answer, truth, atol=1e-5 * truth.max(), rtol=0)
 
 
@@ -126,8 +130,8 @@ def test_published_weights_are_fetched(server: Serving, name: str, line: str, so
 
 
 def test_mobilenet_v2_equals_keras_from_flag_and_from_model_toml(server: Serving) -> None:
-    model = build("mobilenet_v2", None)
-    images = np.random.default_rng(1).uniform(-1, 1, (3, 224, 224, 3)).astype(np.float32)
+    model = build(SECOND)
+    images = np.random.default_rng(1).uniform(-1, 1, (3, 96, 96, 3)).astype(np.float32)
     truth = model.predict(images, verbose=0)
     layer = keras.Model(model.input, model.get_layer("block_6_expand_relu").output).predict(images, verbose=0)
     with Client(server.grpc) as client:
@@ -135,7 +139,9 @@ def test_mobilenet_v2_equals_keras_from_flag_and_from_model_toml(server: Serving
             np.testing.assert_allclose(client.predict(name, images), truth, atol=1e-5 * truth.max(), rtol=0)
         answer = client.predict("mobilenet_v2", images, layers="block_6_expand_relu")
         np.testing.assert_allclose(answer, layer, atol=1e-5 * layer.max(), rtol=0)
-        assert client.describe("small").source == "zoo:MobileNetV2 (random weights)"
+        assert client.describe("small").source == (
+            "zoo:mobilenet_v2:input_shape=96x96x3:alpha=0.35 (random weights)"
+        )
 
 
 def test_a_photograph_is_named_as_keras_would_name_it(
@@ -145,9 +151,9 @@ def test_a_photograph_is_named_as_keras_would_name_it(
     index = {str(place): list(pair) for place, pair in enumerate(imagenet())}
     monkeypatch.setattr(imagenet_utils, "CLASS_INDEX", index)
     file = encoded(photograph())
-    recipe = published_recipe("mobilenet_v2", "tf", 224)
-    pixels = decode(file, wanted(224, crop=recipe.crop, resize=recipe.resize))[None]
-    prepared = keras.applications.mobilenet_v2.preprocess_input(pixels.astype(np.float32))
+    recipe = published_recipe("mobilenet", "tf", 128)
+    pixels = decode(file, wanted(128, crop=recipe.crop, resize=recipe.resize))[None]
+    prepared = keras.applications.mobilenet.preprocess_input(pixels.astype(np.float32))
     scores = tuned().predict(prepared, verbose=0)
     expected = imagenet_utils.decode_predictions(scores, top=5)[0]
     with Client(server.grpc) as client:
