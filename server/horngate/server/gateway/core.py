@@ -46,7 +46,7 @@ STATISTICS_PATIENCE_S = 5.0
 
 
 class Gateway:
-    """Routes and calls under way. One event loop owns it; every method runs there."""
+    """Routes and calls under way. One event loop owns it; every method runs there, or with its baton."""
 
     def __init__(
         self,
@@ -76,7 +76,8 @@ class Gateway:
         self.repository = Repository(self.questions, uploads)
         self._relabelling = Relabelling(self.tell)
         self._on_routes: list[Callable[[Routes], None]] = [self._relabelling.update]
-        asyncio.get_running_loop().add_reader(control.fileno(), self._on_control)
+        self._loop = asyncio.get_running_loop()
+        self._loop.add_reader(control.fileno(), self._on_control)
 
     @property
     def pending(self) -> int:
@@ -247,7 +248,7 @@ class Gateway:
         try:
             frames = self._control.receive()
         except ChannelClosed:
-            asyncio.get_running_loop().remove_reader(self._control.fileno())
+            self._loop.remove_reader(self._control.fileno())
             self._stop()
             return
         for kind, *rest in frames:
@@ -280,15 +281,14 @@ class Gateway:
         self.tell("routed", self.routes.generation)
 
     def _flush_control(self) -> None:
-        loop = asyncio.get_running_loop()
         try:
             done = self._control.flush()
         except ChannelClosed:
             return  # The reader sees the end of the stream.
         if done:
-            loop.remove_writer(self._control.fileno())
+            self._loop.remove_writer(self._control.fileno())
         else:
-            loop.add_writer(self._control.fileno(), self._flush_control)
+            self._loop.add_writer(self._control.fileno(), self._flush_control)
 
 
 def _parsed(message: Any, data: bytes) -> Any:

@@ -13,6 +13,7 @@ from typing import Any, Protocol
 import setproctitle
 
 from horngate.server.frames.channel import Channel
+from horngate.server.gateway.baton import Baton, YieldingSelector
 from horngate.server.gateway.core import Gateway
 from horngate.server.gateway.crowd import Crowd, room_for
 from horngate.server.gateway.door import Door
@@ -36,7 +37,7 @@ class Transport(Protocol):
         """Take no more calls; give those that were taken `grace_s` to be answered."""
 
 
-def transport_named(options: Mapping[str, Any], gateway: Gateway) -> Transport:
+def transport_named(options: Mapping[str, Any], gateway: Gateway, baton: Baton) -> Transport:
     """The transport that the options name: `native`, `grpcio` or `http`; only its library is imported."""
     tls = read_tls(options["tls"])
     if options["transport"] == "http":
@@ -47,7 +48,7 @@ def transport_named(options: Mapping[str, Any], gateway: Gateway) -> Transport:
     if options["transport"] == "native":
         from horngate.server.gateway.native_transport import NativeTransport
 
-        return NativeTransport(gateway, Path(options["directory"]), share_port=share_port)
+        return NativeTransport(gateway, Path(options["directory"]), baton, share_port=share_port)
     from horngate.server.gateway.grpcio_transport import GrpcioTransport
 
     return GrpcioTransport(gateway, share_port=share_port, tls=tls)
@@ -58,7 +59,7 @@ def read_tls(files: Mapping[str, str] | None) -> Tls | None:
     return None if files is None else Tls(**{name: Path(file) for name, file in files.items()})
 
 
-async def serve(name: str, options: Mapping[str, Any], control: Channel) -> None:
+async def serve(name: str, options: Mapping[str, Any], control: Channel, baton: Baton) -> None:
     """Serve until the supervisor says stop, or is gone; then answer what was accepted."""
     spans = None if options["tracing"] is None else Spans(options["tracing"], name)
     regions = Regions(Path(options["directory"]) / "regions") if options["shared_memory"] else None
@@ -72,7 +73,7 @@ async def serve(name: str, options: Mapping[str, Any], control: Channel) -> None
         spans=spans,
     )
     sweeper = asyncio.get_running_loop().create_task(gateway.sweep())
-    transport = transport_named(options, gateway)
+    transport = transport_named(options, gateway, baton)
     try:
         port = await transport.start(options["address"])
     except OSError as error:
@@ -96,7 +97,9 @@ def main() -> None:
     signal.signal(signal.SIGTERM, signal.SIG_IGN)
     setproctitle.setproctitle(f"horngate: {name}")
     configure_logs(name)
-    asyncio.run(serve(name, options, Channel(socket.socket(fileno=control_fd))))
+    baton = Baton()
+    with asyncio.Runner(loop_factory=lambda: asyncio.SelectorEventLoop(YieldingSelector(baton))) as runner:
+        runner.run(serve(name, options, Channel(socket.socket(fileno=control_fd)), baton))
     sys.stderr.flush()
     os._exit(0)
 

@@ -18,12 +18,14 @@ from pygrpc_native import EVENT_CALL, NativeGrpcFront
 
 from horngate.contract.errors import HorngateError
 from horngate.oip.status import code_of, trailers_of
+from horngate.server.gateway.baton import Baton
 from horngate.server.gateway.core import Gateway
 from horngate.server.gateway.door import HEADER
 from horngate.server.gateway.grpcio_transport import KEEPALIVE_MS, GrpcioTransport
 from horngate.server.gateway.infer import Call
-from horngate.server.gateway.methods import METHODS
+from horngate.server.gateway.methods import INFER, METHODS
 from horngate.server.gateway.origin import Origin, trace_headers
+from horngate.server.logs import logger
 
 MAX_EVENTS = 256
 POLL_MS = 200
@@ -31,10 +33,14 @@ _NOTHING = ((), "", None)
 
 
 class NativeTransport:
-    """One thread takes batches of calls and hands each batch to the event loop, which owns everything else."""
+    """One thread takes batches of calls from the front, and with the baton hands them to the gateway.
 
-    def __init__(self, gateway: Gateway, directory: Path, *, share_port: bool = False) -> None:
+    What is no inference is rare, and handed over by the event loop.
+    """
+
+    def __init__(self, gateway: Gateway, directory: Path, baton: Baton, *, share_port: bool = False) -> None:
         self._gateway = gateway
+        self._baton = baton
         self._share_port = share_port
         self._fallback = GrpcioTransport(gateway)
         self._path = directory / f"grpcio-{os.getpid()}.sock"
@@ -74,18 +80,37 @@ class NativeTransport:
 
     def _take_calls(self) -> None:
         while (events := self._front.recv_batch_details(MAX_EVENTS, POLL_MS)) is not None:
-            if events:
-                self._loop.call_soon_threadsafe(self._on_events, events)
+            if not events:
+                continue
+            try:
+                with self._baton:
+                    self._on_events(events)
+            except Exception:  # The calls after these are to be taken all the same.
+                logger().exception("calls could not be handed over", calls=len(events))
 
     def _on_events(self, events: list[Any]) -> None:
         now_s = time.monotonic()
         with self._gateway.burst:
-            for kind, number, method, payload, _, details in events:
-                if kind == EVENT_CALL:
-                    self._on_call(number, METHODS[method], payload, details or _NOTHING, now_s)
-                elif (call := self._calls.pop(number, None)) is not None:
-                    self._gateway.cancel(call)
-                    self._unanswered -= 1
+            for event in events:
+                kind, number, method, payload, _, details = event
+                if kind == EVENT_CALL and METHODS[method] == INFER:
+                    self._on_call(number, INFER, payload, details or _NOTHING, now_s)
+                elif kind != EVENT_CALL and number in self._calls:
+                    self._on_cancel(number)
+                else:
+                    self._loop.call_soon_threadsafe(self._on_rare, event, now_s)
+
+    def _on_rare(self, event: Any, now_s: float) -> None:
+        kind, number, method, payload, _, details = event
+        with self._gateway.burst:
+            if kind == EVENT_CALL:
+                self._on_call(number, METHODS[method], payload, details or _NOTHING, now_s)
+            elif number in self._calls:
+                self._on_cancel(number)
+
+    def _on_cancel(self, number: int) -> None:
+        self._gateway.cancel(self._calls.pop(number))
+        self._unanswered -= 1
 
     def _on_call(self, number: int, method: str, payload: bytes, details: Any, now_s: float) -> None:
         if not self._accepting:
