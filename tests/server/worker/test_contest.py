@@ -1,5 +1,6 @@
 """Engines in float32 and below it, held against Keras: a tiny trained network, built as a builder builds it."""
 
+import math
 from collections.abc import Callable
 from contextlib import nullcontext
 from dataclasses import replace
@@ -21,9 +22,10 @@ from horngate.server.precision import BOUNDS
 from horngate.server.settings import ENGINES_VARIABLE, ModelConfig, ServerSettings
 from horngate.server.supervisor.instances import Instance
 from horngate.server.supervisor.repository import Source
+from horngate.server.worker import contest as contests
 from horngate.server.worker.calibration import calibrate, kept
 from horngate.server.worker.contest import Candidate, candidates, contest
-from horngate.server.worker.engines import engine_named, openvino, program_for
+from horngate.server.worker.engines import EngineChoice, engine_named, openvino, program_for
 from horngate.server.worker.engines.graphs import program_path
 from horngate.server.worker.probe import Guard
 from horngate.server.worker.reference import Reference
@@ -112,6 +114,30 @@ def test_float32_is_held_to_its_own_tolerance(built: Built) -> None:
     found = contested(built("float32"), built("float32").tolerance)
     assert names(found) == {"onnxruntime", "openvino"}
     assert all(each.agreement.error <= 1e-5 for each in found)
+
+
+@pytest.mark.parametrize("tiny_rows_per_s", [0.0, math.inf])
+def test_parts_are_tried_for_networks_that_are_not_tiny_and_one_thread_for_those_that_are(
+    built: Built, monkeypatch: pytest.MonkeyPatch, tiny_rows_per_s: float
+) -> None:
+    monkeypatch.setattr(contests, "available_cores", lambda: 2)
+    monkeypatch.setattr(contests, "TINY_ROWS_PER_S", tiny_rows_per_s)
+    monkeypatch.setattr(contests, "NEAR", 0.0)
+    found = contested(built("float32"), built("float32").tolerance)
+    tried = [(each.choice.threads, each.choice.apart) for each in found]
+    assert tried == [(2, False)] * 2 + [(2, True) if tiny_rows_per_s else (1, False)] * 2
+    assert all(each.agrees for each in found)
+
+
+@pytest.mark.parametrize("engine", ["onnxruntime", "openvino"])
+def test_in_parts_every_batch_is_answered_as_its_rows_are_alone(built: Built, rows: Any, engine: str) -> None:
+    choice = EngineChoice(engine=engine, threads=2, apart=True)
+    program = program_for(choice, built("float32"), ["kind", "edges"])
+    alone = [program.run({"picture": row[None]}) for row in rows[:19]]
+    for size in (2, 5, 8, 19):
+        for place, output in enumerate(program.run({"picture": rows[:size]})):
+            expected = np.concatenate([each[place] for each in alone[:size]])
+            np.testing.assert_allclose(output, expected, rtol=0, atol=1e-6)
 
 
 def test_beyond_the_bound_it_is_refused_with_the_figure_and_a_remedy(built: Built) -> None:

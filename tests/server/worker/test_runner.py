@@ -64,7 +64,30 @@ class OnADevice:
         return outputs
 
 
-def batch_of(sizes: list[int], program: Doubling | OnADevice) -> Batch:
+class BeginningEarly:
+    """A program that computes what is staged by itself, and notes its rows; no batch ends before it may."""
+
+    pool = "test"
+    overlaps = begins_early = True
+
+    def __init__(self) -> None:
+        self.staged: list[int] = []
+        self.begun, self.may_end = threading.Event(), threading.Event()
+
+    def stage(self, inputs: Any) -> Any:
+        self.staged.append(len(inputs["x"]))
+        self.begun.set()
+        return inputs["x"]
+
+    def begin(self, staged: Any) -> Any:
+        def outputs() -> list[Any]:
+            assert self.may_end.wait(60)
+            return [staged * 2]
+
+        return outputs
+
+
+def batch_of(sizes: list[int], program: object) -> Batch:
     shares = [Share(work=work(size, ("y",), 100 * n), start=0, stop=size) for n, size in enumerate(sizes)]
     return Batch(
         handle="m/1@1",
@@ -119,6 +142,22 @@ def test_the_next_batch_s_inputs_go_to_the_device_while_one_is_computed(tmp_path
         assert part is batch
         assert part.fault is None
         np.testing.assert_array_equal(part.outputs[0], part.shares[0].work.inputs[0] * 2)
+
+
+@pytest.mark.parametrize(("second", "staged"), [(3, [3, 3]), (2, [3, 2]), (4, [3])])
+def test_a_batch_that_needs_no_more_memory_begins_while_the_one_before_it_runs(
+    tmp_path: Path, second: int, staged: list[int]
+) -> None:
+    program = BeginningEarly()
+    runner = Runner(DONE.put, Room(lambda: 1 << 40), Patience(Note(tmp_path / "note")))
+    runner.run(batch_of([3], program))
+    assert program.begun.wait(60)
+    runner.run(batch_of([second], program))
+    assert program.staged == staged
+    program.may_end.set()
+    assert [(part.rows, part.fault) for part in DONE.get(timeout=60)] == [(3, None)]
+    assert [(part.rows, part.fault) for part in DONE.get(timeout=60)] == [(second, None)]
+    assert program.staged == [3, second]
 
 
 def test_one_row_that_finds_no_memory_is_refused_by_that_name(tmp_path: Path) -> None:

@@ -2,7 +2,7 @@
 
 import math
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from horngate.server.able import KERAS, able
 from horngate.server.agreement import Agreement
@@ -16,6 +16,10 @@ from horngate.server.worker.reference import Reference
 
 COMPARED_ROWS = (1, 4, 16, 64)
 TINY_ROWS_PER_S = 2000.0
+DIVIDING = ("onnxruntime", "openvino")
+NEAR = 0.7
+"""An engine with less of the best one's rate is not tried in parts: that takes time, and would not win."""
+
 UNKNOWN = Agreement(error=math.inf, rows=0)
 
 
@@ -25,13 +29,17 @@ def candidates(
     """The engines to compare; `engine` names one, or "auto". On Keras alone run a model with a `placement`, and
     the `training` phase.
 
-    One thread is a candidate because tiny networks lose to their own pool.
+    One thread is a candidate because tiny networks lose to their own pool, parts side by side because others lose
+    to whatever else runs on one of their cores.
     """
     cores, names = available_cores(), able(artifact, engine)
     if names == (KERAS,):
         return [EngineChoice(engine=KERAS, threads=cores, placement=placement, training=training)]
-    counts = sorted({1, cores}, reverse=True)
-    return [EngineChoice(engine=name, threads=threads) for threads in counts for name in names]
+    together = [EngineChoice(engine=name, threads=cores) for name in names]
+    if cores == 1:
+        return together
+    divided = [replace(choice, apart=True) for choice in together if choice.engine in DIVIDING]
+    return [*together, *divided, *(replace(choice, threads=1) for choice in together)]
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -64,14 +72,22 @@ def contest(
     compared = Reference.compared(artifact)
     found: list[Candidate] = []
     for choice in choices:
-        if choice.threads > 1 or len(choices) == 1 or _is_tiny(found):
+        if len(choices) == 1 or _is_worth_trying(choice, found):
             found.append(_tried(artifact, choice, (reference, compared), guard, allowed))
     return found
 
 
-def _is_tiny(found: Sequence[Candidate]) -> bool:
-    """Whether a batch is so short that waking a second thread could cost more than it gives."""
-    return not found or max(candidate.score for candidate in found) > TINY_ROWS_PER_S
+def _is_worth_trying(choice: EngineChoice, found: Sequence[Candidate]) -> bool:
+    """All cores on each layer always; parts only for networks that are not tiny, one thread for those that are.
+
+    A tiny one's batch is so short that waking a second thread could cost more than it gives.
+    """
+    if choice.threads > 1 and not choice.apart:
+        return True
+    scores = {candidate.choice.engine: candidate.score for candidate in found if not candidate.choice.apart}
+    best = max(scores.values(), default=math.inf)
+    is_tiny = best > TINY_ROWS_PER_S
+    return not is_tiny and scores.get(choice.engine, 0.0) >= NEAR * best if choice.apart else is_tiny
 
 
 def _tried(
@@ -83,7 +99,7 @@ def _tried(
 ) -> Candidate:
     reference, compared = references
     try:
-        guard.admit(choice.engine)
+        guard.admit(choice.engine, times=2 if choice.apart else 1)
         program = program_for(choice, artifact, [spec.name for spec in artifact.spec.outputs])
         agreement = agreement_of(choice, program, compared)
         score = _score(list(_rates(program, reference, guard))) if agreement.error <= allowed else 0.0

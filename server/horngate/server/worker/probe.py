@@ -55,9 +55,9 @@ class Guard:
             return tuple(sizes)
         return (*(rows for rows in sizes if rows < most), most)
 
-    def admit(self, engine: str) -> None:
-        """OutOfMemory if an engine has no room for the copies that it makes of the weights."""
-        needed = COPIES.get(engine, 1) * self.weights_bytes
+    def admit(self, engine: str, *, times: int = 1) -> None:
+        """OutOfMemory if an engine has no room for the copies that it makes of the weights, so many times."""
+        needed = times * COPIES.get(engine, 1) * self.weights_bytes
         if needed > self.room_bytes:
             raise OutOfMemory(
                 f"needs {size_text(needed)} for the weights; {size_text(self.room_bytes)} are left"

@@ -17,7 +17,7 @@ from queue import Empty, SimpleQueue
 from typing import Any
 
 from horngate.contract.errors import InvalidRequest, ResourceExhausted
-from horngate.server.worker.engines import overlapping
+from horngate.server.worker.engines import begins_early, overlapping
 from horngate.server.worker.engines.out_of_memory import OutOfMemory, out_of_memory_told
 from horngate.server.worker.patience import Patience
 from horngate.server.worker.room import Room
@@ -49,7 +49,9 @@ class Runner:
     """
 
     def __init__(self, deliver: Callable[[list[Batch]], None], room: Room, patience: Patience) -> None:
-        self._batches: SimpleQueue[Batch] = SimpleQueue()
+        self._batches: SimpleQueue[tuple[Batch, Any]] = SimpleQueue()
+        # The runner's thread owns it, others look: the batch that has room and runs.
+        self._running: Batch | None = None
         # The runner's thread owns it: the batch that is next, its inputs on the device if they could go there.
         self._next: tuple[Batch, Any] | None = None
         self._deliver = deliver
@@ -58,8 +60,8 @@ class Runner:
         threading.Thread(target=self._run, name="runner", daemon=True).start()
 
     def run(self, batch: Batch) -> None:
-        """Queue a batch."""
-        self._batches.put(batch)
+        """Queue a batch. Where its program can, it begins behind the one before it, which may still run."""
+        self._batches.put((batch, _begun(batch, self._running)))
 
     def run_here(self, batch: Batch) -> list[Batch] | None:
         """Run a batch on the caller's thread, and say what became of it; None if that would have to wait.
@@ -76,7 +78,7 @@ class Runner:
     def _run(self) -> None:
         while True:
             # Of what ran, nothing is kept here while nothing comes: a model may be gone by then.
-            self._run_next(*(self._next or (self._batches.get(), None)))
+            self._run_next(*(self._next or self._batches.get()))
 
     def _run_next(self, batch: Batch, staged: Any) -> None:
         self._next = None
@@ -88,13 +90,11 @@ class Runner:
     def _stage_next(self) -> None:
         """Have the inputs of the batch that is next on their way; the memory model counts them beside this one."""
         try:
-            batch = self._batches.get_nowait()
+            batch, staged = self._batches.get_nowait()
         except Empty:
             return
-        program, staged = overlapping(batch.program), None
-        # Without memory for that, or with inputs that do not go: it is found, and told, in its own turn.
-        with suppress(Exception):
-            staged = program.stage(batch.merged()) if program is not None else None
+        if staged is None:
+            staged = _begun(batch, self._running) if begins_early(batch.program) else _staged(batch)
         self._next = batch, staged
 
     def _outcome(self, batch: Batch, staged: Any = None, meanwhile: Meanwhile = _nothing) -> list[Batch]:
@@ -113,7 +113,9 @@ class Runner:
             batch.fault = _too_large(batch, "its memory is taken")
             return [batch]
         self._patience.begins(batch)
+        self._running = batch
         _execute(batch, staged, meanwhile)
+        self._running = None
         self._patience.ended(batch)
         if isinstance(batch.fault, OutOfMemory):
             self._room.give_back()
@@ -132,6 +134,29 @@ class Runner:
         if was_run:
             parts[0].short_rows = max(batch.rows, parts[0].short_rows)
         return parts
+
+
+def _begun(batch: Batch, running: Batch | None) -> Any:
+    """A batch begun behind the one that runs; None if it has to wait for its turn.
+
+    It needs no other memory than that one where it is of the same program, with no more rows: however many batches
+    there are, few parts run at once.
+    """
+    if running is None or not begins_early(batch.program):
+        return None
+    is_alike = running.program is batch.program and batch.rows <= running.rows
+    return _staged(batch) if is_alike else None
+
+
+def _staged(batch: Batch) -> Any:
+    """What goes on by itself of a batch, begun.
+
+    Without memory for that, or with inputs that do not go: it is found, and told, in the batch's own turn.
+    """
+    program = overlapping(batch.program)
+    with suppress(Exception):
+        return program.stage(batch.merged()) if program is not None else None
+    return None
 
 
 def _execute(batch: Batch, staged: Any, meanwhile: Meanwhile) -> None:

@@ -20,11 +20,13 @@ Shapes = tuple[tuple[int, ...], ...]
 class EngineChoice:
     """An engine and how it is set: `threads` is how many cores one batch may use.
 
-    `placement`, and `training` for the phase of that name, are for the engine `keras` alone.
+    They share each layer, or with `apart` the rows. `placement`, and `training` for the phase of that name, are for
+    the engine `keras` alone.
     """
 
     engine: str
     threads: int
+    apart: bool = False
     placement: Placement = ()
     training: bool = False
 
@@ -33,7 +35,8 @@ class EngineChoice:
             f" with layers on {', '.join(device for device, _ in self.placement)}" if self.placement else ""
         )
         phase = " in training" if self.training else ""
-        return f"{self.engine} ({self.threads} thread{'s' if self.threads > 1 else ''}){where}{phase}"
+        threads = f"{self.threads} x 1" if self.apart else str(self.threads)
+        return f"{self.engine} ({threads} thread{'s' if self.threads > 1 and not self.apart else ''}){where}{phase}"
 
 
 class Program(Protocol):
@@ -77,10 +80,22 @@ class Engine(Protocol):
         """A program that computes `outputs` (requestable names) and nothing beyond what they need."""
 
 
+class Dividing(Protocol):
+    """What an engine besides may be: one that makes programs of one thread which share their weights."""
+
+    def apart(self, artifact: Artifact, outputs: Sequence[str], count: int) -> Sequence[Program]:
+        """So many such programs, which may run at the same time."""
+
+
 def program_for(choice: EngineChoice, artifact: Artifact, outputs: Sequence[str]) -> Program:
     """The program that computes `outputs` on an engine that is set like this."""
     engine = engine_named(choice.engine, choice.placement, training=choice.training)
-    return engine.load(artifact, outputs, choice.threads)
+    together = engine.load(artifact, outputs, choice.threads)
+    if not choice.apart:
+        return together
+    from horngate.server.worker.engines.side_by_side import SideBySide
+
+    return SideBySide(together, cast(Dividing, engine).apart(artifact, outputs, choice.threads))
 
 
 def stages_of(program: Program) -> tuple[str, ...]:
@@ -95,7 +110,8 @@ Outputs = Callable[[], list[Array]]
 class Overlapping(Protocol):
     """What a program besides may be: one whose device computes by itself, while the host goes on.
 
-    `begin(stage(inputs))()` is what `run(inputs)` is. Any number of batches may be staged meanwhile.
+    `begin(stage(inputs))()` is what `run(inputs)` is. Any number of batches may be staged meanwhile. One that has
+    `begins_early` computes them in order, as soon as it can.
     """
 
     def stage(self, inputs: Mapping[str, Array]) -> Any:
@@ -108,6 +124,11 @@ class Overlapping(Protocol):
 def overlapping(program: Program) -> Overlapping | None:
     """The program, if it is one."""
     return cast(Overlapping, program) if getattr(program, "overlaps", False) else None
+
+
+def begins_early(program: Program) -> bool:
+    """Whether its batches begin when they are staged."""
+    return bool(getattr(program, "begins_early", False))
 
 
 class Compiling(Protocol):

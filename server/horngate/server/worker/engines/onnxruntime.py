@@ -30,6 +30,10 @@ class OnnxRuntime:
             session = onnxruntime.InferenceSession(path, options, providers=["CPUExecutionProvider"])
         return OnnxRuntimeProgram(session, tuple(outputs))
 
+    def apart(self, artifact: Artifact, outputs: Sequence[str], count: int) -> Sequence["OnnxRuntimeProgram"]:
+        """See Dividing: a session of one thread runs on whichever thread calls it, several at once."""
+        return [self.load(artifact, outputs, 1)] * count
+
 
 class OnnxRuntimeProgram:
     """A session and the outputs to fetch from it. The batches of all sessions run in one arena."""

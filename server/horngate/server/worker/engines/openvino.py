@@ -20,13 +20,22 @@ class OpenVino:
 
     def load(self, artifact: Artifact, outputs: Sequence[str], threads: int) -> "OpenVinoProgram":
         """A compiled model of the part of the graph that the outputs need. LoadError: not in this precision."""
-        properties = {
-            "INFERENCE_PRECISION_HINT": _hint(artifact.precision),
-            "INFERENCE_NUM_THREADS": threads,
-            "NUM_STREAMS": 1,
-        }
-        with program_opened(artifact, outputs) as path:
-            return OpenVinoProgram(_core().compile_model(path, "CPU", properties), tuple(outputs))
+        return OpenVinoProgram(_compiled(artifact, outputs, threads, streams=1), tuple(outputs))
+
+    def apart(self, artifact: Artifact, outputs: Sequence[str], count: int) -> Sequence["OpenVinoProgram"]:
+        """See Dividing: a stream for each program."""
+        compiled = _compiled(artifact, outputs, count, streams=count)
+        return [OpenVinoProgram(compiled, tuple(outputs)) for _ in range(count)]
+
+
+def _compiled(artifact: Artifact, outputs: Sequence[str], threads: int, *, streams: int) -> Any:
+    properties = {
+        "INFERENCE_PRECISION_HINT": _hint(artifact.precision),
+        "INFERENCE_NUM_THREADS": threads,
+        "NUM_STREAMS": streams,
+    }
+    with program_opened(artifact, outputs) as path:
+        return _core().compile_model(path, "CPU", properties)
 
 
 class OpenVinoProgram:
