@@ -124,7 +124,8 @@ def test_odd_names_in_the_folder_harm_nobody(start: Start, folder: Path) -> None
 def test_a_damaged_artifact_is_made_again(
     start: Start, folder: Path, cache: Path, tmp_path: Path, damage: str
 ) -> None:
-    start(folder)
+    if damage == "empty program":
+        start(folder)
     built = next(path for path in cache.iterdir() if '"hidden"' in read_spec(path))
     cache = tmp_path / "own-cache"
     artifact = cache / built.name

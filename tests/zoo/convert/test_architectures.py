@@ -13,7 +13,6 @@ SMALL = {"weights": None, "classes": 7}
 ARCHITECTURES = {
     "mobilenet": lambda: keras.applications.MobileNet(input_shape=(64, 64, 3), alpha=0.25, **SMALL),
     "mobilenet_v2": lambda: keras.applications.MobileNetV2(input_shape=(64, 64, 3), alpha=0.35, **SMALL),
-    "resnet50": lambda: keras.applications.ResNet50(input_shape=(64, 64, 3), **SMALL),
     "efficientnet_b0": lambda: keras.applications.EfficientNetB0(input_shape=(48, 48, 3), **SMALL),
 }
 
