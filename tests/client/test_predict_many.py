@@ -60,6 +60,27 @@ def lengths(server):
     return sorted((each.inputs[0].shape[0] for each in requests if each.inputs), reverse=True)
 
 
+def seeds(server):
+    """By the first value of each request's rows, all of them being in training."""
+    requests = [oip.ModelInferRequest.FromString(data) for data in server.sent]
+    requests = [each for each in requests if each.inputs]
+    assert all(each.parameters["training"].bool_param for each in requests)
+    firsts = [np.frombuffer(each.raw_input_contents[0], np.float32)[0] for each in requests]
+    return {first: each.parameters["seed"].uint64_param for first, each in zip(firsts, requests, strict=True)}
+
+
+def test_each_batch_in_training_has_a_seed_that_follows_from_the_one_given(many, server):
+    found = []
+    for seed in (4, 4, 5):
+        server.sent.clear()
+        many("iris", ROWS, batch_rows=30, training=True, seed=seed)
+        found.append(seeds(server))
+    assert found[0] == found[1]
+    assert len({*found[0].values(), *found[2].values()}) == 2 * 4
+    with pytest.raises(InvalidRequest, match="received seed=-1; expected a whole number from 0"):
+        many("iris", ROWS, training=True, seed=-1)
+
+
 def generated(rows):
     yield from rows
 

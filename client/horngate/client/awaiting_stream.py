@@ -32,6 +32,8 @@ def predict_many(
     version: str | int | None = None,
     timeout: float | None = None,
     priority: int = 0,
+    training: bool = False,
+    seed: int | None = None,
 ) -> AsyncIterator[Any]: ...
 
 
@@ -49,6 +51,8 @@ def predict_many(
     version: str | int | None = None,
     timeout: float | None = None,
     priority: int = 0,
+    training: bool = False,
+    seed: int | None = None,
 ) -> AsyncIterator[Array]: ...
 
 
@@ -66,6 +70,8 @@ def predict_many(
     version: str | int | None = None,
     timeout: float | None = None,
     priority: int = 0,
+    training: bool = False,
+    seed: int | None = None,
 ) -> AsyncIterator[dict[str, Array]]: ...
 
 
@@ -83,6 +89,8 @@ def predict_many(
     version: str | int | None = None,
     timeout: float | None = None,
     priority: int = 0,
+    training: bool = False,
+    seed: int | None = None,
 ) -> Awaitable[int]: ...
 
 
@@ -99,6 +107,8 @@ def predict_many(
     version: str | int | None = None,
     timeout: float | None = None,
     priority: int = 0,
+    training: bool = False,
+    seed: int | None = None,
 ) -> AsyncIterator[Any] | Awaitable[int]:
     """`Client.predict_many`, awaited: `async for` over the answers, or `await` for the number of rows with `out`.
 
@@ -112,6 +122,8 @@ def predict_many(
         in_flight=in_flight,
         timeout_s=timeout,
         priority=priority,
+        training=training,
+        seed=seed,
     )
     return (_answers if out is None else _written)(self, wanted, inputs, out, progress)
 

@@ -31,6 +31,8 @@ def predict_many(
     version: str | int | None = None,
     timeout: float | None = None,
     priority: int = 0,
+    training: bool = False,
+    seed: int | None = None,
 ) -> Iterator[Any]: ...
 
 
@@ -48,6 +50,8 @@ def predict_many(
     version: str | int | None = None,
     timeout: float | None = None,
     priority: int = 0,
+    training: bool = False,
+    seed: int | None = None,
 ) -> Iterator[Array]: ...
 
 
@@ -65,6 +69,8 @@ def predict_many(
     version: str | int | None = None,
     timeout: float | None = None,
     priority: int = 0,
+    training: bool = False,
+    seed: int | None = None,
 ) -> Iterator[dict[str, Array]]: ...
 
 
@@ -82,6 +88,8 @@ def predict_many(
     version: str | int | None = None,
     timeout: float | None = None,
     priority: int = 0,
+    training: bool = False,
+    seed: int | None = None,
 ) -> int: ...
 
 
@@ -98,6 +106,8 @@ def predict_many(
     version: str | int | None = None,
     timeout: float | None = None,
     priority: int = 0,
+    training: bool = False,
+    seed: int | None = None,
 ) -> Iterator[Any] | int:
     """Run a model on any number of rows, batch by batch, `in_flight` of them under way at once.
 
@@ -113,7 +123,8 @@ def predict_many(
 
     `batch_rows` is how many rows go in a request; without, as many as make a megabyte, 1024 at the most, or the
     batches that a generator gives. `progress` shows a bar, or is called with the rows done and their total (None if
-    unknown). `timeout` is for each batch.
+    unknown). `timeout` is for each batch. `training` and `seed` are those of `predict`; each batch has a seed of
+    its own, which follows from the one given and from the number of its first row.
 
     Errors: those of `predict`, each with the rows that it is of: "rows 512 to 1023: …". Every row before them has
     been answered, or written. A batch whose server is unavailable or full is sent again like any prediction: each
@@ -127,6 +138,8 @@ def predict_many(
         in_flight=in_flight,
         timeout_s=timeout,
         priority=priority,
+        training=training,
+        seed=seed,
     )
     return (_answers if out is None else _written)(self, wanted, inputs, out, progress)
 

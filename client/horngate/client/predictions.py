@@ -21,6 +21,9 @@ from horngate.oip.wire import assemble_infer_request, parse_infer_response
 from horngate.v1 import horngate_pb2 as v1
 from horngate.v1.describe import SERVICE as DESCRIBE_SERVICE
 
+SEEDS = 1 << 64
+"""So many are there: the numbers from 0 on."""
+
 Specs = tuple[TensorSpec, ...]
 
 
@@ -132,7 +135,7 @@ def _spec(model: str, tensor: oip.ModelMetadataResponse.TensorMetadata) -> Tenso
 
 
 def _infer(session: Session, wanted: Prediction, specs: Specs, deadline: Deadline) -> Operation[Answer]:
-    if wanted.seed is not None and not 0 <= wanted.seed < 1 << 64:
+    if wanted.seed is not None and not 0 <= wanted.seed < SEEDS:
         raise InvalidRequest(
             f"model '{wanted.model}': received seed={wanted.seed}; expected a whole number from 0 to 2**64 - 1"
         )

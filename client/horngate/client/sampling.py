@@ -1,6 +1,7 @@
 """One prediction made many times in the training phase, where dropout and noise differ: its mean and spread."""
 
 import secrets
+from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from typing import Any
 
@@ -40,7 +41,7 @@ def sample(session: Session, wanted: Prediction, samples: int, deadline: Deadlin
     dtypes: dict[str, Any] = {}
     means: dict[str, Array] = {}
     squares: dict[str, Array] = {}
-    for number, own in enumerate(_seeds(seed, samples), start=1):
+    for number, own in enumerate(seeds_from(seed, samples), start=1):
         answer = yield from run(session, replace(wanted, seed=own), deadline)
         for name, array in answer.outputs.items():
             dtypes[name] = array.dtype if array.dtype.kind == "f" else np.dtype(np.float64)
@@ -53,9 +54,9 @@ def sample(session: Session, wanted: Prediction, samples: int, deadline: Deadlin
     return Sampled(mean=mean, spread=spread, samples=samples, seed=seed)
 
 
-def _seeds(seed: int, samples: int) -> list[int]:
+def seeds_from(seed: int | Sequence[int], count: int) -> list[int]:
     """So many seeds that have nothing to do with one another, nor with those of the next seed."""
-    drawn = np.random.SeedSequence(seed).generate_state(samples, np.uint64)
+    drawn = np.random.SeedSequence(seed).generate_state(count, np.uint64)
     return [int(each) >> 1 for each in drawn]
 
 

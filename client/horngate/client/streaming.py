@@ -12,9 +12,10 @@ from typing import Any
 
 from horngate.client.operations import as_asked
 from horngate.client.output_targets import Target
-from horngate.client.predictions import Prediction, learn, run
+from horngate.client.predictions import SEEDS, Prediction, learn, run
 from horngate.client.progress import Told
 from horngate.client.row_sources import Batch, Gathered, Sliced, rows_of
+from horngate.client.sampling import seeds_from
 from horngate.client.session import Session
 from horngate.client.steps import Operation
 from horngate.client.tensors import Array
@@ -36,6 +37,8 @@ class Wanted:
     in_flight: int
     timeout_s: float | None
     priority: int
+    training: bool
+    seed: int | None
 
     @property
     def version_text(self) -> str:
@@ -46,6 +49,12 @@ class Wanted:
     def names(self) -> tuple[str, ...]:
         """The outputs that requests name."""
         return (self.layers,) if isinstance(self.layers, str) else tuple(self.layers or ())
+
+    def seed_of(self, batch: Batch) -> int | None:
+        """A batch's own, so that no two draw the same; a number that is no seed goes as it is, to be refused."""
+        if self.seed is None or not 0 <= self.seed < SEEDS:
+            return self.seed
+        return seeds_from((self.seed, batch.first), 1)[0]
 
 
 @dataclass(kw_only=True)
@@ -93,6 +102,8 @@ class Stream:
             inputs=batch.inputs,
             names=wanted.names,
             priority=wanted.priority,
+            training=wanted.training,
+            seed=wanted.seed_of(batch),
         )
         try:
             answer = yield from run(self.session, prediction, self.session.deadline(wanted.timeout_s))
