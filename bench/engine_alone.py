@@ -3,7 +3,8 @@
     python bench/engine_alone.py ARTIFACT_FOLDER [--seconds 1]
 
 Each CPU engine with one thread and with one a core, at several batch sizes, inputs ready in memory: rows a
-second. It uses the server's own graphs, but none of its queues and processes. Prints JSON lines.
+second. With --apart the cores share a batch's rows, as the server may have it, in place of each layer. It uses the
+server's own graphs, but none of its queues and processes. Prints JSON lines.
 """
 
 import argparse
@@ -22,7 +23,7 @@ import numpy as np
 
 from horngate.server.artifact import Artifact
 from horngate.server.settings import available_cores
-from horngate.server.worker.engines import Program, engine_named
+from horngate.server.worker.engines import EngineChoice, Program, program_for
 
 ENGINES = ("onnxruntime", "openvino")
 
@@ -36,9 +37,11 @@ class Rate:
     rows: int
     rows_per_s: float
     cpu_us: float
+    apart: bool = False
 
     def __str__(self) -> str:
-        return f"{self.engine}, {self.threads} thread(s), batches of {self.rows}"
+        threads = f"{self.threads} x 1" if self.apart else str(self.threads)
+        return f"{self.engine}, {threads} thread(s), batches of {self.rows}"
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -49,6 +52,7 @@ class Settings:
     threads: Sequence[int] = (1,)
     rows: Sequence[int] = (1, 8, 32)
     seconds: float = 1.0
+    apart: bool = False
 
 
 def measure(folder: Path, settings: Settings) -> Iterator[Rate]:
@@ -56,10 +60,11 @@ def measure(folder: Path, settings: Settings) -> Iterator[Rate]:
     artifact = Artifact(folder)
     outputs = [spec.name for spec in artifact.spec.outputs]
     for engine, threads in itertools.product(settings.engines, settings.threads):
-        program = engine_named(engine).load(artifact, outputs, threads)
+        choice = EngineChoice(engine=engine, threads=threads, apart=settings.apart)
+        program = program_for(choice, artifact, outputs)
         for rows in settings.rows:
             measured = _run(program, _batch(artifact, rows), rows, settings.seconds)
-            yield Rate(engine=engine, threads=threads, rows=rows, **measured)
+            yield Rate(engine=engine, threads=threads, rows=rows, apart=settings.apart, **measured)
 
 
 def in_fresh_process(folder: Path, settings: Settings) -> list[Rate]:
@@ -67,6 +72,7 @@ def in_fresh_process(folder: Path, settings: Settings) -> list[Rate]:
     command = [sys.executable, __file__, str(folder), "--seconds", str(settings.seconds)]
     for option in ("engines", "threads", "rows"):
         command += [f"--{option}", *map(str, getattr(settings, option))]
+    command += ["--apart"] if settings.apart else []
     lines = subprocess.run(command, check=True, stdout=subprocess.PIPE, text=True).stdout.splitlines()
     return [Rate(**json.loads(line)) for line in lines]
 
@@ -98,6 +104,7 @@ def main() -> None:
     parser.add_argument("--engines", nargs="+", choices=ENGINES, default=ENGINES)
     parser.add_argument("--threads", nargs="+", type=int, default=sorted({1, available_cores()}))
     parser.add_argument("--rows", nargs="+", type=int, default=[1, 8, 32])
+    parser.add_argument("--apart", action="store_true", help="batches in parts side by side")
     parser.add_argument("--seconds", type=float, default=1.0, help="for each setting")
     options = vars(parser.parse_args())
     os.environ.setdefault("ORT_DISABLE_TELEMETRY", "1")  # ONNX Runtime would otherwise report to its maker

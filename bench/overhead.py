@@ -4,7 +4,9 @@
 
 For each network (random weights) the server is started on it, then, on the same cores:
 
-1. the engines alone (`engine_alone.py`): each engine, thread count and batch size; the best is the reference;
+1. the engines alone (`engine_alone.py`): each engine, thread count and batch size; the best is the reference.
+   They are set as engines are by themselves, all threads on each layer; what they do with batches in parts, as the
+   server may run them, is told beside it;
 2. the server under a closed loop of one-row requests from h2load, at several concurrencies;
 3. the reference again: machines drift, and the mean of both is what the server is compared with.
 
@@ -50,6 +52,8 @@ class Result:
     model: str
     alone: str
     alone_rows_per_s: float
+    apart: str
+    apart_rows_per_s: float
     alone_cpu_us: float
     concurrency: int
     requests_per_s: float
@@ -90,9 +94,10 @@ def measure(model: str, options: argparse.Namespace) -> Iterator[Result]:
         runs = [_drive(server, message, concurrency, options) for concurrency in options.concurrency]
         wait_until_quiet(options.wait)
         again = _again(folder, alone, options.seconds)
+        apart = _apart(folder, BATCHES.get(model, IMAGE_BATCHES), options.seconds / 5)
         _check_counter(server)
     for run in runs:
-        yield _compared(model, (alone, again), run)
+        yield _compared(model, (alone, again), apart, run)
 
 
 def _models(model: str, workspace: Path) -> Path:
@@ -127,6 +132,12 @@ def _alone(folder: Path, batches: tuple[int, ...], seconds: float) -> Rate:
     return _again(folder, best, seconds * 5)
 
 
+def _apart(folder: Path, batches: tuple[int, ...], seconds: float) -> Rate:
+    """The best that any engine does with batches in parts side by side."""
+    settings = Settings(threads=[available_cores()], rows=batches, seconds=seconds, apart=True)
+    return max(in_fresh_process(folder, settings), key=lambda rate: rate.rows_per_s)
+
+
 def _again(folder: Path, rate: Rate, seconds: float) -> Rate:
     settings = Settings(engines=[rate.engine], threads=[rate.threads], rows=[rate.rows], seconds=seconds)
     [again] = in_fresh_process(folder, settings)
@@ -157,13 +168,15 @@ def _drive(server: Serving, message: bytes, concurrency: int, options: argparse.
     )
 
 
-def _compared(model: str, alone: tuple[Rate, Rate], run: Run) -> Result:
+def _compared(model: str, alone: tuple[Rate, Rate], apart: Rate, run: Run) -> Result:
     reference = sum(rate.rows_per_s for rate in alone) / 2
     return Result(
         model=model,
         alone=str(alone[0]),
         alone_rows_per_s=reference,
         alone_cpu_us=sum(rate.cpu_us for rate in alone) / 2,
+        apart=str(apart),
+        apart_rows_per_s=apart.rows_per_s,
         concurrency=run.concurrency,
         requests_per_s=run.requests_per_s,
         p50_ms=run.p50_ms,
@@ -230,7 +243,8 @@ def main() -> None:
             continue
         first = results[0]
         cost = f"{first.alone_rows_per_s:,.0f} rows/s, {first.alone_cpu_us:,.0f} µs of CPU a row"
-        print(f"{model}: the engine alone {cost} ({first.alone})\n")
+        print(f"{model}: the engine alone {cost} ({first.alone})")
+        print(f"in parts side by side {first.apart_rows_per_s:,.0f} rows/s ({first.apart})\n")
         print(table(COLUMNS, map(_row, results)), end="\n\n", flush=True)
 
 
