@@ -27,7 +27,7 @@ from horngate.server.worker.calibration import calibrate, kept
 from horngate.server.worker.contest import Candidate, candidates, contest
 from horngate.server.worker.engines import EngineChoice, engine_named, openvino, program_for
 from horngate.server.worker.engines.graphs import program_path
-from horngate.server.worker.probe import Guard
+from horngate.server.worker.probe import Guard, is_steady
 from horngate.server.worker.reference import Reference
 from tests.server.worker import noting_engine
 
@@ -161,6 +161,12 @@ def test_no_more_rows_are_tried_than_may_be_served(built: Built, monkeypatch: py
     whole = calibrate(artifact, choices, lambda: True, GUARD, 1e-5)
     assert max(rows) > 64
     assert kept(artifact, choices, 1e-5, 8) == whole, "what was measured of all sizes does for any bound"
+
+
+def test_memory_that_flattens_is_known_early_where_no_more_parts_run_at_once() -> None:
+    straight, flat, steep = ([(4, 40), (8, 80), (16, sixteen)] for sixteen in (165, 100, 240))
+    assert [is_steady(points) for points in (straight, flat, steep)] == [True, False, False]
+    assert [is_steady(points, flattens=True) for points in (straight, flat, steep)] == [True, True, False]
 
 
 def test_the_last_product_and_inner_layers_stay_in_float32(built: Built) -> None:

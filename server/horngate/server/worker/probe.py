@@ -16,7 +16,7 @@ import numpy as np
 
 from horngate.server import memory
 from horngate.server.budget import size_text
-from horngate.server.worker.engines import Array, Program, analysed_bytes
+from horngate.server.worker.engines import Array, Program, analysed_bytes, begins_early
 from horngate.server.worker.engines.out_of_memory import OutOfMemory
 from horngate.server.worker.gauges import gauge
 from horngate.server.worker.reference import Reference
@@ -106,16 +106,20 @@ def sweep(program: Program, reference: Reference, sizes: Sequence[int], guard: G
             break
         found.curve[rows] = rows / took_s
         found.points.append((rows, max(took_bytes, known_bytes)))
-        if rows >= LEAST_ROWS and took_s > (LONGEST_RUN_S if is_steady(found.points) else STEADY_RUN_S):
+        is_known = rows >= LEAST_ROWS and is_steady(found.points, flattens=begins_early(program))
+        if rows >= LEAST_ROWS and took_s > (LONGEST_RUN_S if is_known else STEADY_RUN_S):
             break
     return found
 
 
-def is_steady(points: Sequence[tuple[int, int]]) -> bool:
-    """Whether the last three points lie so straight that the line may be drawn on."""
+def is_steady(points: Sequence[tuple[int, int]], *, flattens: bool = False) -> bool:
+    """Whether the last three points lie so straight that the line may be drawn on.
+
+    Where no more parts run at once however many rows there are, it `flattens`: to draw it on is to take more.
+    """
     (first, one), (second, two), (third, three) = points[-3:]
     before, after = (two - one) / (second - first), (three - two) / (third - second)
-    return abs(after - before) <= STEADY * max(before, after)
+    return (flattens and after < before) or abs(after - before) <= STEADY * max(before, after)
 
 
 def warm(program: Program, reference: Reference) -> None:
