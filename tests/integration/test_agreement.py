@@ -69,14 +69,16 @@ Asked = dict[str, list[tuple[list[Array], list[Array]]]]
 @pytest.fixture(scope="module")
 def asked(saved_models: tuple[Path, dict[str, Any]]) -> Asked:
     """For each model, inputs of 1 to 7 rows, and what Keras answers to them."""
-    return {
-        name: [
-            (inputs, expected(model, inputs))
-            for inputs in (inputs_for(model, rows=1 + seed % 7, seed=seed) for seed in range(CLIENTS))
-        ]
-        for name, model in saved_models[1].items()
-        if name in MODELS
-    }
+    return {name: asked_of(model) for name, model in saved_models[1].items() if name in MODELS}
+
+
+def asked_of(model: Any) -> list[tuple[list[Array], list[Array]]]:
+    """Keras is asked once, for all rows."""
+    requests = [inputs_for(model, rows=1 + seed % 7, seed=seed) for seed in range(CLIENTS)]
+    ends = np.cumsum([len(inputs[0]) for inputs in requests])[:-1]
+    whole = expected(model, [np.concatenate(each) for each in zip(*requests, strict=True)])
+    parts = zip(*(np.split(output, ends) for output in whole), strict=True)
+    return [(inputs, list(outputs)) for inputs, outputs in zip(requests, parts, strict=True)]
 
 
 @pytest.mark.parametrize("engine", ENGINES)

@@ -40,7 +40,7 @@ def infer(address: str) -> Iterator[Infer]:
             lambda message: message.SerializeToString(),
             ModelInferResponse.FromString,
         )
-        yield lambda message, timeout=20: call(message, timeout=timeout)
+        yield lambda message, timeout=60: call(message, timeout=timeout)
 
 
 def message(model: str = "dense", name: str = "input_layer", **changes: Any) -> ModelInferRequest:
@@ -150,7 +150,7 @@ def test_bytes_that_are_no_message(address: str) -> None:
     with grpc.insecure_channel(address) as channel:
         call = channel.unary_unary(f"/{SERVICE}/ModelInfer")
         with pytest.raises(grpc.RpcError) as caught:
-            call(b"\xff" * 40, timeout=10)
+            call(b"\xff" * 40, timeout=60)
     assert caught.value.code() is INVALID
     assert "not an inference.ModelInferRequest" in caught.value.details()
 

@@ -32,7 +32,7 @@ def folder(saved_models: tuple[Path, dict[str, Any]], tmp_path: Path) -> Path:
 
 
 def dense(client: Client) -> bool:
-    return client.predict("dense", np.zeros((1, 12), np.float32), timeout=20).shape == (1, 4)
+    return client.predict("dense", np.zeros((1, 12), np.float32), timeout=60).shape == (1, 4)
 
 
 @pytest.mark.parametrize("shape", [(1, 0), (10**10, 0)])
@@ -49,7 +49,7 @@ def test_an_empty_free_axis_is_refused_before_any_engine_sees_it(
             ModelInferResponse.FromString,
         )
         with pytest.raises(grpc.RpcError) as caught:
-            call(request, timeout=10)
+            call(request, timeout=60)
     assert caught.value.code() is grpc.StatusCode.INVALID_ARGUMENT
     assert "expected (rows, ?)" in caught.value.details()
 
@@ -61,10 +61,10 @@ def test_a_request_whose_caller_is_gone_does_not_hold_up_the_others(served: Fixt
     with pytest.raises(DeadlineExceeded):
         client.predict("recurrent", large, timeout=0.3)
     small = inputs_for(model, rows=1, seed=1)[0]
-    client.predict("recurrent", small, timeout=20)
+    client.predict("recurrent", small, timeout=60)
     dense(client)
     assert sample(served.server, "horngate_queued_rows") < 60_000
-    assert time.monotonic() - begin < 15
+    assert time.monotonic() - begin < 45
 
 
 def test_an_output_asked_for_twice(client: Client, served: Fixture) -> None:
@@ -76,7 +76,7 @@ def test_an_output_asked_for_twice(client: Client, served: Fixture) -> None:
     with grpc.insecure_channel(served.server.grpc) as channel:
         call = channel.unary_unary(f"/{SERVICE}/ModelInfer", lambda message: message.SerializeToString())
         with pytest.raises(grpc.RpcError, match="asked for twice"):
-            call(request, timeout=10)
+            call(request, timeout=60)
 
 
 def test_a_connection_that_ends_at_once_does_not_end_a_worker(served: Fixture, client: Client) -> None:
@@ -221,7 +221,7 @@ def test_both_gateways_answer_health_while_the_other_is_down(
         with grpc.insecure_channel(server.grpc) as channel:
             request = health_pb2.HealthCheckRequest(service="dense")
             answered += (
-                health_pb2_grpc.HealthStub(channel).Check(request, timeout=10, wait_for_ready=True).status
+                health_pb2_grpc.HealthStub(channel).Check(request, timeout=60, wait_for_ready=True).status
                 == 1
             )
     assert answered == 6

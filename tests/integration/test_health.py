@@ -36,15 +36,15 @@ def channel(
 def test_check_by_model(channel: grpc.Channel) -> None:
     stub = health_pb2_grpc.HealthStub(channel)
     for service in ("", "dense", "nested"):
-        assert stub.Check(health_pb2.HealthCheckRequest(service=service), timeout=10).status == SERVING
+        assert stub.Check(health_pb2.HealthCheckRequest(service=service), timeout=60).status == SERVING
     with pytest.raises(grpc.RpcError) as caught:
-        stub.Check(health_pb2.HealthCheckRequest(service="nobody"), timeout=10)
+        stub.Check(health_pb2.HealthCheckRequest(service="nobody"), timeout=60)
     assert caught.value.code() is grpc.StatusCode.NOT_FOUND
 
 
 def test_watch_tells_the_present_state_first(channel: grpc.Channel) -> None:
     watch = health_pb2_grpc.HealthStub(channel).Watch(
-        health_pb2.HealthCheckRequest(service="dense"), timeout=10
+        health_pb2.HealthCheckRequest(service="dense"), timeout=60
     )
     assert next(watch).status == SERVING
     watch.cancel()

@@ -80,8 +80,8 @@ def test_hostile_files_cost_themselves_alone(start: Start, tmp_path: Path) -> No
     with Client(server.grpc) as client:
         reasons = {one.name: one.reason for one in client.models() if one.state == "UNAVAILABLE"}
         rows = np.ones((2, 4), np.float32)
-        assert client.predict("good", rows, timeout=20).tolist() == [[4.0] * 3] * 2
-        assert client.predict("allowed", rows, timeout=20).tolist() == [[8.0] * 3] * 2
+        assert client.predict("good", rows, timeout=60).tolist() == [[4.0] * 3] * 2
+        assert client.predict("allowed", rows, timeout=60).tolist() == [[8.0] * 3] * 2
     assert set(reasons) == {"bomb", "crashing", "greedy", *messages}
     assert "layer 'up3' makes (rows, 4000000000000, 1) of its input" in reasons["bomb"]
     assert reasons["crashing"].startswith("its builder crashed (SIGSEGV) on this file")

@@ -15,7 +15,7 @@ from tests.integration.conftest import Fixture
 
 
 def scrape(server: Serving, path: str = "/metrics", accept: str = "text/plain") -> str:
-    with urlopen(Request(f"http://{server.metrics}{path}", headers={"Accept": accept}), timeout=10) as answer:
+    with urlopen(Request(f"http://{server.metrics}{path}", headers={"Accept": accept}), timeout=60) as answer:
         text: str = answer.read().decode()
         return text
 

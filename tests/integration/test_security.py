@@ -153,7 +153,7 @@ def test_http_is_guarded_alike(guarded: Serving, files: Path, ours: tuple[bytes,
 def certificate_of(address: str, context: ssl.SSLContext) -> bytes:
     host, port = address.split(":")
     with (
-        socket.create_connection((host, int(port)), timeout=10) as plain,
+        socket.create_connection((host, int(port)), timeout=60) as plain,
         context.wrap_socket(plain, server_hostname=host) as connection,
     ):
         found = connection.getpeercert(binary_form=True)

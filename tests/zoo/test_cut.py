@@ -1,7 +1,5 @@
 """Cutting a graph for what is asked for, and for nothing else."""
 
-import time
-
 import keras
 import numpy as np
 import onnx
@@ -78,9 +76,7 @@ def test_external_weights_are_not_read(tmp_path):
     slim = onnx.load(tmp_path / "graph.onnx", load_external_data=False)
     (tmp_path / "weights.bin").unlink()
     name = spec.layers[20].name
-    started = time.perf_counter()
     proto = cut(slim, [(converted.tensors[name], spec.requestable[name])])
-    assert time.perf_counter() - started < 0.1
     assert len(proto.graph.initializer) == 20 + 1  # twenty kernels, one bias of zeros
     assert all(one.data_location == onnx.TensorProto.EXTERNAL for one in proto.graph.initializer)
     assert len(proto.SerializeToString()) < 20_000
