@@ -10,6 +10,7 @@ import pytest
 
 from horngate.contract.errors import DeadlineExceeded, InternalError
 from horngate.contract.tensors import TensorSpec
+from horngate.server.costs import ENOUGH_BATCHES
 from horngate.server.worker.alike import Alike
 from horngate.server.worker.reception import Reception
 from horngate.server.worker.work import Wanted, Work
@@ -42,11 +43,14 @@ class Desk:
 
         self.link.reply = reply_all
 
-    def receive(self, first: int, *values: float, deadlines_s: tuple[float | None, ...] = ()) -> None:
+    def receive(
+        self, first: int, *values: float, deadlines_s: tuple[float | None, ...] = (), is_all: bool = False
+    ) -> None:
         """Requests of a row each, numbered from the first on."""
         numbers = list(range(first, first + len(values)))
         tensors = [([len(values), 1], np.array(values, np.float32).tobytes())]
-        self.reception.receive_alike(self.link, Alike(numbers, HANDLE, [], 1, list(deadlines_s), 0, tensors))
+        alike = Alike(numbers, HANDLE, [], 1, list(deadlines_s), 0, tensors)
+        self.reception.receive_alike(self.link, alike, is_all=is_all)
 
 
 @pytest.fixture
@@ -72,6 +76,27 @@ def test_what_comes_in_the_same_moment_shares_the_batch(desk: Desk) -> None:
     desk.receive(3, 3, 4)
     desk.world.run()
     assert (desk.together, desk.world.program.sizes) == ([[1, 2], [3, 4]], [4])
+
+
+def test_what_is_known_to_be_brief_and_all_that_came_is_answered_before_anything_else(desk: Desk) -> None:
+    desk.receive(1, 1, is_all=True)
+    assert desk.world.answers == {}  # Nobody knows how long it takes.
+    for number in range(2, 2 + 2 * ENOUGH_BATCHES):
+        desk.world.run()
+        desk.receive(number, 1)
+    desk.receive(90, 7, is_all=True)
+    assert 90 not in desk.world.answers  # Another waits.
+    desk.world.run()
+    desk.receive(91, 1, -2, 3, is_all=True)
+    desk.receive(94, 4, 5)
+    desk.world.run()
+    assert {number: desk.world.answers[number] for number in range(91, 96)} == {
+        91: [1], 92: InternalError, 93: [3], 94: [4], 95: [5],
+    }  # fmt: skip
+    desk.receive(96, 6, is_all=True)
+    assert desk.world.answers[96] == [6]
+    assert (desk.link.works, desk.world.batcher.handles) == ({}, set())
+    assert desk.world.batcher.ahead_s == pytest.approx(0.0)
 
 
 def test_of_those_whose_batch_fails_only_the_cause_does(desk: Desk) -> None:

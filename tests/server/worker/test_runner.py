@@ -3,7 +3,6 @@
 import threading
 from pathlib import Path
 from queue import SimpleQueue
-from types import SimpleNamespace
 from typing import Any, cast
 
 import numpy as np
@@ -16,8 +15,7 @@ from horngate.server.worker.engines.out_of_memory import OutOfMemory
 from horngate.server.worker.notes import Note, is_hunger, read_note
 from horngate.server.worker.patience import Patience
 from horngate.server.worker.room import Room
-from horngate.server.worker.runner import Runner, is_brief
-from horngate.server.worker.scheduler import Decision
+from horngate.server.worker.runner import Runner
 from horngate.server.worker.work import Batch, Share
 from tests.server.worker.test_work import work
 
@@ -209,24 +207,6 @@ def test_a_batch_runs_on_its_caller_s_thread_unless_another_program_runs(tmp_pat
     with room.alone:
         assert runner.run_here(batch_of([2], Doubling(9))) is None
     assert DONE.empty()
-
-
-@pytest.mark.parametrize(
-    ("charged_s", "is_known", "alone", "brief"),
-    [
-        (1e-4, True, False, True),
-        (1e-2, True, False, False),
-        (1e-4, False, False, False),
-        (1e-4, True, True, False),
-    ],
-)
-def test_only_what_is_known_to_take_a_moment_is_run_by_the_main_thread(
-    charged_s: float, is_known: bool, alone: bool, brief: bool
-) -> None:
-    batch = batch_of([2], Doubling(9))
-    batch.charged_s, batch.shares[0].work.alone = charged_s, alone
-    lane = SimpleNamespace(is_cost_known=is_known)
-    assert is_brief(batch, Decision(lane=cast(Any, lane))) == brief
 
 
 def test_a_fault_around_a_batch_is_that_batchs_and_the_thread_goes_on(tmp_path: Path) -> None:

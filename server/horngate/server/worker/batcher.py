@@ -22,18 +22,19 @@ from horngate.server.worker.company import kin, limit
 from horngate.server.worker.engines import Array, Program
 from horngate.server.worker.engines.training import TrainingProgram
 from horngate.server.worker.faults import explained
-from horngate.server.worker.forming import formed
+from horngate.server.worker.forming import formed, is_brief, ride_of, taken
 from horngate.server.worker.lessons import Lessons
 from horngate.server.worker.models import ServedModel
 from horngate.server.worker.patience import Patience
 from horngate.server.worker.queues import Queues
 from horngate.server.worker.room import Room
-from horngate.server.worker.runner import Runner, is_brief
+from horngate.server.worker.runner import Runner
 from horngate.server.worker.scheduler import Decision
 from horngate.server.worker.sequences import Sequences
 from horngate.server.worker.work import Batch, Share, Work
 
 BATCHES_AHEAD = 2
+Refuse = Callable[[Work, HorngateError], None]
 
 
 class Batcher:
@@ -55,8 +56,8 @@ class Batcher:
     ) -> None:
         # Called with a step of a sequence that waited for the one before it, when its turn has come.
         self.proceed: Callable[[Work], None] = lambda work: None
-        # Called with a work of several requests that failed, so that only its cause suffers.
-        self.part: Callable[[Work], None] = lambda work: None
+        # Called with a work that failed.
+        self.refuse: Refuse = lambda work, error: work.owner.refuse(work.request, error)
         # Sends what is answered.
         self.flush: Callable[[], None] = lambda: None
         self.batches_run = 0
@@ -104,8 +105,7 @@ class Batcher:
     def welcome(self, model: ServedModel) -> None:
         """Prepare a model's account, as its settings say."""
         flow = self._queues.flow(model.order.handle)
-        flow.max_delay_s = model.order.queue.max_delay_s
-        flow.weight = model.order.queue.weight
+        flow.max_delay_s, flow.weight = model.order.queue.max_delay_s, model.order.queue.weight
 
     def forget(self, handle: str) -> None:
         """Drop what is known of a model that is unloaded."""
@@ -118,13 +118,12 @@ class Batcher:
     def refusal(self, model: ServedModel, asked: Asked, made_for: Size = NOTHING) -> ResourceExhausted | None:
         """Why a request may not wait here, if it may not; `made_for` is what waits for its programs, elsewhere."""
         flow = self._queues.flow(model.order.handle)
-        behind = self._queues.behind(model.order.handle)
-        rows_behind, bytes_behind = behind[0] + made_for.rows, behind[1] + made_for.bytes
-        if not flow.rows + rows_behind:
+        waits = Size(flow.rows, flow.bytes) + Size(*self._queues.behind(model.order.handle)) + made_for
+        if not waits.rows:
             return None
         line = Line(
-            rows=flow.rows + rows_behind,
-            bytes=flow.bytes + bytes_behind,
+            rows=waits.rows,
+            bytes=waits.bytes,
             rows_ahead=0 if asked.left_s is None else flow.rows_ahead(asked.priority),
             limit=model.dispatch_rows,
             row_s=self.lessons.row_s(model),
@@ -176,14 +175,8 @@ class Batcher:
             self._fail_steps(work)
         if work.is_done:
             if work.owner.open and work.request in work.owner.works:
-                self._refuse(work, work.error)
+                self.refuse(work, work.error)
             self._step_over(work)
-
-    def _refuse(self, work: Work, error: HorngateError) -> None:
-        if work.alike is None:
-            work.owner.refuse(work.request, error)
-        else:
-            self.part(work)
 
     def _fail_steps(self, work: Work) -> None:
         if work.turn is None or work.step is None:
@@ -222,24 +215,35 @@ class Batcher:
     def _start(self, decision: Decision[Work]) -> None:
         now_s = time.monotonic()
         first = decision.batch[0][0]
-        shares = []
-        for work, rows in decision.batch:
-            start = work.total_rows - work.rows
-            shares.append(Share(work=work, start=start, stop=start + rows))
-            work.running_rows += rows
-            work.dispatched_s = work.dispatched_s or now_s
+        shares = taken(decision.batch, now_s)
         ride = self._queues.begin(first.handle, decision)
         if first.alone:
             self._announce(first)
-        self._under_way[first.handle] += 1
-        self._running_s += ride.charged_s
         batch = formed(self._models[first.handle], shares, ride, now_s, self._sequences)
+        is_only = not self._queues and not self._under_way.total()
+        self._run(batch, here=is_only and is_brief(ride, first))
+
+    def run_now(self, model: ServedModel, work: Work, program: Program) -> bool:
+        """Run a work past the queues, if it is brief and nobody waits; where it `takes_now`, nothing runs."""
+        ride = ride_of(work, program, self.lessons.cost(model, work.wanted.outputs))
+        if self._queues or not is_brief(ride, work):
+            return False
+        self._queues.pass_by(work.handle, ride)
+        now_s = time.monotonic()
+        shares = taken([(work, work.rows)], now_s)
+        work.rows = 0
+        self._run(formed(model, shares, ride, now_s, self._sequences), here=True)
+        return True
+
+    def _run(self, batch: Batch, *, here: bool) -> None:
+        """Run a batch, on this thread if that need not wait."""
+        self._under_way[batch.handle] += 1
+        self._running_s += batch.charged_s
         begin_s = time.perf_counter()
         with suppress(MemoryError):  # The runner finds that they are not merged, and halves.
             batch.merged()
         batch.input_s = time.perf_counter() - begin_s
-        is_only = not self._queues and self._under_way.total() == 1
-        done = self._runner.run_here(batch) if is_only and is_brief(batch, decision) else None
+        done = self._runner.run_here(batch) if here else None
         if done is None:
             self._runner.run(batch)
         else:

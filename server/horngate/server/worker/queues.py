@@ -18,6 +18,7 @@ class Ride:
     program: object
     names: tuple[str, ...]
     charged_s: float
+    is_cost_known: bool
 
 
 class Queues(Generic[Q]):
@@ -146,7 +147,14 @@ class Queues(Generic[Q]):
         flow.used_s += charged_s / flow.weight
         for item, rows in decision.batch:
             self._take(handle, item, rows)
-        return Ride(program=lane.program, names=lane.names, charged_s=charged_s)
+        known = lane.is_cost_known
+        return Ride(program=lane.program, names=lane.names, charged_s=charged_s, is_cost_known=known)
+
+    def pass_by(self, handle: str, ride: Ride) -> None:
+        """Charge a model for a batch that has not waited here, as if it had."""
+        flow = self.flow(handle)
+        self._clock_s = flow.used_s = max(flow.used_s, self._clock_s)
+        flow.used_s += ride.charged_s / flow.weight
 
     def settle(self, handle: str, charged_s: float, took_s: float) -> None:
         """Correct a model's account once its batch has run."""

@@ -39,7 +39,7 @@ class Reception:
         self._shelf = shelf
         self._batcher = batcher
         self._batcher.proceed = self._proceed
-        self._batcher.part = self._part
+        self._batcher.refuse = self._refuse
         self._sequences = sequences
         # Invariant: a Work is here only while the program that it needs is made.
         self._compiling: dict[Making, list[Work]] = {}
@@ -81,13 +81,16 @@ class Reception:
         if self._batcher.is_first(work):
             self._proceed(work)
 
-    def receive_alike(self, link: GatewayLink, alike: Alike) -> None:
-        """Take requests in that are alike: as one if they can run at once, else each by itself."""
-        if not self._take_together(link, alike):
+    def receive_alike(self, link: GatewayLink, alike: Alike, *, is_all: bool = False) -> None:
+        """Take requests in that are alike: as one if they can run at once, else each by itself.
+
+        Where they are all that came, they need not wait for others that could share their batch.
+        """
+        if not self._take_together(link, alike, is_all):
             for item in alike.singly():
                 self.receive(link, item)
 
-    def _take_together(self, link: GatewayLink, alike: Alike) -> bool:
+    def _take_together(self, link: GatewayLink, alike: Alike, is_all: bool) -> bool:
         model, now_s = self._shelf.models.get(alike.handle), time.monotonic()
         if model is None or alike.is_late(now_s):
             return False
@@ -122,13 +125,17 @@ class Reception:
         if not self._batcher.takes_now(model, rows, limit(model, work, program, shapes)):
             return False
         link.works[work.request] = work
-        self._batcher.queue(model, work, program)
+        if not (is_all and self._batcher.run_now(model, work, program)):
+            self._batcher.queue(model, work, program)
         return True
 
-    def _part(self, work: Work) -> None:
-        """Receive the requests of a work each by itself."""
+    def _refuse(self, work: Work, error: HorngateError) -> None:
+        """Answer a work that failed; of one that stands for several requests, only the cause shall suffer."""
+        if work.alike is None:
+            work.owner.refuse(work.request, error)
+            return
         del work.owner.works[work.request]
-        for item in work.alike.singly() if work.alike is not None else ():
+        for item in work.alike.singly():
             self.receive(work.owner, item)
 
     def _begins_early(self, step: Step, handle: str) -> bool:

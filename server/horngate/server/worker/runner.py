@@ -21,10 +21,7 @@ from horngate.server.worker.engines import begins_early, overlapping
 from horngate.server.worker.engines.out_of_memory import OutOfMemory, out_of_memory_told
 from horngate.server.worker.patience import Patience
 from horngate.server.worker.room import Room
-from horngate.server.worker.scheduler import Decision
-from horngate.server.worker.work import Batch, Work
-
-BRIEF_S = 0.0005
+from horngate.server.worker.work import Batch
 
 Meanwhile = Callable[[], None]
 """What is done while a device computes."""
@@ -32,14 +29,6 @@ Meanwhile = Callable[[], None]
 
 def _nothing() -> None:
     """There is nothing to do."""
-
-
-def is_brief(batch: Batch, decision: Decision[Work]) -> bool:
-    """Whether a batch is known to take less than waking a thread is worth, so that the main one may run it."""
-    if decision.lane is None or not decision.lane.is_cost_known or batch.charged_s >= BRIEF_S:
-        return False
-    first = batch.shares[0].work
-    return first.seed is None and not first.alone
 
 
 class Runner:

@@ -101,6 +101,8 @@ class Worker:
         self._reception = Reception(self._shelf, self._batcher, self._sequences)
         self._meter = Meter(self._metrics, self._batcher, models, device)
         self._stopping = False
+        # Whether one connection alone had something to say.
+        self._is_one = False
 
     def run(self) -> None:
         """Serve until told to stop, or until the supervisor is gone."""
@@ -109,7 +111,9 @@ class Worker:
         self._selector.register(self._wake_fd, selectors.EVENT_READ, self._on_wake)
         self._tell("started", os.getpid())
         while not self._stopping:
-            for key, _ in self._selector.select(self._patience_s()):
+            ready = self._selector.select(self._patience_s())
+            self._is_one = len(ready) == 1
+            for key, _ in ready:
                 key.data()
             self._batcher.dispatch()
             self._sequences.expire(time.monotonic())
@@ -197,7 +201,7 @@ class Worker:
                 for item in items:
                     self._reception.receive(link, item)
             elif kind == "alike":
-                self._reception.receive_alike(link, Alike(*items))
+                self._reception.receive_alike(link, Alike(*items), is_all=self._is_one and len(frames) == 1)
             elif kind == "release":
                 link.release(items)
             elif kind == "cancel":
