@@ -42,6 +42,11 @@ def _overhead(results: Sequence[dict[str, Any]]) -> Iterator[Row]:
         if one["model"] == "mlp" and one["concurrency"] == 32:
             what = "tiny MLP, concurrency 32: server CPU µs a request (Triton's ONNX Runtime backend: 100)"
             yield _at_most(what, 100, one["server_cpu_us"], digits=0)
+            if one.get("machine"):
+                what = (
+                    f"the same over this machine's factor, {one['machine']:.2f} by the echoes of yardstick.py"
+                )
+                yield _at_most(what, 100, one["server_cpu_us"] / one["machine"], digits=0)
 
 
 SAME_ENGINE = {"mlp": 3.0, "mobilenet_v2": 1.3, "resnet50": 1.0}
