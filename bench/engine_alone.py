@@ -13,17 +13,18 @@ import json
 import os
 import subprocess
 import sys
-import time
 from collections.abc import Iterator, Sequence
 from dataclasses import asdict, dataclass
+from functools import partial
 from pathlib import Path
 from typing import Any
 
 import numpy as np
+from turns import turn
 
 from horngate.server.artifact import Artifact
 from horngate.server.settings import available_cores
-from horngate.server.worker.engines import EngineChoice, Program, program_for
+from horngate.server.worker.engines import EngineChoice, program_for
 
 ENGINES = ("onnxruntime", "openvino")
 
@@ -63,7 +64,8 @@ def measure(folder: Path, settings: Settings) -> Iterator[Rate]:
         choice = EngineChoice(engine=engine, threads=threads, apart=settings.apart)
         program = program_for(choice, artifact, outputs)
         for rows in settings.rows:
-            measured = _run(program, _batch(artifact, rows), rows, settings.seconds)
+            found = turn(partial(program.run, _batch(artifact, rows)), rows, settings.seconds)
+            measured = {"rows_per_s": found.rows_per_s, "cpu_us": found.row_cpu_s * 1e6}
             yield Rate(engine=engine, threads=threads, rows=rows, apart=settings.apart, **measured)
 
 
@@ -83,17 +85,6 @@ def _batch(artifact: Artifact, rows: int) -> dict[str, Any]:
         spec.name: generator.random((rows, *(size or 1 for size in spec.shape[1:])), np.float32)
         for spec in artifact.spec.inputs
     }
-
-
-def _run(program: Program, batch: dict[str, Any], rows: int, seconds: float) -> dict[str, float]:
-    for _ in range(3):
-        program.run(batch)
-    runs, start, cpu = 0, time.perf_counter(), time.process_time()
-    while (elapsed := time.perf_counter() - start) < seconds:
-        program.run(batch)
-        runs += 1
-    done = runs * rows
-    return {"rows_per_s": done / elapsed, "cpu_us": (time.process_time() - cpu) / done * 1e6}
 
 
 def main() -> None:

@@ -14,9 +14,9 @@ import json
 import os
 import sys
 import tempfile
-import time
 from collections.abc import Iterator, Sequence
 from dataclasses import asdict, dataclass
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -25,6 +25,7 @@ os.environ.setdefault("ORT_DISABLE_TELEMETRY", "1")
 
 import numpy as np
 from table import table
+from turns import turn
 
 from horngate.contract.errors import LoadError
 from horngate.server.agreement import Agreement
@@ -129,8 +130,8 @@ def measure(network: str, sizes: Sequence[int], repeats: int) -> list[Figures]:
         best: dict[tuple[int, int], float] = {}
         for _, (place, one), rows in itertools.product(range(repeats), enumerate(tried), sizes):
             _, _, program, compared, _ = one
-            rate = _rate(program, compared[:rows])
-            best[place, rows] = max(rate, best.get((place, rows), 0.0))
+            found = turn(partial(_run, program, compared[:rows]), rows, TURN_S)
+            best[place, rows] = max(found.rows_per_s, best.get((place, rows), 0.0))
         return [
             _figures(network, one, {rows: best[place, rows] for rows in sizes})
             for place, one in enumerate(tried)
@@ -154,15 +155,6 @@ def _figures(network: str, one: tuple[str, str, Program, Any, Any], rates: dict[
 def _run(program: Program, rows: Any) -> Any:
     (input_name,) = program._inputs  # type: ignore[attr-defined]
     return program.run({input_name: rows})[0].copy()
-
-
-def _rate(program: Program, rows: Any) -> float:
-    _run(program, rows)
-    runs, start = 0, time.perf_counter()
-    while (elapsed := time.perf_counter() - start) < TURN_S or not runs:
-        _run(program, rows)
-        runs += 1
-    return runs * len(rows) / elapsed
 
 
 def main() -> None:

@@ -13,7 +13,6 @@ import os
 import statistics
 import subprocess
 import sys
-import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import asdict, dataclass
@@ -26,6 +25,7 @@ import numpy as np
 import onnxruntime
 import openvino
 from table import table
+from turns import turn
 
 from horngate.server.artifact import Artifact
 from horngate.server.settings import available_cores
@@ -96,15 +96,10 @@ def gateway(percent: float) -> Iterator[None]:
             process.kill()
 
 
-def turn(call: Callable[[Any], Any], batch: Any) -> tuple[float, float]:
+def timed(call: Callable[[Any], Any], batch: Any) -> tuple[float, float]:
     """Rows a second, and CPU milliseconds a row."""
-    call(batch)
-    runs, start, cpu = 0, time.perf_counter(), time.process_time()
-    while (elapsed := time.perf_counter() - start) < TURN_S or not runs:
-        call(batch)
-        runs += 1
-    rows = runs * len(batch)
-    return rows / elapsed, (time.process_time() - cpu) / rows * 1e3
+    found = turn(lambda: call(batch), len(batch), TURN_S)
+    return found.rows_per_s, found.row_cpu_s * 1e3
 
 
 def main() -> None:
@@ -125,7 +120,7 @@ def main() -> None:
     tried = list(settings())
     calls = [loaded(setting, path, spec.name) for setting in tried]
     with gateway(options.gateway):
-        turns = [[turn(call, batch) for call in calls] for _ in range(options.repeats)]
+        turns = [[timed(call, batch) for call in calls] for _ in range(options.repeats)]
     figures = [tuple(map(statistics.median, zip(*each, strict=True))) for each in zip(*turns, strict=True)]
     best = max(rate for rate, _ in figures)
     if options.json:
