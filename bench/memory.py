@@ -32,14 +32,17 @@ from horngate.server.settings import available_cores
 from horngate.server.supervisor.children import environment, worker_environment
 from horngate.server.supervisor.seats import KERAS, ONNX
 from horngate.server.worker.calibration import probe_program
-from horngate.server.worker.engines import EngineChoice, engine_named
+from horngate.server.worker.engines import EngineChoice, engine_named, program_for
 from horngate.server.worker.liveness import estimated_row_bytes
 from horngate.server.worker.probe import Guard, measure, resident_idle_bytes, warm
 from horngate.server.worker.reference import Reference
 
-OUT = Path(__file__).parent / "out" / "memory"
+OUT = Path(__file__).parent.absolute() / "out" / "memory"
 NETWORKS = ("mlp", "mobilenet_v2", "resnet50", "vgg16", "lstm")
-ENGINES = ("onnxruntime", "openvino", "keras")
+APART = "+parts"
+"""An engine of this ending runs its batches in parts side by side."""
+
+ENGINES = ("onnxruntime", f"onnxruntime{APART}", "openvino", f"openvino{APART}", "keras")
 FREE_SIZE = 64
 SMALL_BYTES = 64 << 20
 SMALL_REPEATS = 3
@@ -108,7 +111,7 @@ def measured(network: str, engine: str, rows: int) -> tuple[int, int]:
     memory.trim()
     before = memory.resident_bytes()
     outputs = [spec.name for spec in artifact.spec.outputs]
-    program = engine_named(choice.engine).load(artifact, outputs, choice.threads)
+    program = program_for(choice, artifact, outputs)
     warm(program, reference)
     loaded = resident_idle_bytes(program)
     _, batch = measure(program, reference.rows(rows), loaded)
@@ -118,15 +121,17 @@ def measured(network: str, engine: str, rows: int) -> tuple[int, int]:
 def _subject(network: str, engine: str) -> tuple[Artifact, Reference, EngineChoice]:
     """The artifact, with the engine's library in memory already."""
     artifact = Artifact(OUT / "artifacts" / network)
-    engine_named(engine)
-    if engine == "keras":
+    name = engine.removesuffix(APART)
+    engine_named(name)
+    if name == "keras":
         from horngate.zoo.backend import import_keras
 
         import_keras()
         import tensorflow as tf
 
         tf.zeros(1)  # It is whole only after its first operation.
-    return artifact, Reference.read(artifact), EngineChoice(engine=engine, threads=available_cores())
+    choice = EngineChoice(engine=name, threads=available_cores(), apart=engine != name)
+    return artifact, Reference.read(artifact), choice
 
 
 def build(network: str) -> None:
