@@ -163,6 +163,21 @@ def test_no_more_rows_are_tried_than_may_be_served(built: Built, monkeypatch: py
     assert kept(artifact, choices, 1e-5, 8) == whole, "what was measured of all sizes does for any bound"
 
 
+def test_parts_hold_the_weights_twice_so_they_have_to_fit_and_to_be_worth_it(
+    built: Built, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(contests, "TINY_ROWS_PER_S", math.inf)
+    together = EngineChoice(engine="onnxruntime", threads=2)
+    apart = replace(together, apart=True)
+    merits = [Candidate(choice=choice, score=100.0).merit for choice in (together, apart)]
+    assert merits[0] > merits[1] > 0.95 * merits[0]
+    artifact = built("float32")
+    small = replace(GUARD, room_bytes=3 * GUARD.weights_bytes)
+    found = contest(artifact, [together, apart], Reference.read(artifact), small, artifact.tolerance)
+    assert [each.agrees for each in found] == [True, False]
+    assert "for the weights" in found[1].verdict
+
+
 def test_memory_that_flattens_is_known_early_where_no_more_parts_run_at_once() -> None:
     straight, flat, steep = ([(4, 40), (8, 80), (16, sixteen)] for sixteen in (165, 100, 240))
     assert [is_steady(points) for points in (straight, flat, steep)] == [True, False, False]

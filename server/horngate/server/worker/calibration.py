@@ -142,7 +142,7 @@ def _measured(
     found = contest(artifact, choices, reference, guard, allowed)
     if not any(candidate.agrees for candidate in found):
         raise LoadError(_refusal(artifact, found, allowed))
-    best = max((candidate for candidate in found if candidate.agrees), key=lambda candidate: candidate.score)
+    best = max((candidate for candidate in found if candidate.agrees), key=lambda candidate: candidate.merit)
     _, program_bytes, curve, model = probe_program(artifact, best.choice, reference, guard)
     return Calibration(
         choice=best.choice,

@@ -20,6 +20,12 @@ DIVIDING = ("onnxruntime", "openvino")
 NEAR = 0.7
 """An engine with less of the best one's rate is not tried in parts: that takes time, and would not win."""
 
+PARTS_ROOM = 4
+"""Parts want room for so many times the weights: they hold them twice, and leave as much to other models."""
+
+PARTS_WORTH = 1.03
+"""How much faster parts have to be to be worth that memory."""
+
 UNKNOWN = Agreement(error=math.inf, rows=0)
 
 
@@ -51,6 +57,11 @@ class Candidate:
     allowed: float = 0.0
     score: float = 0.0
     fault: str = ""
+
+    @property
+    def merit(self) -> float:
+        """By which one is chosen: the score, less what its memory has to be worth."""
+        return self.score / (PARTS_WORTH if self.choice.apart else 1.0)
 
     @property
     def agrees(self) -> bool:
@@ -99,7 +110,7 @@ def _tried(
 ) -> Candidate:
     reference, compared = references
     try:
-        guard.admit(choice.engine, times=2 if choice.apart else 1)
+        guard.admit(choice.engine, times=PARTS_ROOM if choice.apart else 1)
         program = program_for(choice, artifact, [spec.name for spec in artifact.spec.outputs])
         agreement = agreement_of(choice, program, compared)
         score = _score(list(_rates(program, reference, guard))) if agreement.error <= allowed else 0.0
