@@ -110,6 +110,34 @@ def test_a_stream_that_is_ended_answers_nothing_more() -> None:
     asyncio.run(run())
 
 
+@pytest.mark.parametrize("stops", [False, True])
+def test_a_caller_that_takes_nothing_is_let_go_of(stops: bool, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Sooner where the server stops; never while no answer waits to be taken."""
+    patience = "UNTAKEN_STOPPING_S" if stops else "UNTAKEN_S"
+    monkeypatch.setattr(f"horngate.server.gateway.streams.{patience}", 0.05)
+
+    async def run() -> None:
+        gateway, begun = Gateway(), asyncio.Event()
+
+        async def write(data: bytes) -> None:
+            begun.set()
+            await asyncio.Event().wait()
+
+        task = asyncio.create_task(Stream(cast(Any, gateway), write, None).serve(endless()))
+        await turns()
+        if stops:
+            gateway.stopping.set()
+        await asyncio.wait((task,), timeout=0.2)
+        assert not task.done()
+        gateway.answer(0)
+        with pytest.raises(Unavailable, match=r"not taken for 0\.05 s"):
+            await asyncio.wait_for(task, 30)
+        assert begun.is_set()
+        assert len(gateway.cancelled) == AHEAD
+
+    asyncio.run(run())
+
+
 def test_an_error_is_told_inside_of_the_stream() -> None:
     request = ModelInferRequest(id="mine").SerializeToString()
     reply = ModelStreamInferResponse.FromString(stream_reply(InvalidRequest("no"), request))

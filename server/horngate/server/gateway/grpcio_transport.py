@@ -2,8 +2,8 @@
 
 import asyncio
 import time
-from collections.abc import AsyncIterator, Awaitable, Callable, Sequence
-from contextlib import suppress
+from collections.abc import AsyncIterator, Awaitable, Callable, Iterator, Sequence
+from contextlib import contextmanager, suppress
 from typing import Any
 
 import grpc
@@ -28,10 +28,36 @@ from horngate.v1.describe import SERVICE as DESCRIBE_SERVICE
 
 KEEPALIVE_MS = 60_000
 """A connection that says nothing for so long is asked whether its caller is there, and ended if not."""
+FLUSH_S = 5.0
+"""How long a stream's end may be on its way."""
 
 _SERVICES = (oip.SERVICE, DESCRIBE_SERVICE, tfs.PREDICTION, tfs.MODELS)
 _SERVING = health_pb2.HealthCheckResponse.SERVING
 _NOT_SERVING = health_pb2.HealthCheckResponse.NOT_SERVING
+
+
+class UnderWay:
+    """Counts calls while they are being answered; the event loop owns it."""
+
+    def __init__(self) -> None:
+        self.calls = 0
+
+    def take(self, context: Any) -> None:
+        """Count a call until its answer is with its caller, or the call is cancelled."""
+        self.calls += 1
+        context.add_done_callback(lambda _: self._let_go())
+
+    @contextmanager
+    def taken(self) -> Iterator[None]:
+        """Count a call meanwhile."""
+        self.calls += 1
+        try:
+            yield
+        finally:
+            self._let_go()
+
+    def _let_go(self) -> None:
+        self.calls -= 1
 
 
 class GrpcioTransport:
@@ -49,16 +75,21 @@ class GrpcioTransport:
             ]
         )
         self._tls = tls
+        self._under_way = UnderWay()
         self._health = HealthOfModels()
         gateway.on_routes(self._health.update)
         for name in _SERVICES:
             handlers = {
-                method.rsplit("/", 1)[1]: grpc.unary_unary_rpc_method_handler(_handler(gateway, method))
+                method.rsplit("/", 1)[1]: grpc.unary_unary_rpc_method_handler(
+                    _handler(gateway, method, self._under_way)
+                )
                 for method in METHODS
                 if method.startswith(f"/{name}/")
             }
             if name == oip.SERVICE:
-                handlers[STREAM] = grpc.stream_stream_rpc_method_handler(_stream_handler(gateway))
+                handlers[STREAM] = grpc.stream_stream_rpc_method_handler(
+                    _stream_handler(gateway, self._under_way)
+                )
             self._server.add_generic_rpc_handlers((grpc.method_handlers_generic_handler(name, handlers),))
         health_pb2_grpc.add_HealthServicer_to_server(self._health.servicer, self._server)
         _enable_reflection(self._server)
@@ -73,8 +104,16 @@ class GrpcioTransport:
         return port
 
     async def stop(self, grace_s: float) -> None:
-        """Take no more calls; give those that were taken `grace_s` to be answered."""
-        await self._server.stop(grace_s)
+        """Take no more calls; give those that were taken `grace_s` to be answered.
+
+        Streams whose callers take no answers, and callers that only watch health, are not waited for so long.
+        """
+        stopping = asyncio.ensure_future(self._server.stop(grace_s))
+        while self._under_way.calls and not stopping.done():
+            await asyncio.sleep(0.01)
+        await asyncio.wait((stopping,), timeout=FLUSH_S)
+        await self._server.stop(None)
+        await stopping
 
     def _add_port(self, address: str) -> int:
         if self._tls is None:
@@ -109,7 +148,7 @@ def _answers(routes: Routes, name: str) -> bool:
     return not routes.draining and any(entry.ready for entry in routes.entries[name].values())
 
 
-def _handler(gateway: Gateway, method: str) -> Callable[[bytes, Any], Awaitable[bytes]]:
+def _handler(gateway: Gateway, method: str, under_way: UnderWay) -> Callable[[bytes, Any], Awaitable[bytes]]:
     async def handle(data: bytes, context: Any) -> bytes:
         loop = asyncio.get_running_loop()
         answer: asyncio.Future[bytes | HorngateError] = loop.create_future()
@@ -120,6 +159,7 @@ def _handler(gateway: Gateway, method: str) -> Callable[[bytes, Any], Awaitable[
 
         origin = await _admit(gateway, method, context)
         call = gateway.handle(method, data, _deadline_s(context), respond, origin)
+        under_way.take(context)
         try:
             result = await answer
         except asyncio.CancelledError:
@@ -133,12 +173,14 @@ def _handler(gateway: Gateway, method: str) -> Callable[[bytes, Any], Awaitable[
     return handle
 
 
-def _stream_handler(gateway: Gateway) -> Callable[[AsyncIterator[bytes], Any], Awaitable[None]]:
+def _stream_handler(
+    gateway: Gateway, under_way: UnderWay
+) -> Callable[[AsyncIterator[bytes], Any], Awaitable[None]]:
     async def handle(requests: AsyncIterator[bytes], context: Any) -> None:
         origin = await _admit(gateway, STREAM, context)
         try:
             stream = Stream(gateway, context.write, _deadline_s(context), origin)
-            with gateway.door.staying(STREAM, _authorization(context), stream.end):
+            with under_way.taken(), gateway.door.staying(STREAM, _authorization(context), stream.end):
                 await stream.serve(requests)
         except HorngateError as error:
             await context.abort(code_of(error), str(error), trailers_of(error))

@@ -2,13 +2,15 @@
 
 Requests go to the workers as they arrive, up to AHEAD and AHEAD_BYTES that are not answered; beyond that no more
 are read, and the transport's flow control holds the caller back. An error is the answer to its own request,
-inside of the stream, which goes on.
+inside of the stream, which goes on. A caller that takes no answer, and so holds so much, is let go of in the end.
 """
 
 import asyncio
+import math
 from collections import deque
 from collections.abc import AsyncIterator, Awaitable, Callable
 from contextlib import suppress
+from typing import Any
 
 from google.protobuf.message import DecodeError
 
@@ -23,6 +25,8 @@ from horngate.server.gateway.origin import NOBODY, Origin
 METHOD = "ModelStreamInfer"
 AHEAD = 256
 AHEAD_BYTES = 64 << 20
+UNTAKEN_S, UNTAKEN_STOPPING_S = 600.0, 5.0
+"""How long an answer may wait to be taken: behind the native transport nobody else tells that a caller has died."""
 
 _FINAL = ModelInferResponse()
 _FINAL.parameters["triton_final_response"].bool_param = True
@@ -49,6 +53,7 @@ class Stream:
         # Invariant: holds every request without a written reply, oldest first; _bytes is their size.
         self._asked: deque[_Asked] = deque()
         self._bytes = 0
+        self._writes_since_s = math.inf
         self._moved = asyncio.Event()
         self._ended: asyncio.Future[HorngateError] = asyncio.get_running_loop().create_future()
 
@@ -60,18 +65,16 @@ class Stream:
     async def serve(self, requests: AsyncIterator[bytes]) -> None:
         """Answer until the caller sends no more, or `end` is called with an error, which is raised.
 
-        Unavailable: the server goes away before, all answered.
+        Unavailable: the server goes away before, all answered; or the caller takes no answers.
         """
         reading = asyncio.ensure_future(self._read(requests))
         stopping = asyncio.ensure_future(self._gateway.stopping.wait())
         writing = asyncio.ensure_future(self._answer(reading))
         try:
-            first = asyncio.FIRST_COMPLETED
-            await asyncio.wait((writing, stopping, self._ended), return_when=first)
-            if self._ended.done():
-                raise self._ended.result()
-            if stopping.done() and not writing.done():
+            await self._first(writing, stopping, untaken_s=UNTAKEN_S)
+            if not writing.done():
                 reading.cancel()
+                await self._first(writing, untaken_s=UNTAKEN_STOPPING_S)
             await writing
         finally:
             for task in (reading, stopping, writing):
@@ -79,6 +82,27 @@ class Stream:
             self._give_up()
         if reading.cancelled():
             raise Unavailable("the server is shutting down; ask again in a moment")
+
+    async def _first(self, *awaited: "asyncio.Future[Any]", untaken_s: float) -> None:
+        """Wait for one of these, unless the stream is ended before, or an answer is not taken for so long."""
+        untaken = asyncio.ensure_future(self._untaken(untaken_s))
+        try:
+            await asyncio.wait((*awaited, untaken, self._ended), return_when=asyncio.FIRST_COMPLETED)
+            if self._ended.done():
+                raise self._ended.result()
+            if untaken.done():
+                raise Unavailable(
+                    f"an answer was not taken for {untaken_s:g} s; read a stream's answers as they come"
+                )
+        finally:
+            untaken.cancel()
+
+    async def _untaken(self, untaken_s: float) -> None:
+        """Return when an answer has waited for so long, from now on, to be taken."""
+        clock = asyncio.get_running_loop().time
+        begun_s = clock()
+        while (left_s := max(begun_s, self._writes_since_s) + untaken_s - clock()) > 0:
+            await asyncio.sleep(min(left_s, untaken_s))
 
     async def _read(self, requests: AsyncIterator[bytes]) -> None:
         async for data in requests:
@@ -97,7 +121,9 @@ class Stream:
             while self._asked:
                 asked = self._asked[0]
                 reply = stream_reply(await asked.answer, asked.data)
+                self._writes_since_s = asyncio.get_running_loop().time()
                 await self._write(reply)
+                self._writes_since_s = math.inf
                 self._asked.popleft()
                 self._bytes -= len(asked.data)
                 self._moved.set()
@@ -114,6 +140,7 @@ class Stream:
             asked.answer.cancel()
             if asked.call is not None:
                 self._gateway.cancel(asked.call)
+        self._asked.clear()
 
 
 class _Asked:

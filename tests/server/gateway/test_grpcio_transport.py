@@ -1,0 +1,97 @@
+"""How a gateway over grpcio stops, with callers that wait and callers that take nothing."""
+
+import asyncio
+from collections.abc import AsyncIterator
+from typing import Any, cast
+
+import grpc
+import pytest
+
+from horngate.oip.messages import SERVICE
+from horngate.server.gateway.door import Door
+from horngate.server.gateway.grpcio_transport import GrpcioTransport
+from horngate.server.gateway.streams import AHEAD
+
+ANSWER = bytes(2 << 20)
+GRACE_S = 60.0
+SOON_S = 20.0
+WAITING = b"waiting"
+
+
+class Gateway:
+    """Answers each request at once, but for WAITING, which `late` answers."""
+
+    max_message_bytes = 1 << 20
+    spans = None
+
+    def __init__(self) -> None:
+        self.stopping = asyncio.Event()
+        self.door = Door(None)
+        self.asked = asyncio.Event()
+        self.handled = 0
+        self.late: Any = None
+
+    def on_routes(self, update: Any) -> None:
+        """None change."""
+
+    def handle(self, method: str, data: bytes, deadline_s: float | None, respond: Any, origin: Any) -> Any:
+        if data == WAITING:
+            self.late = respond
+        else:
+            respond(ANSWER)
+        self.handled += 1
+        self.asked.set()
+        return data
+
+    def cancel(self, call: Any) -> None:
+        """Nothing is computed."""
+
+
+@pytest.fixture(autouse=True)
+def impatience(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("horngate.server.gateway.streams.UNTAKEN_STOPPING_S", 0.2)
+    monkeypatch.setattr("horngate.server.gateway.grpcio_transport.FLUSH_S", 0.2)
+
+
+async def started(gateway: Gateway) -> tuple[GrpcioTransport, grpc.aio.Channel]:
+    transport = GrpcioTransport(cast(Any, gateway))
+    port = await transport.start("127.0.0.1:0")
+    return transport, grpc.aio.insecure_channel(f"127.0.0.1:{port}")
+
+
+async def endless() -> AsyncIterator[bytes]:
+    while True:
+        yield b"request"
+        await asyncio.sleep(0)
+
+
+def test_a_stream_that_is_not_read_does_not_hold_a_server_that_stops() -> None:
+    async def run() -> None:
+        gateway = Gateway()
+        transport, channel = await started(gateway)
+        call = channel.stream_stream(f"/{SERVICE}/ModelStreamInfer")(endless())
+        assert len(await call.read()) > len(ANSWER)
+        while gateway.handled < AHEAD:
+            await asyncio.sleep(0.01)
+        gateway.stopping.set()
+        await asyncio.wait_for(transport.stop(GRACE_S), SOON_S)
+        await channel.close()
+
+    asyncio.run(run())
+
+
+def test_a_call_that_waits_is_answered_before_a_server_stops() -> None:
+    async def run() -> None:
+        gateway = Gateway()
+        transport, channel = await started(gateway)
+        call = channel.unary_unary(f"/{SERVICE}/ModelInfer")(WAITING)
+        await gateway.asked.wait()
+        stopping = asyncio.ensure_future(transport.stop(GRACE_S))
+        await asyncio.wait((stopping,), timeout=0.3)
+        assert not stopping.done()
+        gateway.late(ANSWER)
+        assert await call == ANSWER
+        await asyncio.wait_for(stopping, SOON_S)
+        await channel.close()
+
+    asyncio.run(run())
