@@ -8,7 +8,7 @@ from typing import Any, cast
 import numpy as np
 import pytest
 
-from horngate.contract.errors import DeadlineExceeded, InternalError
+from horngate.contract.errors import DeadlineExceeded, InternalError, ResourceExhausted
 from horngate.contract.tensors import TensorSpec
 from horngate.server.costs import ENOUGH_BATCHES
 from horngate.server.worker.alike import Alike
@@ -106,25 +106,39 @@ def test_of_those_whose_batch_fails_only_the_cause_does(desk: Desk) -> None:
     assert (desk.together, desk.link.works) == ([], {})
 
 
-def test_more_than_a_batch_holds_wait_each_by_itself(tmp_path: Path) -> None:
+def test_more_than_a_batch_holds_are_split_as_one_request_is(tmp_path: Path) -> None:
     desk = Desk(tmp_path, limit=2)
     desk.receive(1, 1, 2, 3)
     desk.world.run()
     assert desk.world.answers == {1: [1], 2: [2], 3: [3]}
-    assert (desk.together, max(desk.world.program.sizes)) == ([], 2)
+    assert (desk.together, max(desk.world.program.sizes)) == ([[1, 2, 3]], 2)
 
 
-def test_behind_a_batch_each_waits_by_itself_and_may_be_cancelled(desk: Desk) -> None:
+def test_of_those_that_wait_one_that_is_cancelled_never_runs(desk: Desk) -> None:
     gate = desk.world.program.gate = SimpleQueue()
     desk.receive(1, 1, 2)
     desk.world.batcher.dispatch()
+    desk.reception.cancel(desk.link, 2)  # It runs.
     desk.receive(3, 3, 4)
+    desk.receive(5, 5, 6)
     desk.reception.cancel(desk.link, 3)
     for _ in range(2):
         gate.put(None)
     desk.world.run()
-    assert desk.world.answers == {1: [1], 2: [2], 3: DeadlineExceeded, 4: [4]}
-    assert desk.together == [[1, 2]]
+    assert desk.world.answers == {1: [1], 2: [2], 3: DeadlineExceeded, 4: [4], 5: [5], 6: [6]}
+    assert (desk.together, desk.world.program.sizes) == ([[1, 2], [5, 6]], [2, 3])
+
+
+def test_no_more_of_them_wait_than_the_queue_holds(desk: Desk) -> None:
+    gate = desk.world.program.gate = SimpleQueue()
+    desk.receive(1, 0)
+    desk.world.batcher.dispatch()
+    desk.receive(2, *range(12))
+    for _ in range(3):
+        gate.put(None)
+    desk.world.run()
+    refused = [number for number, answer in desk.world.answers.items() if answer is ResourceExhausted]
+    assert refused == [12, 13]
 
 
 def test_one_that_is_late_does_not_keep_the_others(desk: Desk) -> None:

@@ -1,8 +1,8 @@
 """Requests that came together and differ in nothing but their contents: one item of a frame, one Work, one answer.
 
-What Python does for a request costs more than a tiny network, so that it is done once for all of them. But only
-while they can run at once, in one batch: then none of them can be cancelled or become too late before the others,
-and none waits in a line. Where they cannot, and when their batch has a fault, each is received by itself.
+What Python does for a request costs more than a tiny network, so that it is done once for all of them. They wait
+and run as one request of all of their rows would, and each is received by itself where that is not the same to it:
+when one is cancelled before they run, or late, when the queue has no room for all, when their batch has a fault.
 """
 
 from collections.abc import Iterator
@@ -31,9 +31,10 @@ class Alike(NamedTuple):
         """Of all requests."""
         return self.rows * len(self.numbers)
 
-    def is_late(self, now_s: float) -> bool:
-        """Whether the deadline of one has passed."""
-        return any(deadline_s is not None and deadline_s <= now_s for deadline_s in self.deadlines_s)
+    @property
+    def first_deadline_s(self) -> float | None:
+        """The earliest of their deadlines."""
+        return min((each for each in self.deadlines_s if each is not None), default=None)
 
     def singly(self) -> Iterator[Frame]:
         """Each as an item of its own; see Reception.receive."""

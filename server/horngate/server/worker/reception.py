@@ -12,17 +12,16 @@ from horngate.contract.errors import (
     NotFound,
     ResourceExhausted,
 )
-from horngate.contract.tensors import TensorSpec
-from horngate.oip.codec import decode_tensor
-from horngate.server.frames.channel import Channel, Frame, Payload
+from horngate.server.frames.channel import Frame
 from horngate.server.step import Step
 from horngate.server.worker.alike import Alike
 from horngate.server.worker.batcher import Batcher
 from horngate.server.worker.bounds import NOTHING, Asked, Size
 from horngate.server.worker.company import limit
-from horngate.server.worker.engines import Array, Program, Shapes, most_rows
+from horngate.server.worker.engines import Program, Shapes, most_rows
 from horngate.server.worker.link import GatewayLink
 from horngate.server.worker.models import ServedModel
+from horngate.server.worker.reading import as_one, contents_bytes, first_and_others, inputs_of
 from horngate.server.worker.scheduler import LOWEST, rank_s
 from horngate.server.worker.sequences import Sequence, Sequences
 from horngate.server.worker.shelf import Shelf
@@ -53,11 +52,24 @@ class Reception:
 
     def cancel(self, link: GatewayLink, request: int) -> None:
         """The caller is gone: what has not begun to run never will."""
-        work, error = link.works.get(request), DeadlineExceeded("the caller is gone")
+        error = DeadlineExceeded("the caller is gone")
+        if request not in link.works and not self._apart(link, request, error):
+            return
+        work = link.works.get(request)
         if work is not None:
             self._batcher.end(work, error)
         elif any(early.requests.pop((link, request), None) for early in self._shelf.arriving.values()):
             link.refuse(request, error)
+
+    def _apart(self, link: GatewayLink, request: int, why: HorngateError) -> bool:
+        """Have a request stand for itself, if it may: not one that has begun to run with others."""
+        for work in link.works.values():
+            if work.alike is not None and request in work.alike.numbers:
+                if work.rows < work.total_rows:
+                    return False
+                self._batcher.end(work, why)
+                return True
+        return True
 
     def receive(self, link: GatewayLink, item: Frame) -> None:
         """Take a request in; one that cannot be run is refused at once."""
@@ -91,43 +103,31 @@ class Reception:
                 self.receive(link, item)
 
     def _take_together(self, link: GatewayLink, alike: Alike, is_all: bool) -> bool:
-        model, now_s = self._shelf.models.get(alike.handle), time.monotonic()
-        if model is None or alike.is_late(now_s):
-            return False
-        outputs = tuple(alike.outputs) or model.outputs
-        wanted, rows = Wanted(outputs=outputs), alike.total_rows
-        program = model.programs.get(wanted)
-        if program is None:
+        model = self._shelf.models.get(alike.handle)
+        if model is None:
             return False
         try:
-            inputs = _inputs(link.channel, model.inputs(pixels=False), alike.tensors)
+            work = as_one(link, model, alike, time.monotonic())
         except (HorngateError, ValueError):
             return False
-        priority = min(alike.priority, LOWEST)
-        work = Work(
-            owner=link,
-            request=-alike.numbers[0],
-            handle=alike.handle,
-            outputs=outputs,
-            wanted=wanted,
-            inputs=inputs,
-            total_rows=rows,
-            rows=rows,
-            arrived_s=now_s,
-            deadline_s=None,
-            alone=False,
-            bytes=sum(_size(payload) for _, payload in alike.tensors),
-            priority=priority,
-            rank_s=rank_s(now_s, priority),
-            alike=alike,
-        )
-        shapes = model.batch_shapes(inputs, outputs)
-        if not self._batcher.takes_now(model, rows, limit(model, work, program, shapes)):
+        program, shapes = model.programs.get(work.wanted), model.batch_shapes(work.inputs, work.outputs)
+        if program is None or most_rows(program, shapes) == 0:
+            return False
+        runs_now = self._batcher.takes_now(model, work.rows, limit(model, work, program, shapes))
+        if not runs_now and not self._may_wait(model, work, alike):
             return False
         link.works[work.request] = work
-        if not (is_all and self._batcher.run_now(model, work, program)):
+        if not (runs_now and is_all and self._batcher.run_now(model, work, program)):
             self._batcher.queue(model, work, program)
         return True
+
+    def _may_wait(self, model: ServedModel, work: Work, alike: Alike) -> bool:
+        """Whether none of several requests would be refused, were each received by itself."""
+        if model.refusal(work.wanted, model.shapes(work.inputs)) is not None:
+            return False
+        first, others = first_and_others(work, alike)
+        ahead = self._waiting.get(work.handle, NOTHING) + first
+        return self._batcher.refusal(model, others, ahead) is None
 
     def _refuse(self, work: Work, error: HorngateError) -> None:
         """Answer a work that failed; of one that stands for several requests, only the cause shall suffer."""
@@ -163,13 +163,13 @@ class Reception:
         request, handle, names, rows, deadline_s, alone, priority, seed, pixels, trace, tensors, _ = item
         priority, now_s = min(priority, LOWEST), time.monotonic()
         left_s = None if deadline_s is None else deadline_s - now_s
-        size = sum(_size(payload) for _, payload in tensors)
+        size = sum(contents_bytes(payload) for _, payload in tensors)
         asked = Asked(rows=rows, bytes=size, priority=priority, left_s=left_s)
         # One that a worker has ended over was taken before, and is not turned away now.
         refused = None if alone else self._batcher.refusal(model, asked, self._waiting.get(handle, NOTHING))
         if refused is not None:
             raise refused
-        inputs = _inputs(link.channel, model.inputs(pixels=pixels), tensors)
+        inputs = inputs_of(link.channel, model.inputs(pixels=pixels), tensors)
         outputs = tuple(names) or model.outputs
         program_outputs = outputs if step is None else model.step_outputs(outputs)
         wanted, shapes = Wanted(outputs=program_outputs, pixels=pixels), model.shapes(inputs)
@@ -281,14 +281,3 @@ def _unmade(outputs: tuple[str, ...], fault: Exception) -> HorngateError:
 
 def _size_of(work: Work) -> Size:
     return Size(work.total_rows, work.bytes)
-
-
-def _size(payload: Payload) -> int:
-    return len(payload) if isinstance(payload, bytes) else payload[1]
-
-
-def _inputs(channel: Channel, specs: tuple[TensorSpec, ...], tensors: list[Any]) -> list[Array]:
-    return [
-        decode_tensor(channel.get(payload), spec.datatype, shape, spec.name)
-        for spec, (shape, payload) in zip(specs, tensors, strict=True)
-    ]
