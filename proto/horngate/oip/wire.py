@@ -55,7 +55,7 @@ class Field(NamedTuple):
 
 def request_fields(data: bytes) -> list[Field] | None:
     """The top level of a ModelInferRequest, in order; None if it is not as every sender writes it."""
-    return _fields(data, _REQUEST_TAGS)
+    return fields_of(data, _REQUEST_TAGS)
 
 
 def raw_output_prefix(size: int) -> bytes:
@@ -127,7 +127,7 @@ def _prefix(tag: int, size: int) -> bytes:
 
 def _walk(data: bytes, raw_tag: int, tags: frozenset[int]) -> tuple[bytes, list[Buffer]] | None:
     """The message without its raw contents, and views of those; None if protobuf should judge it."""
-    fields = _fields(data, tags)
+    fields = fields_of(data, tags)
     if fields is None:
         return None
     view = memoryview(data)
@@ -135,7 +135,7 @@ def _walk(data: bytes, raw_tag: int, tags: frozenset[int]) -> tuple[bytes, list[
     return b"".join(rest), [view[field.start : field.stop] for field in fields if field.tag == raw_tag]
 
 
-def _fields(data: bytes, tags: frozenset[int]) -> list[Field] | None:
+def fields_of(data: Buffer, tags: frozenset[int]) -> list[Field] | None:
     """Every field of the top level, in order; None if protobuf should judge the message."""
     end, position = len(data), 0
     fields: list[Field] = []
@@ -152,7 +152,7 @@ def _fields(data: bytes, tags: frozenset[int]) -> list[Field] | None:
     return fields
 
 
-def _size(data: bytes, position: int) -> tuple[int, int] | None:
+def _size(data: Buffer, position: int) -> tuple[int, int] | None:
     """The varint at `position` and where it ends; None if it ends nowhere in five bytes."""
     size = 0
     for shift, byte in enumerate(data[position : position + 5]):

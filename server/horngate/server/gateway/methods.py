@@ -4,6 +4,7 @@ from collections.abc import Callable, Mapping
 from typing import Any, Protocol
 
 from horngate.oip import messages as oip
+from horngate.oip.load_request import LoadRequest
 from horngate.server.gateway import service
 from horngate.server.gateway.infer import Call, Respond
 from horngate.server.gateway.log_settings import log_settings
@@ -109,7 +110,7 @@ _OF_OIP: Mapping[str, tuple[Any, Run]] = {
     "ModelConfig": (oip.ModelConfigRequest, _from_routes(service.model_config)),
     "ModelStatistics": (oip.ModelStatisticsRequest, _statistics),
     "RepositoryIndex": (oip.RepositoryIndexRequest, _from_routes(service.repository_index)),
-    "RepositoryModelLoad": (oip.RepositoryModelLoadRequest, _by_repository(Repository.load)),
+    "RepositoryModelLoad": (LoadRequest, _by_repository(Repository.load)),
     "RepositoryModelUnload": (oip.RepositoryModelUnloadRequest, _by_repository(Repository.unload)),
     "SystemSharedMemoryStatus": (oip.SystemSharedMemoryStatusRequest, _from_regions(show_regions)),
     "SystemSharedMemoryRegister": (oip.SystemSharedMemoryRegisterRequest, _from_regions(register_region)),

@@ -8,6 +8,8 @@ from typing import Any
 from horngate.contract import errors
 from horngate.contract.errors import HorngateError, InternalError, InvalidRequest, Unsupported
 from horngate.oip import messages as oip
+from horngate.oip.load_request import LoadRequest
+from horngate.oip.wire import Buffer
 from horngate.server import memory
 from horngate.server.gateway.infer import Respond
 from horngate.server.gateway.origin import Origin
@@ -29,18 +31,16 @@ class Repository:
         self._questions = questions
         self._writing: set[asyncio.Task[None]] = set()
 
-    def load(self, request: oip.RepositoryModelLoadRequest, origin: Origin, respond: Respond) -> None:
+    def load(self, request: LoadRequest, origin: Origin, respond: Respond) -> None:
         """Answer once the model is served as asked, or known not to be."""
-        name = _name(request)
+        name = _name(request.message)
         override: dict[str, Any] = {}
-        files: dict[str, bytes] = {}
-        for key, value in request.parameters.items():
+        files: dict[str, Buffer] = {_path(key): content for key, content in request.files.items()}
+        for key, value in request.message.parameters.items():
             if key == "config":
                 override = read_override(name, _text(key, value))
-            elif key.startswith(PREFIX):
-                files[key.removeprefix(PREFIX)] = _bytes(key, value)
             else:
-                raise InvalidRequest(f"unknown parameter '{key}'; expected config, or {PREFIX}VERSION/NAME")
+                files[_path(key)] = _bytes(key, value)
         order = Order(name=name, by=str(origin), override=override)
         if not files:
             self._give(order, oip.RepositoryModelLoadResponse(), respond)
@@ -58,7 +58,7 @@ class Repository:
         order = Order(name=_name(request), by=str(origin), unload=True)
         self._give(order, oip.RepositoryModelUnloadResponse(), respond)
 
-    async def _upload(self, order: Order, files: Mapping[str, bytes], respond: Respond) -> None:
+    async def _upload(self, order: Order, files: Mapping[str, Buffer], respond: Respond) -> None:
         try:
             folder = await self.uploads.keep(files)
         except HorngateError as error:
@@ -95,6 +95,12 @@ def _name(request: Any) -> str:
 
 def _is_plain(name: str) -> bool:
     return name.isprintable() and "/" not in name and "\\" not in name
+
+
+def _path(key: str) -> str:
+    if not key.startswith(PREFIX):
+        raise InvalidRequest(f"unknown parameter '{key:.80}'; expected config, or {PREFIX}VERSION/NAME")
+    return key.removeprefix(PREFIX)
 
 
 def _text(key: str, value: Any) -> str:

@@ -12,6 +12,7 @@ from collections.abc import Mapping
 from pathlib import Path
 
 from horngate.contract.errors import InvalidRequest, ResourceExhausted, Unsupported
+from horngate.oip.wire import Buffer
 
 PREFIX = "file:"
 NAMES = (
@@ -28,7 +29,7 @@ class Uploads:
         self._folder = folder
         self._turn = asyncio.Lock()
 
-    async def keep(self, files: Mapping[str, bytes]) -> str:
+    async def keep(self, files: Mapping[str, Buffer]) -> str:
         """Write files by their paths, `VERSION/model.h5`; the new folder's name.
 
         InvalidRequest: a path that is none. ResourceExhausted: they would not fit. Unsupported: none are taken.
@@ -37,7 +38,7 @@ class Uploads:
         async with self._turn:
             return await asyncio.to_thread(self._write, files)
 
-    def check(self, files: Mapping[str, bytes]) -> None:
+    def check(self, files: Mapping[str, Buffer]) -> None:
         """The errors of `keep` that need no look at what is there."""
         if not self.limit_bytes:
             raise Unsupported(
@@ -59,7 +60,7 @@ class Uploads:
                 f"received {size} bytes; this server takes uploads of {self.limit_bytes}{there}: see --upload-bytes"
             )
 
-    def _write(self, files: Mapping[str, bytes]) -> str:
+    def _write(self, files: Mapping[str, Buffer]) -> str:
         self._folder.mkdir(exist_ok=True)
         held = sum(path.stat().st_size for path in self._folder.rglob("*") if path.is_file())
         self._check_room(sum(map(len, files.values())), held)
