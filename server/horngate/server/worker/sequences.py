@@ -5,7 +5,6 @@ taken in whole, when all of its rows have run.
 """
 
 import time
-from collections import OrderedDict
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
@@ -19,6 +18,7 @@ from horngate.server.metrics import SequenceMetrics
 from horngate.server.step import Key, Step
 from horngate.server.worker.bank import Bank, Slots
 from horngate.server.worker.engines import Array
+from horngate.server.worker.gone import Gone
 from horngate.server.worker.ledger import Ledger
 from horngate.server.worker.turned_away import ENDED, EXPIRED, LOST, missing, no_room, out_of_order, too_many
 
@@ -27,9 +27,6 @@ if TYPE_CHECKING:
     from horngate.server.worker.work import Batch, Work
 
 REPLACED = "replaced"
-MOST_REMEMBERED = 1 << 16
-"""How many sequences that are gone are remembered for the sake of a good word."""
-
 SHARE = 0.5
 """The part of the memory left for batches that states may take at a time."""
 
@@ -90,7 +87,7 @@ class Sequences:
         # Invariant: a sequence is in _live until it ends; in _idle while none of its steps is under way; its slots
         # are taken until both it is gone and none of its works is left.
         self._live: dict[Key, Sequence] = {}
-        self._gone: OrderedDict[Key, str] = OrderedDict()
+        self._gone = Gone()
         self._held: dict[str, Held] = {}
         self._idle: Deadlines[Sequence] = Deadlines()
         self._ledger = ledger
@@ -99,7 +96,7 @@ class Sequences:
         self._left_bytes = left_bytes
         self._changed = changed
         for key, version in lost.items():
-            self._remember(key, LOST)
+            self._gone.add(key, LOST)
             metrics.ended.labels(key[0], version, LOST).inc()
 
     @property
@@ -119,7 +116,7 @@ class Sequences:
         """
         found = self._live.get(step.key)
         if found is None or (step.version and step.version != found.model.labels[1]):
-            raise missing(step, None if found else self._gone.get(step.key))
+            raise missing(step, None if found else self._gone.how(step.key))
         if found.is_ending:
             raise missing(step, ENDED)
         if found.model.order.handle != handle:
@@ -160,7 +157,7 @@ class Sequences:
         if before is not None:
             self._end(before, REPLACED)
         self._live[step.key] = sequence
-        self._gone.pop(step.key, None)
+        self._gone.forget(step.key)
         self._ledger.begun(step.key, model.labels[1])
         self._metrics.begun.labels(*model.labels).inc()
         self._measure(model, held, is_resized=grows)
@@ -265,7 +262,7 @@ class Sequences:
             del self._live[sequence.key]
             self._ledger.ended(sequence.key)
         if how != REPLACED:
-            self._remember(sequence.key, how)
+            self._gone.add(sequence.key, how)
         self._idle.remove(sequence, sequence.expires_s)
         self._metrics.ended.labels(*sequence.model.labels, how).inc()
         self._let_go(sequence)
@@ -278,12 +275,6 @@ class Sequences:
         held.bank.give_back(sequence.slots)
         held.count -= 1
         self._measure(sequence.model, held, is_resized=held.bank.statistics().bytes != before)
-
-    def _remember(self, key: Key, how: str) -> None:
-        self._gone.pop(key, None)
-        self._gone[key] = how
-        if len(self._gone) > MOST_REMEMBERED:
-            self._gone.popitem(last=False)
 
     def _measure(self, model: "ServedModel", held: Held, *, is_resized: bool) -> None:
         self._metrics.live.labels(*model.labels, self._device).set(held.count)
