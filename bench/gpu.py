@@ -1,91 +1,64 @@
 """A network served on the engine `keras` with JAX, against the same network jitted in a loop in process.
 
-    python bench/gpu.py [--network resnet50] [--device gpu:0] [--precision bfloat16] [--rows 8 32 128] [--json]
+    python bench/gpu.py [--network resnet50] [--device gpu:0] [--precision bfloat16] [--rows 32 128] [--json]
 
 For a machine with a GPU and `pip install 'horngate[gpu]'`; `--device cpu --network NAME` tries it anywhere:
 
 1. `jax.jit` of the network, in a process of its own: float32 images in the device's memory, or copied there for
    each call (`fed`), at several batch sizes; two calls are under way at a time;
-2. the server under a closed loop of h2load, one picture a request: its uint8 pixels, or float32 as the network
-   takes them. Its batches are no larger than the loop's.
+2. the server under a closed loop of h2load, one picture a request: its uint8 pixels in the message or in shared
+   memory, or float32 as the network takes them. Its batches are no larger than the loop's;
+3. the worker's own thread in a process of its own, given whole batches of single pictures without any gRPC.
 
-Images a second, and the ratio to the best of the loop. The aim on a GPU is 0.9.
+Images a second, and the ratio to the best of the loop. The aim on a GPU is 0.9. `gateways`, `worker` and `load` are
+the cores that each kept busy.
 """
 
 import argparse
 import json
 import os
+import re
 import signal
 import subprocess
 import sys
 import time
 from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from http.client import HTTPConnection
+from multiprocessing.shared_memory import SharedMemory
 from pathlib import Path
 from typing import Any
 
+import gpu_alone
+import grpc
 import numpy as np
-from h2load import load
+from h2load import Load, closed_loop, grpc_post
 from messages import infer_message
+from processes import tree_cpu_s
 from table import table
 
-from horngate.cli.serving import serving
+from horngate.cli.serving import Serving, serving
+from horngate.oip.messages import ModelInferRequest, SystemSharedMemoryRegisterRequest
 from horngate.server.precision import BFLOAT16, FLOAT32
 
 OUT = Path(__file__).parent / "out" / "gpu"
-NAME = "network"
+NAME, REGION = "network", "picture"
 READY_S = 1800.0
-LOADS = ((1, 8), (4, 16))
-"""Connections, and calls under way on each."""
+PROCESSES = 4
+"""Of h2load, each on one core: pictures are large."""
 
 
-def loop(options: argparse.Namespace) -> Iterator[dict[str, Any]]:
-    """What the jitted network does by itself; runs in a process with KERAS_BACKEND=jax."""
-    from horngate.zoo.architectures import build_choice
-    from horngate.zoo.backend import import_keras
-    from horngate.zoo.registry import read_choice
-
-    import_keras()
-    import jax
-
-    model = build_choice(read_choice(options.network), None)
-    if options.precision == BFLOAT16:
-        from horngate.server.worker.engines.lowered import computed_in_bfloat16
-
-        computed_in_bfloat16(model)
-    weights = [
-        [each.value for each in kind] for kind in (model.trainable_variables, model.non_trainable_variables)
-    ]
-    call = jax.jit(lambda held, images: model.stateless_call(*held, images, training=False)[0])
-    for rows in options.rows:
-        images = np.random.default_rng(0).random((rows, *model.input_shape[1:]), np.float32)
-        there = jax.device_put(images)
-        for kind, given in (("resident", there), ("fed", images)):
-            yield {"kind": kind, "rows": rows, "images_per_s": _rate(call, weights, given, options.seconds)}
-
-
-def _rate(call: Any, weights: Any, images: Any, seconds: float) -> float:
-    import jax
-
-    jax.block_until_ready(call(weights, images))
-    runs, start, results = 0, time.perf_counter(), None
-    while time.perf_counter() - start < seconds:
-        before, results = results, call(weights, images)
-        jax.block_until_ready(before)  # Two are under way, no more.
-        runs += 1
-    jax.block_until_ready(results)
-    return runs * len(images) / (time.perf_counter() - start)
-
-
-def in_own_process(options: argparse.Namespace) -> list[dict[str, Any]]:
-    """`loop`, where nothing else is on the device."""
-    command = [sys.executable, __file__, "--loop", *_passed_on(options)]
+def in_own_process(options: argparse.Namespace, part: str) -> list[dict[str, Any]]:
+    """A part of `gpu_alone`, where nothing else is on the device."""
+    command = [sys.executable, __file__, "--part", part, *_passed_on(options)]
     done = subprocess.run(command, env=_environment(options), check=True, stdout=subprocess.PIPE, text=True)
     return [json.loads(line) for line in done.stdout.splitlines() if line.startswith("{")]
 
 
 def served(options: argparse.Namespace) -> Iterator[dict[str, Any]]:
     """The server's rates."""
-    models = OUT / "models"
+    workspace = _workspace(options)
+    models = workspace / "models"
     (models / NAME).mkdir(parents=True, exist_ok=True)
     bound = "max_error = 0.5\n" if options.precision != FLOAT32 else ""  # random weights exaggerate it
     (models / NAME / "model.toml").write_text(
@@ -93,27 +66,104 @@ def served(options: argparse.Namespace) -> Iterator[dict[str, Any]]:
         f'precision = "{options.precision}"\nmax_rows = {max(options.rows)}\n{bound}'
     )
     os.environ |= _environment(options)
-    arguments = ["--devices", options.device]
-    with serving(models, workspace=OUT, arguments=arguments, ready_timeout_s=READY_S) as server:
-        [folder] = {path.parent for path in (OUT / "cache").rglob("spec.json")}
-        manifest = json.loads((folder / "spec.json").read_text())
-        for kind, dtype in (("pixels", np.uint8), ("float32", np.float32)):
-            message = _request(manifest, dtype)
-            for connections, streams in LOADS:
-                seen = load(
-                    server.grpc, message, connections=connections, streams=streams, seconds=options.seconds
-                )
-                yield {
-                    "kind": f"{kind}, {connections * streams} at once",
-                    "images_per_s": seen.requests_per_s,
-                    "p99_ms": seen.p99_ms,
-                }
+    arguments = ["--devices", options.device, "--shared-memory"]
+    begin = time.monotonic()
+    with serving(models, workspace=workspace, arguments=arguments, ready_timeout_s=READY_S) as server:
+        print(f"ready after {time.monotonic() - begin:.1f} s", file=sys.stderr, flush=True)
+        image = _image(workspace)
+        message = infer_message(NAME, *image)
+        yield from _rates(server, "pixels", message, options, (8, 64, options.at_once))
+        with _region(server, image[1]) as shared:
+            yield from _rates(server, "pixels in shared memory", _pointing(*image, shared), options)
+        as_float = infer_message(NAME, image[0], image[1].astype(np.float32))
+        yield from _rates(server, "float32", as_float, options)
+        yield from _rates(server, "pixels", message, options)
+        print(_told(server), file=sys.stderr, flush=True)
 
 
-def _request(manifest: dict[str, Any], dtype: Any) -> bytes:
-    [spec] = manifest["model"]["inputs"]
-    image = np.random.default_rng(0).integers(0, 256, (1, *spec["shape"][1:])).astype(dtype)
-    return infer_message(NAME, spec["name"], image)
+def _rates(
+    server: Serving, kind: str, message: bytes, options: argparse.Namespace, at_once: Sequence[int] = ()
+) -> Iterator[dict[str, Any]]:
+    for many in at_once or (options.at_once,):
+        _load(server, message, many, 1.0)
+        before = tree_cpu_s(server.pid)
+        seen = _load(server, message, many, options.seconds)
+        after = tree_cpu_s(server.pid)
+        yield {
+            "kind": f"served, {kind}, {many} at once",
+            "images_per_s": seen.requests_per_s,
+            "p50_ms": seen.p50_ms,
+            "p99_ms": seen.p99_ms,
+            "gateways": (after["gateway"] - before["gateway"]) / seen.seconds,
+            "worker": (after["worker"] - before["worker"]) / seen.seconds,
+            "load": seen.cpu_s / seen.seconds,
+        }
+
+
+def _load(server: Serving, message: bytes, many: int, seconds: float) -> Load:
+    """A closed loop; RuntimeError unless all are answered with probabilities."""
+    _answered(server, message)
+    processes = min(PROCESSES, many)
+    streams = max(1, many // (16 * processes))
+    return closed_loop(
+        grpc_post(server.grpc, message),
+        connections=many // streams,
+        streams=streams,
+        seconds=seconds,
+        processes=processes,
+    )
+
+
+def _answered(server: Serving, message: bytes) -> None:
+    """h2load sees HTTP's status alone: RpcError if gRPC's is not OK."""
+    with grpc.insecure_channel(server.grpc) as channel:
+        channel.unary_unary("/inference.GRPCInferenceService/ModelInfer")(message, timeout=60)
+
+
+def _image(workspace: Path) -> tuple[str, Any]:
+    """The input's name, and one picture's pixels."""
+    [folder] = {path.parent for path in (workspace / "cache").rglob("spec.json")}
+    [spec] = json.loads((folder / "spec.json").read_text())["model"]["inputs"]
+    return spec["name"], np.random.default_rng(0).integers(0, 256, (1, *spec["shape"][1:]), np.uint8)
+
+
+@contextmanager
+def _region(server: Serving, image: Any) -> Iterator[str]:
+    """The picture in shared memory that the server knows: the region's key."""
+    memory = SharedMemory(create=True, size=image.nbytes)
+    try:
+        memory.buf[: image.nbytes] = image.tobytes()
+        wanted = SystemSharedMemoryRegisterRequest(
+            name=REGION, key=f"/{memory.name}", byte_size=image.nbytes
+        ).SerializeToString()
+        with grpc.insecure_channel(server.grpc) as channel:
+            channel.unary_unary("/inference.GRPCInferenceService/SystemSharedMemoryRegister")(wanted)
+        yield REGION
+    finally:
+        memory.close()
+        memory.unlink()
+
+
+def _pointing(name: str, image: Any, region: str) -> bytes:
+    request = ModelInferRequest(model_name=NAME)
+    tensor = request.inputs.add(name=name, datatype="UINT8", shape=image.shape)
+    tensor.parameters["shared_memory_region"].string_param = region
+    tensor.parameters["shared_memory_byte_size"].int64_param = image.nbytes
+    return bytes(request.SerializeToString())
+
+
+def _told(server: Serving) -> str:
+    """What the server says of its model and its batches."""
+    connection = HTTPConnection(server.metrics, timeout=10)
+    connection.request("GET", "/metrics")
+    lines = connection.getresponse().read().decode().splitlines()
+    connection.close()
+    wanted = re.compile(r"horngate_\w*(batch|dispatch|cap|memory|error|device|padd|compute|queue)\w*[{ ]")
+    return "\n".join(line for line in lines if wanted.match(line))
+
+
+def _workspace(options: argparse.Namespace) -> Path:
+    return OUT / f"{options.network}-{options.precision}"
 
 
 def _environment(options: argparse.Namespace) -> dict[str, str]:
@@ -127,6 +177,18 @@ def _passed_on(options: argparse.Namespace) -> Sequence[str]:
     return [*told, "--seconds", str(options.seconds), "--rows", *rows]
 
 
+def _part(options: argparse.Namespace) -> Iterator[dict[str, Any]]:
+    if options.part == "loop":
+        return gpu_alone.loop(options.network, options.precision, options.rows, options.seconds)
+    return gpu_alone.worker(_workspace(options) / "cache", options.rows, options.seconds)
+
+
+def _figures(options: argparse.Namespace) -> Iterator[dict[str, Any]]:
+    yield from in_own_process(options, "loop")
+    yield from served(options)
+    yield from in_own_process(options, "worker")
+
+
 def main() -> None:
     parser = argparse.ArgumentParser(
         description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
@@ -134,35 +196,41 @@ def main() -> None:
     parser.add_argument("--network", default="resnet50")
     parser.add_argument("--device", default="gpu:0")
     parser.add_argument("--precision", choices=(FLOAT32, BFLOAT16), default=BFLOAT16)
-    parser.add_argument("--rows", nargs="+", type=int, default=[8, 32, 128])
+    parser.add_argument("--rows", nargs="+", type=int, default=[32, 128])
+    parser.add_argument("--at-once", type=int, default=768, help="requests under way at the most")
     parser.add_argument("--seconds", type=float, default=5.0, help="for each figure")
     parser.add_argument("--json", action="store_true", help="one JSON object a line instead of the table")
-    parser.add_argument("--loop", action="store_true", help=argparse.SUPPRESS)
+    parser.add_argument("--part", choices=("loop", "worker"), help=argparse.SUPPRESS)
     options = parser.parse_args()
     signal.signal(signal.SIGTERM, signal.default_int_handler)  # ended by it too, we stop our server
-    if options.loop:
-        for figure in loop(options):
+    if options.part:
+        for figure in _part(options):
             print(json.dumps(figure), flush=True)
         return
-    figures = [*in_own_process(options), *served(options)]
+    figures: list[dict[str, Any]] = []
+    for figure in _figures(options):
+        print(json.dumps(figure), file=sys.stderr, flush=True)
+        figures.append(figure)
     best = max(figure["images_per_s"] for figure in figures if "rows" in figure)
     for figure in figures:
-        figure["ratio"] = figure["images_per_s"] / best
-    if options.json:
-        print("\n".join(map(json.dumps, figures)))
-        return
+        figure |= {"ratio": figure["images_per_s"] / best, "network": options.network}
+        figure["precision"] = options.precision
+    print("\n".join(map(json.dumps, figures)) if options.json else _table(options, figures))
+
+
+def _table(options: argparse.Namespace, figures: Sequence[dict[str, Any]]) -> str:
+    titles = ("images/s", "p50 ms", "p99 ms", "gateways", "worker", "load", "ratio")
+    names = ("images_per_s", "p50_ms", "p99_ms", "gateways", "worker", "load", "ratio")
+    formats = ("{:,.0f}", "{:,.1f}", "{:,.1f}", "{:.2f}", "{:.2f}", "{:.2f}", "{:.2f}")
     rows = [
-        [
-            f"in a loop, {each['kind']}, {each['rows']} a batch"
-            if "rows" in each
-            else f"served, {each['kind']}",
-            f"{each['images_per_s']:,.1f}",
-            f"{each['p99_ms']:,.1f}" if "p99_ms" in each else "",
-            f"{each['ratio']:.2f}",
+        [each["kind"]]
+        + [
+            form.format(each[name]) if name in each else ""
+            for name, form in zip(names, formats, strict=True)
         ]
         for each in figures
     ]
-    print(table([f"{options.network}, {options.precision}", "images/s", "p99 ms", "ratio"], rows))
+    return table([f"{options.network}, {options.precision}", *titles], rows)
 
 
 if __name__ == "__main__":

@@ -74,13 +74,23 @@ def load(
 
 
 def closed_loop(
-    post: Post, *, connections: int, streams: int, seconds: float, cores: Iterable[int] = ()
+    post: Post,
+    *,
+    connections: int,
+    streams: int,
+    seconds: float,
+    cores: Iterable[int] = (),
+    processes: int = 1,
 ) -> Load:
-    """Keep `connections * streams` requests under way; with HTTP/1.1, which has no streams, so many connections."""
+    """Keep `connections * streams` requests under way; with HTTP/1.1, which has no streams, so many connections.
+
+    Each of the `processes`, of one core each, has its part of the connections.
+    """
     if post.http1:
         connections, streams = connections * streams, 1
-    shape = ["-c", str(connections), "-m", str(streams), "-D", f"{seconds * 1000:.0f}ms"]
-    return _together(post, [shape], [0.0], seconds, set(cores))
+    parts = [connections // processes + (number < connections % processes) for number in range(processes)]
+    shapes = [["-c", str(part), "-m", str(streams), "-D", f"{seconds * 1000:.0f}ms"] for part in parts]
+    return _together(post, shapes, [0.0] * processes, seconds, set(cores))
 
 
 def open_loop(post: Post, *, rate: float, seconds: float, seed: int = 0) -> Load:

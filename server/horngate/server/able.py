@@ -1,5 +1,7 @@
 """Which engines may run a model: known from its artifact, before one is loaded."""
 
+from importlib.util import find_spec
+
 from horngate.server.artifact import Artifact
 from horngate.server.precision import ENGINES
 
@@ -17,7 +19,8 @@ def able(artifact: Artifact, engine: str) -> tuple[str, ...]:
         return (KERAS,)
     if engine != "auto":
         return (engine,)
-    names = [name for name in OF_GRAPHS if name in ENGINES.get(artifact.precision, OF_GRAPHS)]
+    there = [name for name in OF_GRAPHS if find_spec(name) is not None]
+    names = [name for name in there if name in ENGINES.get(artifact.precision, OF_GRAPHS)]
     return tuple(name for name in names if name != OPENVINO or not _embedding(artifact)) or (KERAS,)
 
 
@@ -25,6 +28,8 @@ def why_keras(artifact: Artifact, engine: str) -> str | None:
     """Why Keras alone runs it, though its configuration does not ask for that; None if others may."""
     if artifact.refused is not None or able(artifact, engine) != (KERAS,) or engine == KERAS:
         return artifact.refused
+    if not _embedding(artifact):
+        return f"{OPENVINO}, which computes in {artifact.precision}, is not installed"
     return (
         f"layer '{_embedding(artifact)}' is an Embedding, and {OPENVINO}, which computes in {artifact.precision}, "
         'answers an index out of range with zeros; precision = "float32" may be faster, '

@@ -19,6 +19,7 @@ import setproctitle
 
 from horngate.server import memory
 from horngate.server.builder import main as builder
+from horngate.server.devices import NO_GPUS
 from horngate.zoo.backend import import_keras
 
 _DESCRIPTORS = 4
@@ -122,7 +123,7 @@ def main() -> None:
     os.nice(5)  # Requests come first.
     memory.die_first(_BADNESS)
     # Building is for the processor: accelerators are the workers', and lie outside the walls.
-    os.environ |= {"CUDA_VISIBLE_DEVICES": "", "JAX_PLATFORMS": "cpu"}
+    os.environ |= NO_GPUS
     with suppress(Exception):  # A builder tries again, and tells what is wrong.
         import_keras()
         builder.import_parts()

@@ -11,7 +11,7 @@ from typing import Any
 
 from horngate.contract.errors import InternalError
 from horngate.server.frames.channel import Channel, ChannelClosed, Frame
-from horngate.server.supervisor.seats import KERAS
+from horngate.server.supervisor.seats import KERAS, Seat
 
 # Large messages otherwise cost a system call and fresh pages each; bench/transports.py has the figures.
 MALLOC = {
@@ -156,9 +156,14 @@ def next_pause_s(ended: Child, before_s: float, *, longest_s: float) -> float:
     return min(longest_s, before_s * 2 or FIRST_PAUSE_S)
 
 
-def worker_environment(family: str) -> dict[str, str]:
-    """What a worker of this family runs with besides; the operator's own variables win."""
-    chosen = ONE_HEAP | OWN_PAGES if family == KERAS else ONE_HEAP
+def worker_environment(seat: Seat) -> dict[str, str]:
+    """What the worker of a seat runs with besides; the operator's own variables win.
+
+    On a GPU batches take little of the machine's memory, and what compiles for it needs a heap for each thread.
+    """
+    if seat.device.is_gpu:
+        return {}
+    chosen = ONE_HEAP | OWN_PAGES if seat.family == KERAS else ONE_HEAP
     return {name: os.environ.get(name, value) for name, value in chosen.items()}
 
 

@@ -28,7 +28,7 @@ class Launches:
             "cores": device.cores,
             "tracing": self._settings.tracing,
         }
-        variables = {**worker_environment(seat.family), **device.environment}
+        variables = {**worker_environment(seat), **device.environment}
         return Child(name, "horngate.server.worker.main", [name, json.dumps(options)], variables)
 
     def gateway(self, name: str, port: int | None) -> Child:

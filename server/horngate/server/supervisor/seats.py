@@ -31,9 +31,10 @@ def seats(family: str, devices: Sequence[Device], copies: int) -> tuple[Seat, ..
 def placed_seats(family: str, devices: Sequence[Device], copies: int) -> tuple[Seat, ...]:
     """The workers of a model whose layers are on several devices: each sees all that the server sees."""
     cores = sorted({core for device in devices for core in device.cores})
-    return seats(family, [Device(name=ONLY_DEVICE, cores=tuple(cores))], copies)
+    return seats(family, [Device(name=ONLY_DEVICE, cores=tuple(cores), sees_all=True)], copies)
 
 
 def _name(family: str, device: Device, copy: int) -> str:
     where = "" if device.name == ONLY_DEVICE else f" {device.name}"
+    where = " on all devices" if device.sees_all else where
     return f"{family}{where}" + (f" copy {copy}" if copy > 1 else "")

@@ -19,7 +19,7 @@ from horngate.server.metrics import WorkerMetrics, observe
 from horngate.server.worker.account import Account
 from horngate.server.worker.bounds import NOTHING, Asked, Line, Size, refusal
 from horngate.server.worker.company import kin, limit
-from horngate.server.worker.engines import Array, Program
+from horngate.server.worker.engines import Array, Program, enqueues
 from horngate.server.worker.engines.training import TrainingProgram
 from horngate.server.worker.faults import explained
 from horngate.server.worker.forming import formed, is_brief, ride_of, taken
@@ -34,6 +34,8 @@ from horngate.server.worker.sequences import Sequences
 from horngate.server.worker.work import Batch, Share, Work
 
 BATCHES_AHEAD = 2
+ENQUEUED_AHEAD = 3
+"""Of a program whose device computes by itself: one is computed, one waits there, one is on its way."""
 Refuse = Callable[[Work, HorngateError], None]
 
 
@@ -72,6 +74,7 @@ class Batcher:
         self._running_s = 0.0
         self._alone_under_way = False
         self._wake_s = math.inf
+        self._most_ahead = BATCHES_AHEAD
         self._runner = Runner(lambda batches: deliver(lambda: self._finished(batches)), room, patience)
 
     def __bool__(self) -> bool:
@@ -200,7 +203,7 @@ class Batcher:
         for work in self._queues.expired(time.monotonic()):
             self._end_late(work)
         self._wake_s = math.inf
-        while (ahead := self._under_way.total()) < BATCHES_AHEAD and not self._alone_under_way:
+        while (ahead := self._under_way.total()) < self._most_ahead and not self._alone_under_way:
             if ahead and not self._queues.any_full:
                 return
             decision = self._queues.plan(time.monotonic())
@@ -239,10 +242,13 @@ class Batcher:
         """Run a batch, on this thread if that need not wait."""
         self._under_way[batch.handle] += 1
         self._running_s += batch.charged_s
-        begin_s = time.perf_counter()
-        with suppress(MemoryError):  # The runner finds that they are not merged, and halves.
-            batch.merged()
-        batch.input_s = time.perf_counter() - begin_s
+        self._most_ahead = ENQUEUED_AHEAD if enqueues(batch.program) else BATCHES_AHEAD
+        # Where batches are enqueued, the runner's thread has the time to merge; states are this thread's.
+        if batch.states or not enqueues(batch.program):
+            begin_s = time.perf_counter()
+            with suppress(MemoryError):  # The runner finds that they are not merged, and halves.
+                batch.merged()
+            batch.input_s = time.perf_counter() - begin_s
         done = self._runner.run_here(batch) if here else None
         if done is None:
             self._runner.run(batch)

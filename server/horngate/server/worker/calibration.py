@@ -13,6 +13,7 @@ from contextlib import suppress
 from dataclasses import asdict, dataclass
 from functools import cache, cached_property
 from importlib.metadata import version
+from importlib.util import find_spec
 from pathlib import Path
 from typing import Any
 
@@ -20,6 +21,7 @@ from horngate.contract.errors import LoadError
 from horngate.server import memory
 from horngate.server.agreement import Agreement
 from horngate.server.artifact import Artifact, write_whole
+from horngate.server.devices import accelerators
 from horngate.server.placement import read_placement, written
 from horngate.server.precision import FLOAT32
 from horngate.server.settings import available_cores
@@ -38,6 +40,7 @@ from horngate.server.worker.stretches import memory_model
 
 CURVE_ROWS = tuple(1 << power for power in range(11))
 GOOD_ENOUGH = 0.97
+_PACKAGES = ("onnxruntime", "openvino", "keras", "jaxlib")
 BATCH_S = 0.0003
 
 
@@ -203,7 +206,8 @@ def check_step(artifact: Artifact, choice: EngineChoice, program: Program, allow
 def _fingerprint(choices: Sequence[EngineChoice]) -> str:
     model, packages = _machine()
     backend = os.environ.get("KERAS_BACKEND", "")
-    text = json.dumps([model, available_cores(), packages, backend, [asdict(choice) for choice in choices]])
+    where = [model, available_cores(), *accelerators()]
+    text = json.dumps([where, packages, backend, [asdict(choice) for choice in choices]])
     return hashlib.sha256(text.encode()).hexdigest()[:12]
 
 
@@ -211,7 +215,7 @@ def _fingerprint(choices: Sequence[EngineChoice]) -> str:
 def _machine() -> tuple[str, list[str]]:
     """The CPU's model, and the engines that are installed: every load asks, and they stay what they are."""
     model = next((line for line in _cpu_lines() if line.startswith("model name")), platform.processor())
-    return model, [f"{name} {version(name)}" for name in ("onnxruntime", "openvino", "keras")]
+    return model, [f"{name} {version(name)}" for name in _PACKAGES if find_spec(name) is not None]
 
 
 def _cpu_lines() -> list[str]:

@@ -19,7 +19,10 @@ POOL_RESERVE = 0.05
 
 
 class Gauge(Protocol):
-    """One device's memory, as far as this process uses it."""
+    """One device's memory, as far as this process uses it. `peak_falls`: `reset_peak` does what it says."""
+
+    @property
+    def peak_falls(self) -> bool: ...
 
     def used_bytes(self) -> int:
         """What is in use now."""
@@ -43,6 +46,7 @@ class Gauge(Protocol):
 class Host:
     """The machine's memory, and this process's resident part of it."""
 
+    peak_falls = True
     used_bytes = staticmethod(memory.resident_bytes)
     reset_peak = staticmethod(memory.reset_peak)
     peak_bytes = staticmethod(memory.peak_bytes)
@@ -65,7 +69,12 @@ class Accelerator:
     """
 
     statistics: Callable[[], Mapping[str, int]]
-    reset: Callable[[], None] = lambda: None
+    reset: Callable[[], None] | None = None
+
+    @property
+    def peak_falls(self) -> bool:
+        """See Gauge."""
+        return self.reset is not None
 
     def used_bytes(self) -> int:
         """See Gauge."""
@@ -73,7 +82,8 @@ class Accelerator:
 
     def reset_peak(self) -> None:
         """See Gauge."""
-        self.reset()
+        if self.reset is not None:
+            self.reset()
 
     def peak_bytes(self) -> int:
         """See Gauge."""

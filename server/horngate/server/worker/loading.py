@@ -11,6 +11,7 @@ from horngate.server.artifact import Artifact, forget_derived
 from horngate.server.worker.calibration import calibrate, kept
 from horngate.server.worker.contest import candidates
 from horngate.server.worker.engines import EngineChoice, engine_named
+from horngate.server.worker.engines.open_files import held_open
 from horngate.server.worker.garbage import sweep_out
 from horngate.server.worker.holdings import Holdings
 from horngate.server.worker.liveness import estimated_row_bytes, live_row_bytes
@@ -39,13 +40,14 @@ def load(order: LoadOrder, room: Room, holdings: Holdings, batches_run: Callable
         least_bytes(artifact, order.placement),
         live_row_bytes(artifact.spec, free_size=1),
     )
-    try:
-        model = _load(order, artifact, room, holdings, batches_run)
-    except ResourceExhausted:
-        raise
-    except Exception:
-        forget_derived(artifact)
-        model = _load(order, artifact, room, holdings, batches_run)
+    with held_open():
+        try:
+            model = _load(order, artifact, room, holdings, batches_run)
+        except ResourceExhausted:
+            raise
+        except Exception:
+            forget_derived(artifact)
+            model = _load(order, artifact, room, holdings, batches_run)
     model.load_s = time.monotonic() - begin
     return model
 

@@ -6,7 +6,6 @@ from typing import Any
 
 from horngate.contract.errors import ResourceExhausted
 from horngate.contract.tensors import TensorSpec
-from horngate.server import memory
 from horngate.server.artifact import KERAS, WEIGHTS, Artifact, learned_file, program_file
 from horngate.server.budget import size_text
 from horngate.server.placement import Placement
@@ -16,6 +15,7 @@ from horngate.server.worker.calibration import Calibration, check, check_step
 from horngate.server.worker.caps import Cap
 from horngate.server.worker.engines import Array, Program, Shapes, program_for, stages_of
 from horngate.server.worker.engines.graphs import part_bytes
+from horngate.server.worker.gauges import gauge
 from horngate.server.worker.liveness import tensor_bytes
 from horngate.server.worker.load_order import LoadOrder
 from horngate.server.worker.memory_model import MAX_ROWS, MemoryModel
@@ -50,7 +50,7 @@ class ServedModel:
         self.outputs = tuple(spec.name for spec in artifact.spec.outputs)
         self.free_axes = any(None in spec.shape[1:] for spec in self._native.spec.inputs)
         self.caps = Cap(
-            order.max_rows or MAX_ROWS, learned_file(artifact, order.engine, memory.limit_bytes())
+            order.max_rows or MAX_ROWS, learned_file(artifact, order.engine, gauge().limit_bytes())
         )
         if order.learned_rows is not None:
             self.caps.learn(order.learned_rows)

@@ -16,7 +16,7 @@ import numpy as np
 
 from horngate.server import memory
 from horngate.server.budget import size_text
-from horngate.server.worker.engines import Array, Program, analysed_bytes, begins_early
+from horngate.server.worker.engines import Array, Program, analysed_bytes, begins_early, enqueues
 from horngate.server.worker.engines.out_of_memory import OutOfMemory
 from horngate.server.worker.gauges import gauge
 from horngate.server.worker.reference import Reference
@@ -89,14 +89,14 @@ def sweep(program: Program, reference: Reference, sizes: Sequence[int], guard: G
     found = Sweep()
     warm(program, reference)
     idle_bytes = resident_idle_bytes(program)
-    for rows in guard.served(sizes):
+    for rows in _worth_compiling(program, guard.served(sizes)):
         if not guard.allows(rows, found.points):
             break
         inputs = reference.rows(rows)
         try:
             # The compiler knows exactly what it lays out, and nothing of what its libraries take besides.
-            known_bytes = analysed_bytes(program, inputs) or 0
-            if known_bytes > guard.room_bytes:
+            known_bytes = analysed_bytes(program, inputs)
+            if known_bytes is not None and known_bytes > guard.room_bytes:
                 break
             with guard.alone():
                 took_s, took_bytes = measure(program, inputs, idle_bytes)
@@ -105,11 +105,23 @@ def sweep(program: Program, reference: Reference, sizes: Sequence[int], guard: G
                 raise
             break
         found.curve[rows] = rows / took_s
-        found.points.append((rows, max(took_bytes, known_bytes)))
+        found.points.append((rows, _bytes(took_bytes, known_bytes)))
         is_known = rows >= LEAST_ROWS and is_steady(found.points, flattens=begins_early(program))
         if rows >= LEAST_ROWS and took_s > (LONGEST_RUN_S if is_known else STEADY_RUN_S):
             break
     return found
+
+
+def _worth_compiling(program: Program, sizes: Sequence[int]) -> Sequence[int]:
+    """Every second size, and the last, of a program that takes seconds to compile for each."""
+    return sorted({*sizes[::2], *sizes[-1:]}) if enqueues(program) else sizes
+
+
+def _bytes(took_bytes: int, known_bytes: int | None) -> int:
+    """What a batch takes: the more of both. A peak that is never reset may be that of trying how to compute it."""
+    if known_bytes is None:
+        return took_bytes
+    return max(took_bytes, known_bytes) if gauge().peak_falls else known_bytes
 
 
 def is_steady(points: Sequence[tuple[int, int]], *, flattens: bool = False) -> bool:

@@ -16,9 +16,10 @@ from contextlib import suppress
 from queue import Empty, SimpleQueue
 from typing import Any
 
-from horngate.contract.errors import InvalidRequest, ResourceExhausted
-from horngate.server.worker.engines import begins_early, overlapping
+from horngate.contract.errors import ResourceExhausted
+from horngate.server.worker.engines import begins_early, enqueues, overlapping
 from horngate.server.worker.engines.out_of_memory import OutOfMemory, out_of_memory_told
+from horngate.server.worker.flight import Flight
 from horngate.server.worker.patience import Patience
 from horngate.server.worker.room import Room
 from horngate.server.worker.work import Batch
@@ -46,6 +47,7 @@ class Runner:
         self._deliver = deliver
         self._room = room
         self._patience = patience
+        self._flight = Flight(deliver, self._run_by_itself, room, patience)
         threading.Thread(target=self._run, name="runner", daemon=True).start()
 
     def run(self, batch: Batch) -> None:
@@ -69,8 +71,18 @@ class Runner:
             # Of what ran, nothing is kept here while nothing comes: a model may be gone by then.
             self._run_next(*(self._next or self._batches.get()))
 
+    def _run_by_itself(self, batch: Batch) -> None:
+        batch.by_itself = True
+        self._batches.put((batch, None))
+
     def _run_next(self, batch: Batch, staged: Any) -> None:
         self._next = None
+        alone = batch.by_itself or batch.is_alone or batch.shares[0].work.seed is not None
+        program = overlapping(batch.program) if enqueues(batch.program) and not alone else None
+        if program is not None:
+            self._flight.begin(batch, program)
+            return
+        self._flight.land()
         self._patience.waits(batch)
         with self._room.alone:
             done = self._outcome(batch, staged, self._stage_next)
@@ -82,7 +94,7 @@ class Runner:
             batch, staged = self._batches.get_nowait()
         except Empty:
             return
-        if staged is None:
+        if staged is None and not enqueues(batch.program):
             staged = _begun(batch, self._running) if begins_early(batch.program) else _staged(batch)
         self._next = batch, staged
 
@@ -160,7 +172,7 @@ def _execute(batch: Batch, staged: Any, meanwhile: Meanwhile) -> None:
                 outputs = program.begin(program.stage(batch.merged()) if staged is None else staged)
                 meanwhile()
                 batch.outputs = outputs()
-        _check_rows(batch)
+        batch.take(batch.outputs)
     except Exception as fault:
         batch.fault = fault
         batch.inputs = None  # Halves read the requests themselves; the merged copy is in their way.
@@ -170,12 +182,3 @@ def _execute(batch: Batch, staged: Any, meanwhile: Meanwhile) -> None:
 def _too_large(batch: Batch, why: Exception | str) -> ResourceExhausted:
     what = "one row needs" if batch.rows == 1 else f"{batch.rows} rows, which are not to be split, need"
     return ResourceExhausted(f"{what} more memory than there is: {why}", reason="memory")
-
-
-def _check_rows(batch: Batch) -> None:
-    """Outputs are dealt out by row: one that has not a row for each input row belongs to nobody."""
-    for output in batch.outputs:
-        if output.ndim == 0 or output.shape[0] != batch.rows:
-            raise InvalidRequest(
-                f"an output has shape {output.shape} for {batch.rows} rows; expected one entry a row"
-            )

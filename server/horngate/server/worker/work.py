@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 
 import numpy as np
 
-from horngate.contract.errors import HorngateError
+from horngate.contract.errors import HorngateError, InvalidRequest
 from horngate.server.padding import lengthened
 from horngate.server.step import Step
 from horngate.server.worker.alike import Alike
@@ -113,7 +113,7 @@ class Batch:
     `read_states` reads what they begin with. Of a batch that was run in parts, the first tells in `halved` how
     often it was halved, and in `short_rows` how many rows ran out of memory, 0 if none did. Merging the requests
     took `input_s`; it was formed at `formed_s`, and run from `began_s` on. Requests of different
-    lengths are padded with `fills`, to the longest or to `shapes`.
+    lengths are padded with `fills`, to the longest or to `shapes`. One that is to run beside no other is `by_itself`.
     """
 
     handle: str
@@ -136,6 +136,7 @@ class Batch:
     input_s: float = 0.0
     formed_s: float = 0.0
     began_s: float = 0.0
+    by_itself: bool = False
     rows: int = field(init=False)
 
     def __post_init__(self) -> None:
@@ -155,6 +156,15 @@ class Batch:
     def is_alone(self) -> bool:
         """Whether its one request is not to meet others."""
         return self.shares[0].work.alone
+
+    def take(self, outputs: list[Array]) -> None:
+        """Take what it came to. InvalidRequest: an output has not a row for each input row, so it is nobody's."""
+        for output in outputs:
+            if output.ndim == 0 or output.shape[0] != self.rows:
+                raise InvalidRequest(
+                    f"an output has shape {output.shape} for {self.rows} rows; expected one entry a row"
+                )
+        self.outputs = outputs
 
     def split(self) -> list[list[Array]]:
         """Each share's part of the outputs that it asked for, views, in the order of the shares."""

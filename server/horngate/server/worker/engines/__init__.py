@@ -131,6 +131,11 @@ def begins_early(program: Program) -> bool:
     return bool(getattr(program, "begins_early", False))
 
 
+def enqueues(program: Program) -> bool:
+    """Whether it is Overlapping on a device that is not the host, which computes what is begun in order."""
+    return bool(getattr(program, "enqueues", False))
+
+
 class Compiling(Protocol):
     """What a program besides may be: one that is compiled for fixed shapes."""
 

@@ -11,7 +11,7 @@ from typing import Any
 from horngate.contract.models import ModelSpec
 from horngate.contract.tensors import numpy_dtype
 from horngate.server.worker.engines import Array
-from horngate.server.worker.engines.ahead import AheadOfTime, Weights
+from horngate.server.worker.engines.ahead import AheadOfTime, Weights, in_full_precision
 
 Forward = Callable[[list[Any]], list[Any]]
 Signature = Sequence[tuple[tuple[int | None, ...], Any]]
@@ -75,10 +75,19 @@ def compiled_call(forward: Forward, signature: Signature, *, xla: bool | None = 
     if backend == "tensorflow":
         return _tensorflow(forward, signature, xla)
     if backend == "jax":
-        import jax
-
-        return Compiled(call=jax.jit(forward), fixed=True)
+        return Compiled(call=_jitted(forward), fixed=True)
     return Compiled(call=_uncompiled(forward), fixed=False)
+
+
+def _jitted(forward: Forward) -> Callable[[list[Array]], list[Any]]:
+    import jax
+
+    def precise(arrays: list[Any]) -> list[Any]:
+        with in_full_precision():
+            return forward(arrays)
+
+    jitted: Callable[[list[Array]], list[Any]] = jax.jit(precise)
+    return jitted
 
 
 def _fed(arrays: list[Any]) -> Any:

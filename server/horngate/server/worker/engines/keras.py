@@ -19,6 +19,7 @@ from horngate.server.placement import Placement
 from horngate.server.precision import BFLOAT16
 from horngate.server.worker.buckets import ladder
 from horngate.server.worker.engines import Array, Outputs, Shapes
+from horngate.server.worker.engines.ahead import is_apart, keep_compiled
 from horngate.server.worker.engines.compiled import (
     Compiled,
     Forward,
@@ -28,10 +29,14 @@ from horngate.server.worker.engines.compiled import (
 )
 from horngate.server.worker.engines.lowered import computed_in_bfloat16
 from horngate.server.worker.engines.nameless import nameless_variables
+from horngate.server.worker.engines.open_files import hold
 from horngate.server.worker.engines.out_of_memory import out_of_memory_told
 from horngate.server.worker.engines.training import TrainingProgram, as_numpy, in_training
 
 MAX_LADDER = 1 << 16
+COMPILED = "compiled"
+"""Beside the artifacts: what JAX compiled for a GPU, of all models."""
+
 MAX_SHAPES = 32
 """So many trailing shapes are compiled for; the least recently used is compiled anew when it comes again."""
 
@@ -63,6 +68,8 @@ class Keras:
 
         from horngate.zoo.submodel import submodel
 
+        if keras.backend.backend() == "jax":
+            keep_compiled(artifact.folder.parent / COMPILED)
         names = [spec.name for spec in artifact.spec.inputs]
         carried = [state for state in artifact.carried if state.output in outputs]
         if carried:
@@ -88,7 +95,16 @@ class Keras:
         model = _OPEN.get(key)
         if model is None:
             model = _OPEN[key] = _opened(artifact, training=self._training)
+            if is_slow_to_open():
+                hold(model)
         return model
+
+
+def is_slow_to_open() -> bool:
+    """Whether a file takes seconds: JAX compiles for a device what makes each weight's first values."""
+    import keras
+
+    return bool(keras.backend.backend() == "jax") and is_apart()
 
 
 def _preparation(artifact: Artifact) -> Forward | None:
@@ -206,6 +222,11 @@ class KerasProgram:
     def overlaps(self) -> bool:
         """Whether it is Overlapping. JAX only enqueues work, and copies beside it."""
         return self._compiled.ahead is not None
+
+    @property
+    def enqueues(self) -> bool:
+        """See `engines.enqueues`."""
+        return self._compiled.ahead is not None and self._compiled.ahead.is_apart
 
     def stage(self, inputs: Mapping[str, Array]) -> Staged:
         """See Overlapping. Pixels go as the bytes that they are: what is done to them is part of the program."""
