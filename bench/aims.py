@@ -24,12 +24,14 @@ def aims(kept: dict[str, Any]) -> Iterator[Row]:
     for one in kept.get("gateways", []):
         if one["gateways"] > 1:
             yield _at_least(f"{one['gateways']} gateways / 1, of linear, by CPU time", 0.8, one["of_linear"])
-    yield (
-        "GPU: images per second / jitted loop in process, ResNet50 bf16",
-        "≥ 0.9",
-        NOT_MEASURED,
-        "no GPU here",
-    )
+    yield from _gpu(kept.get("gpu", []))
+
+
+def _gpu(figures: Sequence[dict[str, Any]]) -> Iterator[Row]:
+    """Of a run on a machine with a GPU, whose figures were brought here."""
+    what = "GPU: images per second / jitted loop in process, ResNet50 bf16"
+    ratios = [one["ratio"] for one in figures if one["kind"].startswith("served, pixels")]
+    yield _at_least(what, 0.9, max(ratios)) if ratios else (what, "≥ 0.9", NOT_MEASURED, "no GPU here")
 
 
 def _overhead(results: Sequence[dict[str, Any]]) -> Iterator[Row]:

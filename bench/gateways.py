@@ -16,7 +16,7 @@ from collections.abc import Sequence
 from contextlib import ExitStack
 from pathlib import Path
 
-from h2load import load
+from h2load import closed_loop, grpc_post
 from made import made
 from processes import tree, tree_cpu_s, used_cpu_s, wait_until_idle
 from table import table
@@ -29,11 +29,14 @@ CONNECTIONS, STREAMS = 8, 4
 """For each gateway: the kernel deals connections out by chance, so that one would be too few."""
 
 
-def measure(counts: Sequence[int], seconds: float, repeats: int) -> dict[int, list[tuple[float, float]]]:
-    """Gateways' and all processes' CPU time a request in µs, by number of gateways, a pair for each repeat."""
+def measure(
+    counts: Sequence[int], seconds: float, repeats: int
+) -> dict[int, list[tuple[float, float, float]]]:
+    """By number of gateways, for each repeat: theirs and all processes' CPU time a request in µs, and requests a
+    second."""
     models = OUT / "models"
     made("mlp", models / "mlp.h5")
-    found: dict[int, list[tuple[float, float]]] = {count: [] for count in counts}
+    found: dict[int, list[tuple[float, float, float]]] = {count: [] for count in counts}
     with ExitStack() as stack:
         servers = {}
         for count in counts:
@@ -47,14 +50,16 @@ def measure(counts: Sequence[int], seconds: float, repeats: int) -> dict[int, li
     return found
 
 
-def _cpu_us(server: Serving, count: int, seconds: float) -> tuple[float, float]:
-    shape = {"connections": CONNECTIONS * count, "streams": STREAMS}
-    load(server.grpc, request(), seconds=0.5, **shape)
+def _cpu_us(server: Serving, count: int, seconds: float) -> tuple[float, float, float]:
+    shape = {"connections": CONNECTIONS * count, "streams": STREAMS, "processes": count}
+    post = grpc_post(server.grpc, request())
+    closed_loop(post, seconds=0.5, **shape)
     wait_until_idle(server.pid)
     before, gateways_s = tree(server.pid), tree_cpu_s(server.pid)["gateway"]
-    run = load(server.grpc, request(), seconds=seconds, **shape)
+    run = closed_loop(post, seconds=seconds, **shape)
     gateways_s = tree_cpu_s(server.pid)["gateway"] - gateways_s
-    return gateways_s / run.requests * 1e6, used_cpu_s(before, tree(server.pid)) / run.requests * 1e6
+    server_s = used_cpu_s(before, tree(server.pid))
+    return gateways_s / run.requests * 1e6, server_s / run.requests * 1e6, run.requests_per_s
 
 
 def main() -> None:
@@ -71,15 +76,18 @@ def main() -> None:
     first, *_ = options.gateways
     rows = []
     for count, pairs in found.items():
-        ratios = [alone / own for (alone, _), (own, _) in zip(found[first], pairs, strict=True)]
-        gateway_us, server_us = (statistics.median(each) for each in zip(*pairs, strict=True))
-        rows.append((count, gateway_us, server_us, statistics.median(ratios)))
+        ratios = [alone / own for (alone, *_), (own, *_) in zip(found[first], pairs, strict=True)]
+        gateway_us, server_us, rate = (statistics.median(each) for each in zip(*pairs, strict=True))
+        rows.append((count, gateway_us, server_us, statistics.median(ratios), rate))
     if options.json:
-        names = ("gateways", "gateway_cpu_us", "server_cpu_us", "of_linear")
+        names = ("gateways", "gateway_cpu_us", "server_cpu_us", "of_linear", "requests_per_s")
         print(json.dumps([dict(zip(names, row, strict=True)) for row in rows]))
         return
-    cells = [(str(count), f"{own:.0f}", f"{every:.0f}", f"{ratio:.2f}") for count, own, every, ratio in rows]
-    print(table(["gateways", "gateway CPU µs", "server CPU µs", "of linear"], cells))
+    cells = [
+        (str(count), f"{own:.0f}", f"{every:.0f}", f"{ratio:.2f}", f"{rate:,.0f}")
+        for count, own, every, ratio, rate in rows
+    ]
+    print(table(["gateways", "gateway CPU µs", "server CPU µs", "of linear", "requests/s"], cells))
 
 
 if __name__ == "__main__":

@@ -67,6 +67,7 @@ def served(options: argparse.Namespace) -> Iterator[dict[str, Any]]:
     )
     os.environ |= _environment(options)
     arguments = ["--devices", options.device, "--shared-memory"]
+    arguments += ["--gateways", str(options.gateways)] if options.gateways else []
     begin = time.monotonic()
     with serving(models, workspace=workspace, arguments=arguments, ready_timeout_s=READY_S) as server:
         print(f"ready after {time.monotonic() - begin:.1f} s", file=sys.stderr, flush=True)
@@ -184,6 +185,9 @@ def _part(options: argparse.Namespace) -> Iterator[dict[str, Any]]:
 
 
 def _figures(options: argparse.Namespace) -> Iterator[dict[str, Any]]:
+    if options.served_only:
+        yield from served(options)
+        return
     yield from in_own_process(options, "loop")
     yield from served(options)
     yield from in_own_process(options, "worker")
@@ -198,6 +202,8 @@ def main() -> None:
     parser.add_argument("--precision", choices=(FLOAT32, BFLOAT16), default=BFLOAT16)
     parser.add_argument("--rows", nargs="+", type=int, default=[32, 128])
     parser.add_argument("--at-once", type=int, default=768, help="requests under way at the most")
+    parser.add_argument("--gateways", type=int, default=0, help="of the server; 0: one for four cores")
+    parser.add_argument("--served-only", action="store_true", help="without the loop, and so without ratios")
     parser.add_argument("--seconds", type=float, default=5.0, help="for each figure")
     parser.add_argument("--json", action="store_true", help="one JSON object a line instead of the table")
     parser.add_argument("--part", choices=("loop", "worker"), help=argparse.SUPPRESS)
@@ -211,7 +217,7 @@ def main() -> None:
     for figure in _figures(options):
         print(json.dumps(figure), file=sys.stderr, flush=True)
         figures.append(figure)
-    best = max(figure["images_per_s"] for figure in figures if "rows" in figure)
+    best = max((figure["images_per_s"] for figure in figures if "rows" in figure), default=float("nan"))
     for figure in figures:
         figure |= {"ratio": figure["images_per_s"] / best, "network": options.network}
         figure["precision"] = options.precision
@@ -224,10 +230,7 @@ def _table(options: argparse.Namespace, figures: Sequence[dict[str, Any]]) -> st
     formats = ("{:,.0f}", "{:,.1f}", "{:,.1f}", "{:.2f}", "{:.2f}", "{:.2f}", "{:.2f}")
     rows = [
         [each["kind"]]
-        + [
-            form.format(each[name]) if name in each else ""
-            for name, form in zip(names, formats, strict=True)
-        ]
+        + [form.format(each[name]) if name in each else "" for name, form in zip(names, formats, strict=True)]
         for each in figures
     ]
     return table([f"{options.network}, {options.precision}", *titles], rows)

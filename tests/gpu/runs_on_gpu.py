@@ -42,7 +42,10 @@ def precisions() -> dict[str, Any]:
     x = np.random.default_rng(1).normal(size=(12, 32, 32, 3)).astype(np.float32)
     expected = on_the_processor(model, x)
     program = KerasProgram(compiled(model, describe(model)), ["x"])
-    sizes = [np.concatenate([program.run({"x": x[at : at + rows]})[0] for at in range(0, 12, rows)]) for rows in (1, 3, 4, 12)]
+    sizes = [
+        np.concatenate([program.run({"x": x[at : at + rows]})[0] for at in range(0, 12, rows)])
+        for rows in (1, 3, 4, 12)
+    ]
     with jax.default_matmul_precision("tensorfloat32"):
         tf32 = KerasProgram(compiled(model, describe(model)), ["x"]).run({"x": x})[0]
     computed_in_bfloat16(model)
@@ -81,7 +84,9 @@ def hunger(folder: Path) -> dict[str, Any]:
         "rows": sum(part.rows for part in parts),
         "errors": max(
             relative_error(
-                on_the_processor(model, part.shares[0].work.inputs[0][part.shares[0].start : part.shares[0].stop][:2]),
+                on_the_processor(
+                    model, part.shares[0].work.inputs[0][part.shares[0].start : part.shares[0].stop][:2]
+                ),
                 part.outputs[0][:2],
             )
             for part in parts

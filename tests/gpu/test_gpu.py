@@ -1,6 +1,6 @@
-"""On a GPU: the answers are the processor's, in the precision that was asked for, and memory that runs out is survived.
+"""On a GPU: the answers are the processor's, in the precision asked for, and memory that runs out is survived.
 
-    KERAS_BACKEND=jax python -m pytest -m gpu tests/gpu
+KERAS_BACKEND=jax python -m pytest -m gpu tests/gpu
 """
 
 import json
@@ -138,4 +138,8 @@ def test_the_largest_batch_that_the_planner_allows_fits(folder: Path, server: Se
     connection.request("GET", "/metrics")
     after = connection.getresponse().read().decode()
     for counter in ("out_of_memory", "halved"):
-        assert not [line for line in re.findall(rf"horngate_\w*{counter}\w*_total{{[^}}]*}} (\S+)", after) if float(line)]
+        assert not [
+            line
+            for line in re.findall(rf"horngate_\w*{counter}\w*_total{{[^}}]*}} (\S+)", after)
+            if float(line)
+        ]

@@ -64,7 +64,7 @@ def test_one_worker_has_every_device(placed: Serving) -> None:
     with Client(placed.grpc) as client:
         assert "with layers on cpu:1, cpu:0" in client.describe("several").engine
     workers = {title for title in titles(placed.pid).values() if "worker" in title}
-    assert workers == {"horngate: worker keras"}
+    assert workers == {"horngate: worker keras on all devices"}
 
 
 def test_a_placement_that_cannot_be_is_told(placed: Serving) -> None:

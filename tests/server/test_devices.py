@@ -19,11 +19,16 @@ def test_virtual_devices_share_the_cores_and_take_turns_when_there_are_too_few()
 def test_a_worker_of_a_gpu_sees_that_one_and_keeps_every_core() -> None:
     [first, second] = read_devices("gpu:0,gpu:3", range(2))
     assert (first.environment, second.environment) == (
-        {"CUDA_VISIBLE_DEVICES": "0"},
-        {"CUDA_VISIBLE_DEVICES": "3"},
+        {"CUDA_VISIBLE_DEVICES": "0", "JAX_PLATFORMS": "cuda,cpu"},
+        {"CUDA_VISIBLE_DEVICES": "3", "JAX_PLATFORMS": "cuda,cpu"},
     )
     assert first.cores == second.cores == (0, 1)
-    assert read_devices("cpu:0", range(2))[0].environment == {}
+    assert (first.is_gpu, read_devices("cpu:0", range(2))[0].is_gpu) == (True, False)
+
+
+def test_a_worker_of_the_processor_sees_no_gpu() -> None:
+    hidden = {"CUDA_VISIBLE_DEVICES": "", "JAX_PLATFORMS": "cpu"}
+    assert [device.environment for device in read_devices("cpu,cpu:0", range(2))] == [hidden, hidden]
 
 
 @pytest.mark.parametrize(

@@ -16,7 +16,6 @@ from pathlib import Path
 
 from horngate.contract.errors import LoadError
 
-
 NO_GPUS = {"CUDA_VISIBLE_DEVICES": "", "JAX_PLATFORMS": "cpu"}
 """What a process's environment says that is to compute on the processor."""
 

@@ -21,5 +21,5 @@ def test_the_only_device_needs_no_name() -> None:
 
 def test_a_placed_model_has_a_worker_that_sees_every_device() -> None:
     placed = placed_seats("keras", read_devices("gpu:0,gpu:1,cpu:0", range(3)), 2)
-    assert [seat.worker for seat in placed] == ["keras", "keras copy 2"]
+    assert [seat.worker for seat in placed] == ["keras on all devices", "keras on all devices copy 2"]
     assert all(seat.device.environment == {} and seat.device.cores == (0, 1, 2) for seat in placed)

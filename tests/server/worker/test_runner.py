@@ -38,28 +38,39 @@ class Doubling:
 
 
 class OnADevice:
-    """A program whose device computes until the inputs of the batch after this one are there."""
+    """A program whose device computes a batch until the next is begun; beyond `most_rows` it has no memory."""
 
     pool = "test"
     overlaps = True
 
-    def __init__(self, batches: int) -> None:
-        self.staged = [threading.Event() for _ in range(batches)]
-        self._begun = 0
+    def __init__(self, batches: int, most_rows: int = 100) -> None:
+        self.begun = [threading.Event() for _ in range(batches)]
+        self._most = most_rows
+        self._next = 0
 
     def stage(self, inputs: Any) -> Any:
-        next(event for event in self.staged if not event.is_set()).set()
         return inputs["x"]
 
     def begin(self, staged: Any) -> Any:
-        self._begun += 1
-        after = self.staged[self._begun : self._begun + 1]
+        self.begun[self._next].set()
+        self._next += 1
+        after = self.begun[self._next : self._next + 1]
 
         def outputs() -> list[Any]:
-            assert all(event.wait(30) for event in after), "the next batch's inputs have not come"
+            assert all(event.wait(30) for event in after), "the next batch was not begun"
+            if len(staged) > self._most:
+                raise OutOfMemory("RESOURCE_EXHAUSTED")
             return [staged * 2]
 
         return outputs
+
+    def run(self, inputs: Any) -> list[Any]:
+        if len(inputs["x"]) > self._most:
+            raise OutOfMemory("RESOURCE_EXHAUSTED")
+        return [inputs["x"] * 2]
+
+    def release(self) -> None:
+        """Nothing is kept."""
 
 
 class BeginningEarly:
@@ -128,18 +139,30 @@ def test_every_row_is_answered_once_whatever_memory_suffices_for(sizes: list[int
     note.unlink()
 
 
-def test_the_next_batch_s_inputs_go_to_the_device_while_one_is_computed(tmp_path: Path) -> None:
+def test_a_batch_is_begun_on_the_device_before_the_last_one_s_outputs_are_there(tmp_path: Path) -> None:
     program, room = OnADevice(3), Room(lambda: 1 << 40)
     runner = Runner(DONE.put, room, Patience(Note(tmp_path / "note")))
     batches = [batch_of([rows], program) for rows in (2, 3, 4)]
-    with room.alone:  # All are queued when the first is run.
-        for batch in batches:
-            runner.run(batch)
+    for batch in batches:
+        runner.run(batch)
     for batch in batches:
         (part,) = DONE.get(timeout=60)
         assert part is batch
         assert part.fault is None
         np.testing.assert_array_equal(part.outputs[0], part.shares[0].work.inputs[0] * 2)
+    with room.alone:  # Nothing is under way: whoever measures another program has its turn.
+        assert runner.run_here(batch_of([2], program)) is None
+
+
+def test_a_batch_without_memory_beside_others_is_run_in_parts_by_itself(tmp_path: Path) -> None:
+    program = OnADevice(3, most_rows=4)
+    runner = Runner(DONE.put, Room(lambda: 1 << 40), Patience(Note(tmp_path / "note")))
+    for rows in (2, 8, 3):
+        runner.run(batch_of([rows], program))
+    parts = [part for _ in range(3) for part in DONE.get(timeout=60)]
+    assert sorted(part.rows for part in parts) == [2, 3, 4, 4]
+    assert all(part.fault is None for part in parts)
+    assert sum(part.halved for part in parts) == 1
 
 
 @pytest.mark.parametrize(("second", "staged"), [(3, [3, 3]), (2, [3, 2]), (4, [3])])

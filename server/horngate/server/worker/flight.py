@@ -48,7 +48,7 @@ class Flight:
         self._patience = patience
         self._begun: SimpleQueue[Begun] = SimpleQueue()
         self._changed = threading.Condition()
-        # Invariant: room.alone is held while _count, of the batches under way, is not 0. Both change under _changed.
+        # Invariant: room.alone is held while _count, of the batches under way, is not 0; it changes under _changed.
         self._count = 0
         self._since_s = 0.0
         self._collector: threading.Thread | None = None

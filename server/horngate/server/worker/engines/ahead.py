@@ -4,6 +4,7 @@ JAX tells of what it compiled how much memory it takes beside its arguments. Wei
 not in what is compiled, once more for each size.
 """
 
+import os
 from collections import OrderedDict
 from collections.abc import Callable, Sequence
 from contextlib import AbstractContextManager, nullcontext
@@ -11,6 +12,7 @@ from pathlib import Path
 from threading import Lock
 from typing import Any
 
+from horngate.contract.errors import LoadError
 from horngate.server.worker.engines import Array
 
 Weights = Sequence[Any]
@@ -27,7 +29,8 @@ def in_full_precision() -> AbstractContextManager[Any]:
     """
     import jax
 
-    if jax.config.jax_default_matmul_precision is not None:
+    config: Any = jax.config
+    if config.jax_default_matmul_precision is not None:
         return nullcontext()
     precise: AbstractContextManager[Any] = jax.default_matmul_precision("highest")
     return precise
@@ -38,10 +41,11 @@ def keep_compiled(folder: Path) -> None:
     import jax
     from jax.experimental.compilation_cache import compilation_cache
 
-    if jax.config.jax_compilation_cache_dir is not None or not is_apart():
+    config: Any = jax.config
+    if config.jax_compilation_cache_dir is not None or not is_apart():
         return
-    jax.config.update("jax_compilation_cache_dir", str(folder))
-    jax.config.update("jax_persistent_cache_min_compile_time_secs", 0.0)
+    config.update("jax_compilation_cache_dir", str(folder))
+    config.update("jax_persistent_cache_min_compile_time_secs", 0.0)
     compilation_cache.reset_cache()  # It may have compiled something already, and found that it keeps nothing.
 
 
@@ -50,6 +54,15 @@ def is_apart() -> bool:
     import jax
 
     return bool(jax.local_devices()[0].platform != "cpu")
+
+
+def check_gpu() -> None:
+    """LoadError: this process was given a GPU, and JAX, which would compute without, does not see it."""
+    if os.environ.get("JAX_PLATFORMS", "").startswith("cuda") and not is_apart():
+        raise LoadError(
+            "JAX sees no GPU; expected the one that --devices names: see `horngate doctor`, "
+            "pip install 'horngate[gpu]', or serve with --devices cpu"
+        )
 
 
 class AheadOfTime:

@@ -19,7 +19,7 @@ from horngate.server.placement import Placement
 from horngate.server.precision import BFLOAT16
 from horngate.server.worker.buckets import ladder
 from horngate.server.worker.engines import Array, Outputs, Shapes
-from horngate.server.worker.engines.ahead import is_apart, keep_compiled
+from horngate.server.worker.engines.ahead import check_gpu, is_apart, keep_compiled
 from horngate.server.worker.engines.compiled import (
     Compiled,
     Forward,
@@ -69,6 +69,7 @@ class Keras:
         from horngate.zoo.submodel import submodel
 
         if keras.backend.backend() == "jax":
+            check_gpu()
             keep_compiled(artifact.folder.parent / COMPILED)
         names = [spec.name for spec in artifact.spec.inputs]
         carried = [state for state in artifact.carried if state.output in outputs]
