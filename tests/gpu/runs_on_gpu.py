@@ -52,7 +52,7 @@ def precisions() -> dict[str, Any]:
     low = KerasProgram(compiled(model, describe(model)), ["x"])
     return {
         "platform": jax.local_devices()[0].platform,
-        "overlaps": program.overlaps,
+        "overlaps": program.enqueues,
         "float32": max(relative_error(expected, found) for found in sizes),
         "sizes": max(relative_error(sizes[-1], found) for found in sizes),
         "tf32": relative_error(expected, tf32),

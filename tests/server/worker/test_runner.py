@@ -41,7 +41,7 @@ class OnADevice:
     """A program whose device computes a batch until the next is begun; beyond `most_rows` it has no memory."""
 
     pool = "test"
-    overlaps = True
+    overlaps = enqueues = True
 
     def __init__(self, batches: int, most_rows: int = 100) -> None:
         self.begun = [threading.Event() for _ in range(batches)]
@@ -52,7 +52,8 @@ class OnADevice:
         return inputs["x"]
 
     def begin(self, staged: Any) -> Any:
-        self.begun[self._next].set()
+        for event in self.begun[self._next : self._next + 1]:
+            event.set()
         self._next += 1
         after = self.begun[self._next : self._next + 1]
 
@@ -63,11 +64,6 @@ class OnADevice:
             return [staged * 2]
 
         return outputs
-
-    def run(self, inputs: Any) -> list[Any]:
-        if len(inputs["x"]) > self._most:
-            raise OutOfMemory("RESOURCE_EXHAUSTED")
-        return [inputs["x"] * 2]
 
     def release(self) -> None:
         """Nothing is kept."""

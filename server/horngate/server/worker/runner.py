@@ -3,7 +3,8 @@
 Where nothing else is to be done, the main thread runs a brief batch itself: to wake another and be woken by it
 takes longer than a tiny network does.
 
-Where the device computes by itself, the next batch's inputs go there while this one runs.
+Where the device computes by itself, the next batch's inputs go there while this one runs; on one that is not the
+host, it is begun there, too: see `flight`.
 
 A batch that finds no memory is halved until it runs, or one row is left; one that an engine refuses is run
 request by request, so that only the cause suffers.

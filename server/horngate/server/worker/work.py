@@ -113,7 +113,7 @@ class Batch:
     `read_states` reads what they begin with. Of a batch that was run in parts, the first tells in `halved` how
     often it was halved, and in `short_rows` how many rows ran out of memory, 0 if none did. Merging the requests
     took `input_s`; it was formed at `formed_s`, and run from `began_s` on. Requests of different
-    lengths are padded with `fills`, to the longest or to `shapes`. One that is to run beside no other is `by_itself`.
+    lengths are padded with `fills`, to the longest or to `shapes`. One `by_itself` runs beside no other.
     """
 
     handle: str

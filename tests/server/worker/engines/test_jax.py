@@ -47,7 +47,7 @@ def test_the_analysis_counts_a_batch_and_not_the_weights(told: dict[str, Any]) -
 
 def test_pixels_go_to_the_device_as_bytes_and_are_computed_in_bfloat16(told: dict[str, Any]) -> None:
     found = told["pictures"]
-    assert (found["overlaps"], found["on_device"]) == (False, True), "the processor computes for itself"
+    assert (found["overlaps"], found["on_device"]) == (True, True)
     assert found["sent"] == ["uint8"]
     assert found["given_back"] == "float32"
     assert found["served"] == 0, "what is staged is what was compiled"
