@@ -1,5 +1,8 @@
 """What is joined is the same, copied or not."""
 
+from typing import Any
+
+import ml_dtypes
 import numpy as np
 import pytest
 
@@ -31,3 +34,11 @@ def test_others_are_copied(case: str) -> None:
     whole = joined(arrays)
     np.testing.assert_array_equal(whole, np.concatenate(arrays))
     assert not np.shares_memory(whole, memory)
+
+
+@pytest.mark.parametrize("dtype", [np.float32, np.float16, np.uint8, bool, ml_dtypes.bfloat16, object])
+def test_values_of_every_type_are_joined(dtype: Any) -> None:
+    memory = (np.arange(2 * VIEWED_FROM_BYTES) % 100).astype(dtype).reshape(2, -1)
+    whole = joined([memory[1:2], memory[0:1]])
+    assert whole.dtype == memory.dtype
+    np.testing.assert_array_equal(whole, memory[::-1])
