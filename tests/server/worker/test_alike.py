@@ -141,6 +141,20 @@ def test_no_more_of_them_wait_than_the_queue_holds(desk: Desk) -> None:
     assert refused == [12, 13]
 
 
+def test_none_that_was_taken_is_turned_away_when_they_part(desk: Desk) -> None:
+    gate = desk.world.program.gate = SimpleQueue()
+    desk.receive(1, 1, -2, 3)
+    desk.world.batcher.dispatch()
+    desk.receive(4, *range(8))
+    desk.world.batcher.dispatch()  # The next batch.
+    desk.receive(12, *range(10))  # The queue is full.
+    for _ in range(10):
+        gate.put(None)
+    desk.world.run()
+    assert {number: desk.world.answers[number] for number in (1, 2, 3)} == {1: [1], 2: InternalError, 3: [3]}
+    assert ResourceExhausted not in desk.world.answers.values()
+
+
 def test_one_that_is_late_does_not_keep_the_others(desk: Desk) -> None:
     desk.receive(1, 1, 2, deadlines_s=(0.5, None))
     desk.world.run()

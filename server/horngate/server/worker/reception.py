@@ -71,8 +71,11 @@ class Reception:
                 return True
         return True
 
-    def receive(self, link: GatewayLink, item: Frame) -> None:
-        """Take a request in; one that cannot be run is refused at once."""
+    def receive(self, link: GatewayLink, item: Frame, *, again: bool = False) -> None:
+        """Take a request in; one that cannot be run is refused at once.
+
+        One that comes `again` is not refused for what waits.
+        """
         request, handle, said, tensors = item[0], item[1], item[-1], item[-2]
         step = Step.from_plain(said) if said else None
         try:
@@ -86,7 +89,7 @@ class Reception:
             if model is None:
                 self._put_off(link, item, step)
                 return
-            work = link.works[request] = self._admitted(link, model, item, step, turn)
+            work = link.works[request] = self._admitted(link, model, item, step, turn, again)
         except (HorngateError, ValueError) as error:
             link.refuse(request, error if isinstance(error, HorngateError) else InternalError(str(error)))
             return
@@ -136,7 +139,7 @@ class Reception:
             return
         del work.owner.works[work.request]
         for item in work.alike.singly():
-            self.receive(work.owner, item)
+            self.receive(work.owner, item, again=True)
 
     def _begins_early(self, step: Step, handle: str) -> bool:
         """Whether the first step of a step's sequence waits for the model to be loaded."""
@@ -154,7 +157,13 @@ class Reception:
             early.begun.add(step.key)
 
     def _admitted(
-        self, link: GatewayLink, model: ServedModel, item: Frame, step: Step | None, turn: Sequence | None
+        self,
+        link: GatewayLink,
+        model: ServedModel,
+        item: Frame,
+        step: Step | None,
+        turn: Sequence | None,
+        again: bool,
     ) -> Work:
         """The request as a Work. HorngateError or ValueError: it may not wait, or cannot be run.
 
@@ -165,10 +174,11 @@ class Reception:
         left_s = None if deadline_s is None else deadline_s - now_s
         size = sum(contents_bytes(payload) for _, payload in tensors)
         asked = Asked(rows=rows, bytes=size, priority=priority, left_s=left_s)
-        # One that a worker has ended over was taken before, and is not turned away now.
-        refused = None if alone else self._batcher.refusal(model, asked, self._waiting.get(handle, NOTHING))
-        if refused is not None:
-            raise refused
+        # One that a worker has ended over, or that went with others, was taken before and is not turned away now.
+        if not alone and not again:
+            refused = self._batcher.refusal(model, asked, self._waiting.get(handle, NOTHING))
+            if refused is not None:
+                raise refused
         inputs = inputs_of(link.channel, model.inputs(pixels=pixels), tensors)
         outputs = tuple(names) or model.outputs
         program_outputs = outputs if step is None else model.step_outputs(outputs)
