@@ -129,6 +129,24 @@ def test_parts_are_tried_for_networks_that_are_not_tiny_and_one_thread_for_those
     assert all(each.agrees for each in found)
 
 
+@pytest.mark.parametrize(
+    ("timed", "scores"),
+    [([60, 100, 90, 110], [110, 100]), ([40, 100], [40, 100]), ([6000, 10000], [6000, 10000])],
+    ids=["close", "not close", "tiny"],
+)
+def test_what_could_be_the_fastest_is_timed_once_more(
+    built: Built, monkeypatch: pytest.MonkeyPatch, timed: list[float], scores: list[float]
+) -> None:
+    left = iter(timed)
+    monkeypatch.setattr(contests, "_rates", lambda *_: [next(left)])
+    artifact = built("float32")
+    choices = [EngineChoice(engine=engine, threads=1) for engine in ("onnxruntime", "openvino")]
+    monkeypatch.setattr(contests, "_is_worth_trying", lambda *_: True)
+    found = contest(artifact, choices, Reference.read(artifact), GUARD, artifact.tolerance)
+    assert [candidate.score for candidate in found] == pytest.approx(scores)
+    assert [*left] == [], "each is timed as often as that takes"
+
+
 @pytest.mark.parametrize("engine", ["onnxruntime", "openvino"])
 def test_in_parts_every_batch_is_answered_as_its_rows_are_alone(built: Built, rows: Any, engine: str) -> None:
     choice = EngineChoice(engine=engine, threads=2, apart=True)

@@ -26,6 +26,9 @@ PARTS_ROOM = 4
 PARTS_WORTH = 1.03
 """How much faster parts have to be to be worth that memory."""
 
+CLOSE = 0.5
+"""With less of the best one's rate an engine is slower, whatever else ran meanwhile."""
+
 UNKNOWN = Agreement(error=math.inf, rows=0)
 
 
@@ -79,13 +82,33 @@ class Candidate:
 def contest(
     artifact: Artifact, choices: Sequence[EngineChoice], reference: Reference, guard: Guard, allowed: float
 ) -> list[Candidate]:
-    """Each engine that is worth trying, with what became of it; those that agree to `allowed` are timed."""
-    compared = Reference.compared(artifact)
+    """Each engine that is worth trying, with what became of it; those that agree to `allowed` are timed.
+
+    Those that could be the fastest are timed twice, and the better time counts: what else ran on the machine for
+    the second that one of them took must not decide.
+    """
+    references = reference, Reference.compared(artifact)
     found: list[Candidate] = []
     for choice in choices:
         if len(choices) == 1 or _is_worth_trying(choice, found):
-            found.append(_tried(artifact, choice, (reference, compared), guard, allowed))
+            found.append(_tried(artifact, choice, references, guard, allowed))
+    close = _close(found)
+    for place in reversed(close if len(close) > 1 else ()):
+        again = _tried(artifact, found[place].choice, references, guard, allowed)
+        found[place] = max(found[place], again, key=lambda candidate: candidate.score)
     return found
+
+
+def _close(found: Sequence[Candidate]) -> list[int]:
+    """The places of those that could be the fastest; none for tiny networks, which hardly wait for their engine."""
+    best = max((candidate.score for candidate in found if candidate.agrees), default=0.0)
+    if best > TINY_ROWS_PER_S:
+        return []
+    return [
+        place
+        for place, candidate in enumerate(found)
+        if candidate.agrees and 0 < CLOSE * best <= candidate.score
+    ]
 
 
 def _is_worth_trying(choice: EngineChoice, found: Sequence[Candidate]) -> bool:
