@@ -47,7 +47,7 @@ class Gateway:
         """Nothing is computed."""
 
 
-@pytest.fixture(autouse=True)
+@pytest.fixture
 def impatience(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr("horngate.server.gateway.streams.UNTAKEN_STOPPING_S", 0.2)
     monkeypatch.setattr("horngate.server.gateway.grpcio_transport.FLUSH_S", 0.2)
@@ -65,6 +65,7 @@ async def endless() -> AsyncIterator[bytes]:
         await asyncio.sleep(0)
 
 
+@pytest.mark.usefixtures("impatience")
 def test_a_stream_that_is_not_read_does_not_hold_a_server_that_stops() -> None:
     async def run() -> None:
         gateway = Gateway()
