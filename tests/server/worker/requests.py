@@ -1,9 +1,11 @@
-"""A request as the queues see it, for tests that run no model."""
+"""Requests for tests that run no model: as the queues see one, and as a worker has it."""
 
 from dataclasses import dataclass, field
 from typing import Any
 
+from horngate.server.worker.engines import Array
 from horngate.server.worker.scheduler import rank_s
+from horngate.server.worker.work import Work
 
 
 @dataclass(eq=False, kw_only=True)
@@ -27,3 +29,19 @@ class Request:
     def __post_init__(self) -> None:
         self.rank_s = rank_s(self.arrived_s, self.priority)
         self.total_rows = self.rows
+
+
+def work_of(x: Array, *, deadline_s: float | None = None, **told: Any) -> Work:
+    """A request for these rows, the model's one input, that came at 0 s; `told` is the rest."""
+    return Work(
+        inputs=[x],
+        total_rows=len(x),
+        rows=len(x),
+        arrived_s=0.0,
+        deadline_s=deadline_s,
+        alone=False,
+        bytes=x.nbytes,
+        priority=0,
+        rank_s=0.0,
+        **told,
+    )

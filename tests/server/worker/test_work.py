@@ -10,26 +10,13 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from horngate.server.worker.work import Batch, Share, Wanted, Work, cut
+from tests.server.worker.requests import work_of
 
 
 def work(rows: int, outputs: tuple[str, ...], first: int) -> Work:
     x = np.arange(first, first + rows, dtype=np.float32).reshape(-1, 1)
-    return Work(
-        owner=cast(Any, SimpleNamespace()),
-        request=first,
-        handle="m",
-        outputs=outputs,
-        wanted=Wanted(outputs),
-        inputs=[x],
-        total_rows=rows,
-        rows=rows,
-        arrived_s=0.0,
-        deadline_s=None,
-        alone=False,
-        bytes=x.nbytes,
-        priority=0,
-        rank_s=0.0,
-    )
+    owner = cast(Any, SimpleNamespace())
+    return work_of(x, owner=owner, request=first, handle="m", outputs=outputs, wanted=Wanted(outputs))
 
 
 def test_requests_for_other_outputs_share_a_batch_and_get_their_own() -> None:

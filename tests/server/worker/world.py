@@ -22,6 +22,7 @@ from horngate.server.worker.room import Room
 from horngate.server.worker.sequences import Sequences
 from horngate.server.worker.work import Wanted, Work
 from horngate.zoo.states import State
+from tests.server.worker.requests import work_of
 
 STATE = State(layer="l", input="l/state.0", output="l/state.0.next", shape=(None, 1), dtype="float32")
 HANDLE = "m/1@1"
@@ -111,21 +112,14 @@ class World:
         step = Step(model="m", version="", id=id_, start=start)
         found = None if start else self.sequences.find(step, HANDLE)
         x = np.array(values, np.float32)[:, np.newaxis]
-        work = Work(
+        work = work_of(
+            x,
             owner=self.link,
             request=self.requests,
             handle=HANDLE,
             outputs=("y",),
             wanted=Wanted(("y", STATE.output)),
-            inputs=[x],
-            total_rows=len(x),
-            rows=len(x),
-            arrived_s=0.0,
             deadline_s=deadline_s,
-            alone=False,
-            bytes=x.nbytes,
-            priority=0,
-            rank_s=0.0,
             turn=self.sequences.taken(step, found, self.model, len(x)),
             step=step,
         )

@@ -97,7 +97,7 @@ class Reception:
             self._proceed(work)
 
     def receive_alike(self, link: GatewayLink, alike: Alike, *, is_all: bool = False) -> None:
-        """Take requests in that are alike: as one if they can run at once, else each by itself.
+        """Take requests in that are alike: as one if they run at once or all may wait, else each by itself.
 
         Where they are all that came, they need not wait for others that could share their batch.
         """

@@ -168,12 +168,12 @@ def _execute(batch: Batch, staged: Any, meanwhile: Meanwhile) -> None:
         with out_of_memory_told():
             program = overlapping(batch.program)
             if program is None:
-                batch.outputs = batch.program.run(batch.merged())
+                outputs = batch.program.run(batch.merged())
             else:
-                outputs = program.begin(program.stage(batch.merged()) if staged is None else staged)
+                begun = program.begin(program.stage(batch.merged()) if staged is None else staged)
                 meanwhile()
-                batch.outputs = outputs()
-        batch.take(batch.outputs)
+                outputs = begun()
+        batch.take(outputs)
     except Exception as fault:
         batch.fault = fault
         batch.inputs = None  # Halves read the requests themselves; the merged copy is in their way.
