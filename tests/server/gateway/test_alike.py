@@ -28,16 +28,15 @@ class World:
     """A gateway's links to one worker, which is a channel here; answers by the caller's id."""
 
     def __init__(self, path: Path) -> None:
+        self._path = str(path)
         self._listener = socket.socket(socket.AF_UNIX)
-        self._listener.bind(str(path))
+        self._listener.bind(self._path)
         self._listener.listen()
         self.answers: dict[str, Any] = {}
         self.links = Links(self._answered, lambda handle: None)
-        workers = {"w": WorkerAddress(name="w", path=str(path), incarnation=1)}
-        self.links.update(Routes(workers=workers))
-        self._arena = Arena(ARENA_BYTES)
-        self.worker = Channel(self._listener.accept()[0], self._arena)
         self.entry = model(workers=("w",))
+        self._arena = Arena(ARENA_BYTES)
+        self.worker = self._start(1)
         self.plans = Plans()
         self.plans.learn(request(), parse_infer_request(request()).message, self._read(request()))
 
@@ -49,6 +48,16 @@ class World:
         self.worker.close()
         self._listener.close()
         self._arena.close()
+
+    def _start(self, incarnation: int) -> Channel:
+        workers = {"w": WorkerAddress(name="w", path=self._path, incarnation=incarnation)}
+        self.links.update(Routes(workers=workers, entries={"m": {"3": self.entry}}))
+        return Channel(self._listener.accept()[0], self._arena)
+
+    def replace_worker(self) -> None:
+        """It has ended, and another is there."""
+        self.worker.close()
+        self.worker = self._start(2)
 
     def _read(self, data: bytes) -> Call:
         return read_call(self.entry, parse_infer_request(data), None, lambda result: None)
@@ -128,6 +137,26 @@ def test_each_may_be_answered_by_itself_and_the_memory_is_given_back_with_the_la
             assert freed == []
             await world.reply([second, None, [[[2, 1], b"s" * 16]], [0.0, 0.0, 2]])
             assert (len(freed), type(world.answers["0"])) == (1, InternalError)
+
+    asyncio.run(run())
+
+
+def test_what_they_had_of_a_worker_that_ended_is_not_given_back_to_its_successor(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("horngate.server.frames.channel.INLINE_BYTES", 16)
+
+    async def run() -> None:
+        with World(tmp_path / "w") as world:
+            with world.links.burst:
+                for place in range(2):
+                    world.links.submit(world.call(place))
+            await world.frames()
+            world.replace_worker()
+            [[kind, items]] = await world.frames()
+            assert (kind, len(items)) == ("requests", 2)
+            await world.reply(*([item[0], None, [[[2, 1], b"s" * 16]], [0.0, 0.0, 2]] for item in items))
+            assert (set(world.answers), world.links.pending) == ({"0", "1"}, 0)
 
     asyncio.run(run())
 

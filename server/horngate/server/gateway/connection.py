@@ -10,13 +10,13 @@ from horngate.server.frames.arena import ARENA_BYTES, Arena
 from horngate.server.frames.channel import Channel, ChannelClosed, Frame, Payload, Source
 
 
-class Shared:
-    """Memory that several calls have taken together: it is free when the last of them is answered."""
+class Held:
+    """Payloads of one call, or of several together: what they take is free when the last of `calls` is answered."""
 
     __slots__ = ("calls", "payloads")
 
-    def __init__(self, payloads: list[Any], calls: int) -> None:
-        self.payloads = payloads
+    def __init__(self, calls: int) -> None:
+        self.payloads: list[Payload] = []
         self.calls = calls
 
 
@@ -56,20 +56,29 @@ class Connection:
         """The bytes of a payload that the other side put; see Channel."""
         return self._channel.get(payload)
 
-    def share(self, raws: Iterable[Any], calls: int) -> Shared:
-        """Payloads of several calls together."""
-        return Shared([self.put(raw) for raw in raws], calls)
+    def hold(self, payloads: Iterable[Payload], calls: int = 1) -> Held:
+        """Payloads of so many calls, each put as it is asked for; if one cannot be, those before it are free."""
+        held = Held(calls)
+        try:
+            held.payloads.extend(payloads)
+        except BaseException:
+            self._free(held)
+            raise
+        return held
+
+    def leave(self, held: Held) -> None:
+        """One of the calls that hold them is answered."""
+        held.calls -= 1
+        if not held.calls:
+            self._free(held)
+
+    def _free(self, held: Held) -> None:
+        for payload in held.payloads:
+            self.free(payload)
 
     def free(self, payload: Payload) -> None:
         """Give back what `put` took."""
         self._channel.free(payload)
-
-    def leave(self, shared: Shared) -> None:
-        """One of the calls that share them is answered."""
-        shared.calls -= 1
-        if not shared.calls:
-            for payload in shared.payloads:
-                self.free(payload)
 
     def send(self, *frame: Any) -> None:
         """Queue a frame for the next `flush`."""

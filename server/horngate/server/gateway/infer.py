@@ -17,7 +17,7 @@ from horngate.contract.tensors import shape_text
 from horngate.oip.messages import ModelInferRequest, ModelInferResponse
 from horngate.oip.wire import ParsedRequest, assemble_infer_response
 from horngate.server.gateway.classes import check_classes, classified, read_classes
-from horngate.server.gateway.connection import Shared
+from horngate.server.gateway.connection import Held
 from horngate.server.gateway.phase import read_seed, write_seed
 from horngate.server.gateway.pictures import Pictures, expected_types, read_pictures
 from horngate.server.gateway.regions import Place, Regions, read_place
@@ -57,8 +57,8 @@ class Call:
     `others` may hold its sequence too, and `told_unknown` are workers that do not. `deaths` counts the workers that
     ended while they had it; after one it runs alone. Where it is traced, `span` is its own, and `trace` tells
     its worker of that. A `writer` writes the answer while the entry is its own, and calls that have one in common
-    may go together; `id_field` is the message's. `payloads` is what it takes of the memory shared with its worker,
-    `shared` what it takes with others.
+    may go together; `id_field` is the message's. `held` is what it, or it and others together, have taken of the
+    memory shared with its worker.
     """
 
     entry: Entry
@@ -83,8 +83,7 @@ class Call:
     number: int = 0
     deaths: int = 0
     tries: int = 0
-    payloads: list[Any] = field(default_factory=list)
-    shared: Shared | None = None
+    held: Held | None = None
     answered: bool = False
     classes: dict[str, int] = field(default_factory=dict)
     span: Any = None

@@ -5,7 +5,6 @@ from collections.abc import Callable, Sequence
 from functools import partial
 from typing import Any
 
-from horngate.contract.errors import InvalidRequest
 from horngate.server.frames.channel import Frame, Payload
 from horngate.server.gateway.alike import joined, may_join, written
 from horngate.server.gateway.burst import Burst
@@ -47,15 +46,9 @@ class WorkerLink:
             self._take_up(call)
             self._joining.setdefault(id(call.writer), []).append(call)
             return
-        call.payloads = []
-        try:
-            for _, raw in call.tensors:
-                call.payloads.append(self._put(raw))
-        except InvalidRequest:
-            self._free(call)
-            raise
+        call.held = held = self._connection.hold(self._put(raw) for _, raw in call.tensors)
         self._take_up(call)
-        tensors = [[shape, payload] for (shape, _), payload in zip(call.tensors, call.payloads, strict=True)]
+        tensors = [[shape, payload] for (shape, _), payload in zip(call.tensors, held.payloads, strict=True)]
         handle, alone = call.entry.handle, call.deaths > 0
         how = [call.deadline_s, alone, call.priority, call.seed, call.pixels, call.trace]
         step = None if call.step is None else call.step.to_plain()
@@ -77,19 +70,14 @@ class WorkerLink:
         if call is not None:
             self.running.discard(number)
             self.outlook.answered(call.cost_s)
-            self._free(call)
+            held, call.held = call.held, None
+            if held is not None:
+                self._connection.leave(held)
         return call
 
     def _put(self, raw: Raw | Place) -> Payload:
         put_from, put = self._connection.put_from, self._connection.put
         return put_from(raw) if isinstance(raw, Place) else put(raw)
-
-    def _free(self, call: Call) -> None:
-        for payload in call.payloads:
-            self._connection.free(payload)
-        shared, call.shared = call.shared, None
-        if shared is not None:
-            self._connection.leave(shared)
 
     def get(self, payload: Any) -> Any:
         """The bytes of an output; what lies in the worker's arena is released with the next frame."""
@@ -124,10 +112,10 @@ class WorkerLink:
         self._connection.flush()
 
     def _send_together(self, calls: list[Call]) -> None:
-        shared = self._connection.share(joined(calls), len(calls))
+        held = self._connection.hold(map(self._put, joined(calls)), len(calls))
         for call in calls:
-            call.shared = shared
-        self._connection.send("alike", written(calls, shared.payloads))
+            call.held = held
+        self._connection.send("alike", written(calls, held.payloads))
 
 
 def least_busy(links: Sequence[WorkerLink], handle: str) -> WorkerLink:
