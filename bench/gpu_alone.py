@@ -109,13 +109,8 @@ def _batch(program: Any, name: str, pictures: Sequence[Any]) -> Any:
             wanted=Wanted(("y",)),
             inputs=[picture],
             total_rows=1,
-            rows=1,
             arrived_s=0.0,
-            deadline_s=None,
-            alone=False,
             bytes=picture.nbytes,
-            priority=0,
-            rank_s=0.0,
         )
         for number, picture in enumerate(pictures)
     ]

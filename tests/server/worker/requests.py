@@ -31,17 +31,6 @@ class Request:
         self.total_rows = self.rows
 
 
-def work_of(x: Array, *, deadline_s: float | None = None, **told: Any) -> Work:
+def work_of(x: Array, **told: Any) -> Work:
     """A request for these rows, the model's one input, that came at 0 s; `told` is the rest."""
-    return Work(
-        inputs=[x],
-        total_rows=len(x),
-        rows=len(x),
-        arrived_s=0.0,
-        deadline_s=deadline_s,
-        alone=False,
-        bytes=x.nbytes,
-        priority=0,
-        rank_s=0.0,
-        **told,
-    )
+    return Work(inputs=[x], total_rows=len(x), arrived_s=0.0, bytes=x.nbytes, **told)

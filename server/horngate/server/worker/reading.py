@@ -10,7 +10,6 @@ from horngate.server.worker.bounds import Asked, Size
 from horngate.server.worker.engines import Array
 from horngate.server.worker.link import GatewayLink
 from horngate.server.worker.models import ServedModel
-from horngate.server.worker.scheduler import LOWEST, rank_s
 from horngate.server.worker.work import Wanted, Work
 
 
@@ -29,7 +28,7 @@ def contents_bytes(payload: Payload) -> int:
 
 def as_one(link: GatewayLink, model: ServedModel, alike: Alike, now_s: float) -> Work:
     """Several requests as one Work, late when the first of them is. HorngateError, ValueError: see `inputs_of`."""
-    outputs, priority = tuple(alike.outputs) or model.outputs, min(alike.priority, LOWEST)
+    outputs = tuple(alike.outputs) or model.outputs
     return Work(
         owner=link,
         request=-alike.numbers[0],
@@ -38,13 +37,10 @@ def as_one(link: GatewayLink, model: ServedModel, alike: Alike, now_s: float) ->
         wanted=Wanted(outputs=outputs),
         inputs=inputs_of(link.channel, model.inputs(pixels=False), alike.tensors),
         total_rows=alike.total_rows,
-        rows=alike.total_rows,
         arrived_s=now_s,
-        deadline_s=alike.first_deadline_s,
-        alone=False,
         bytes=sum(contents_bytes(payload) for _, payload in alike.tensors),
-        priority=priority,
-        rank_s=rank_s(now_s, priority),
+        deadline_s=alike.first_deadline_s,
+        priority=alike.priority,
         alike=alike,
     )
 

@@ -22,7 +22,6 @@ from horngate.server.worker.engines import Program, Shapes, most_rows
 from horngate.server.worker.link import GatewayLink
 from horngate.server.worker.models import ServedModel
 from horngate.server.worker.reading import as_one, contents_bytes, first_and_others, inputs_of
-from horngate.server.worker.scheduler import LOWEST, rank_s
 from horngate.server.worker.sequences import Sequence, Sequences
 from horngate.server.worker.shelf import Shelf
 from horngate.server.worker.work import Wanted, Work
@@ -170,7 +169,7 @@ class Reception:
         A step that begins a sequence makes it, once nothing else can refuse the step.
         """
         request, handle, names, rows, deadline_s, alone, priority, seed, pixels, trace, tensors, _ = item
-        priority, now_s = min(priority, LOWEST), time.monotonic()
+        now_s = time.monotonic()
         left_s = None if deadline_s is None else deadline_s - now_s
         size = sum(contents_bytes(payload) for _, payload in tensors)
         asked = Asked(rows=rows, bytes=size, priority=priority, left_s=left_s)
@@ -198,13 +197,11 @@ class Reception:
             wanted=wanted,
             inputs=inputs,
             total_rows=rows,
-            rows=rows,
             arrived_s=now_s,
+            bytes=size,
             deadline_s=deadline_s,
             alone=alone,
-            bytes=size,
             priority=priority,
-            rank_s=rank_s(now_s, priority),
             seed=seed,
             turn=turn,
             step=step,

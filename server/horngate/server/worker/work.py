@@ -12,6 +12,7 @@ from horngate.server.step import Step
 from horngate.server.worker.alike import Alike
 from horngate.server.worker.engines import Array, Program, Shapes
 from horngate.server.worker.joining import joined
+from horngate.server.worker.scheduler import LOWEST, rank_s
 
 if TYPE_CHECKING:
     from horngate.server.worker.link import GatewayLink
@@ -51,14 +52,14 @@ class Work:
     wanted: Wanted
     inputs: list[Array]
     total_rows: int
-    rows: int
     arrived_s: float
-    deadline_s: float | None
-    alone: bool
     bytes: int
-    priority: int
-    rank_s: float
+    deadline_s: float | None = None
+    alone: bool = False
+    priority: int = 0
     seed: int | None = None
+    rows: int = field(init=False)
+    rank_s: float = field(init=False)
     lane: Any = None
     turn: "Turn | None" = None
     step: Step | None = None
@@ -71,6 +72,11 @@ class Work:
     error: HorngateError | None = None
     trace: Trace | None = None
     alike: Alike | None = None
+
+    def __post_init__(self) -> None:
+        self.rows = self.total_rows
+        self.priority = min(self.priority, LOWEST)
+        self.rank_s = rank_s(self.arrived_s, self.priority)
 
     @property
     def requests(self) -> int:
