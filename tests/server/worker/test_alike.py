@@ -114,7 +114,7 @@ def test_more_than_a_batch_holds_are_split_as_one_request_is(tmp_path: Path) -> 
     assert (desk.together, max(desk.world.program.sizes)) == ([[1, 2, 3]], 2)
 
 
-def test_of_those_that_wait_one_that_is_cancelled_never_runs(desk: Desk) -> None:
+def test_of_those_that_wait_the_cancelled_never_run_and_the_others_keep_their_place(desk: Desk) -> None:
     gate = desk.world.program.gate = SimpleQueue()
     desk.receive(1, 1, 2)
     desk.world.batcher.dispatch()
@@ -126,6 +126,7 @@ def test_of_those_that_wait_one_that_is_cancelled_never_runs(desk: Desk) -> None
         gate.put(None)
     desk.world.run()
     assert desk.world.answers == {1: [1], 2: [2], 3: DeadlineExceeded, 4: [4], 5: [5], 6: [6]}
+    assert list(desk.world.answers) == [3, 1, 2, 4, 5, 6]
     assert (desk.together, desk.world.program.sizes) == ([[1, 2], [5, 6]], [2, 3])
 
 

@@ -53,6 +53,8 @@ class World:
             self.arrive()
         if self.waiting and self.random.random() < 0.05:
             self.end(self.random.choice(list(self.waiting)), "cancelled")
+        if self.waiting and self.random.random() < 0.05:
+            self.come_back(self.random.choice(list(self.waiting)))
         self.now_s += self.random.choice((0.0, 0.001, 0.01))
         self.expire()
         self.run_batch()
@@ -99,6 +101,14 @@ class World:
             limit=LIMIT[handle],
             program=outputs,
         )
+
+    def come_back(self, request: Request) -> None:
+        """Taken out and added again, it has the place that it had."""
+        if request.lane is not None:
+            rows = request.rows
+            self.queues.remove(request.handle, request)
+            request.rows = rows
+            self.add(request)
 
     def end(self, request: Request, how: str) -> None:
         self.queues.remove(request.handle, request)

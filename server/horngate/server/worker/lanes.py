@@ -186,16 +186,14 @@ class Flow(Generic[Q]):
         return found
 
     def add(self, lane: Lane[Q], item: Q) -> None:
-        """Let a request wait in a lane."""
+        """Let a request wait in a lane; one that is back goes before those that came after it."""
         line = lane.lines.get(item.priority)
         if line is None:
             line = lane.lines[item.priority] = OrderedDict()
-            line[item] = None
+        if _stand_in(line, item):
             self._by_rank.enter(lane)
             if self.max_delay_s:
                 self._by_age.enter(lane)
-        else:
-            line[item] = None
         item.lane = lane
         self.bytes += item.bytes
         self._count(lane, item.priority, item.rows)
@@ -230,3 +228,16 @@ class Flow(Generic[Q]):
         del kin[lane.names]
         if not kin:
             del self.lanes[lane.shapes]
+
+
+def _stand_in(line: OrderedDict[Q, None], item: Q) -> bool:
+    """Put a request into a line by its rank; whether it is the first. Nearly all are the last."""
+    later = []
+    for other in reversed(line):
+        if other.rank_s <= item.rank_s:
+            break
+        later.append(other)
+    line[item] = None
+    for other in reversed(later):
+        line.move_to_end(other)
+    return len(line) == len(later) + 1

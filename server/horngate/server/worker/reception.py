@@ -70,10 +70,10 @@ class Reception:
                 return True
         return True
 
-    def receive(self, link: GatewayLink, item: Frame, *, again: bool = False) -> None:
+    def receive(self, link: GatewayLink, item: Frame, *, taken_s: float | None = None) -> None:
         """Take a request in; one that cannot be run is refused at once.
 
-        One that comes `again` is not refused for what waits.
+        One that was taken in before, with others, at `taken_s`, keeps its place and is not refused for what waits.
         """
         request, handle, said, tensors = item[0], item[1], item[-1], item[-2]
         step = Step.from_plain(said) if said else None
@@ -88,7 +88,7 @@ class Reception:
             if model is None:
                 self._put_off(link, item, step)
                 return
-            work = link.works[request] = self._admitted(link, model, item, step, turn, again)
+            work = link.works[request] = self._admitted(link, model, item, step, turn, taken_s)
         except (HorngateError, ValueError) as error:
             link.refuse(request, error if isinstance(error, HorngateError) else InternalError(str(error)))
             return
@@ -138,7 +138,7 @@ class Reception:
             return
         del work.owner.works[work.request]
         for item in work.alike.singly():
-            self.receive(work.owner, item, again=True)
+            self.receive(work.owner, item, taken_s=work.arrived_s)
 
     def _begins_early(self, step: Step, handle: str) -> bool:
         """Whether the first step of a step's sequence waits for the model to be loaded."""
@@ -162,19 +162,19 @@ class Reception:
         item: Frame,
         step: Step | None,
         turn: Sequence | None,
-        again: bool,
+        taken_s: float | None,
     ) -> Work:
         """The request as a Work. HorngateError or ValueError: it may not wait, or cannot be run.
 
         A step that begins a sequence makes it, once nothing else can refuse the step.
         """
         request, handle, names, rows, deadline_s, alone, priority, seed, pixels, trace, tensors, _ = item
-        now_s = time.monotonic()
-        left_s = None if deadline_s is None else deadline_s - now_s
+        arrived_s = time.monotonic() if taken_s is None else taken_s
+        left_s = None if deadline_s is None else deadline_s - arrived_s
         size = sum(contents_bytes(payload) for _, payload in tensors)
         asked = Asked(rows=rows, bytes=size, priority=priority, left_s=left_s)
         # One that a worker has ended over, or that went with others, was taken before and is not turned away now.
-        if not alone and not again:
+        if not alone and taken_s is None:
             refused = self._batcher.refusal(model, asked, self._waiting.get(handle, NOTHING))
             if refused is not None:
                 raise refused
@@ -197,7 +197,7 @@ class Reception:
             wanted=wanted,
             inputs=inputs,
             total_rows=rows,
-            arrived_s=now_s,
+            arrived_s=arrived_s,
             bytes=size,
             deadline_s=deadline_s,
             alone=alone,
