@@ -1,8 +1,9 @@
 """Every claim about speed in one run, and the table of what was aimed at: `python bench/all.py [--quick]`.
 
-Runs the benchmarks beside it, keeps what they say in `bench/out/all`, and draws the peers. `--only` measures some
-again and tells all; `--table` measures nothing. `--quick` is for 20 minutes: one round, and of the peers those that
-come closest; all of it takes about two hours on two cores. Let nothing else run.
+Runs the benchmarks beside it, keeps what they say in `bench/out/all`, and draws the aims (`all.png` there) and
+the peers (`bench/out/peers/peers.png`). `--only` measures some again and tells all; `--table` measures nothing.
+`--quick` is for 20 minutes: one round, and of the peers those that come closest; all of it takes about two hours on
+two cores. Let nothing else run.
 """
 
 import argparse
@@ -13,10 +14,12 @@ import subprocess
 import sys
 import time
 from collections.abc import Sequence
+from dataclasses import asdict
 from pathlib import Path
 from typing import Any
 
 from aims import aims
+from aims_picture import draw
 from table import table
 
 BENCH = Path(__file__).parent
@@ -37,6 +40,7 @@ def steps(quick: bool, wait: float) -> dict[str, list[list[str]]]:
         "latency": [["latency.py", "--seconds", *few]],
         "gateways": [["gateways.py", "--seconds", *few]],
         "shared memory": [["protocols.py", "--only", "602 KB", "--seconds", "1"]],
+        "start": [["start.py", "--zoo"]],
     }
     peers = ["peers", "--seconds", *few, *waiting]
     if not quick:
@@ -71,11 +75,14 @@ def main() -> int:
             except RuntimeError as error:  # The others can be measured all the same.
                 failures.append(f"{name}: {error}")
     found = list(aims(_kept([*names, GPU])))
+    draw(found, OUT / "all.png")
     if options.json:
-        print(json.dumps(found))
+        print(json.dumps([asdict(one) for one in found]))
     else:
-        print(table(("what", "aim", "measured", "reached"), found))
-        print(f"\nThe machine's load was {os.getloadavg()[0]:.1f} at the end, on {os.cpu_count()} cores.")
+        print(table(("what", "aim", "measured", "reached"), [one.cells for one in found]))
+        if not options.table:
+            print(f"\nThe machine's load was {os.getloadavg()[0]:.1f} at the end, on {os.cpu_count()} cores.")
+        print(f"\nDrawn: {OUT / 'all.png'}")
     for failure in failures:
         print(failure, file=sys.stderr)
     return 1 if failures else 0

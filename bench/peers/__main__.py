@@ -20,7 +20,7 @@ sys.path.insert(0, str(Path(__file__).parents[1]))
 
 from catalogue import KERAS_WAYS, ONNX_RUNTIME
 from comparison import Standing, standings
-from measuring import read
+from measuring import Cell, read
 from picture import draw
 from plan import ALONE
 from rounds import rounds
@@ -104,7 +104,10 @@ COLUMNS = (
     "p99",
     "p99.9",
     "server CPU µs",
-    "open p99/p50",
+    "open p50 ms",
+    "p99",
+    "p99.9",
+    "p99/p50",
     "memory MB",
     "cold start s",
     "warm",
@@ -122,10 +125,16 @@ def _row(one: Standing, many: Sequence[int]) -> list[str]:
     assert best
     rates = [f"{one.rates[each]:,.0f}" if each in one.rates else "-" for each in many]
     ratios = [f"{1 / one.ratio:.2f}", f"{one.cpu_ratio:.2f}"]
-    waits = [f"{best.p50_ms:,.1f}", f"{best.p99_ms:,.1f}", f"{best.p999_ms:,.1f}"]
     starts = [f"{seconds:.1f}" if seconds else "-" for seconds in (one.cold_s, one.warm_s)]
-    rest = [f"{one.p99_over_p50:.1f}", f"{one.memory_mb:,.0f}", *starts]
-    return [f"{one.server}, {one.engine}", *rates, *ratios, *waits, f"{best.server_cpu_us:,.0f}", *rest]
+    closed = [*_waits(best), f"{best.server_cpu_us:,.0f}"]
+    opened = [*_waits(one.opened), f"{one.p99_over_p50:.1f}"]
+    rest = [f"{one.memory_mb:,.0f}", *starts]
+    return [f"{one.server}, {one.engine}", *rates, *ratios, *closed, *opened, *rest]
+
+
+def _waits(load: Cell | None) -> list[str]:
+    waits_ms = [] if load is None else [load.p50_ms, load.p99_ms, load.p999_ms]
+    return [f"{wait_ms:,.1f}" for wait_ms in waits_ms] or ["-"] * 3
 
 
 if __name__ == "__main__":

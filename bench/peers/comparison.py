@@ -13,8 +13,9 @@ from plan import REFERENCES
 class Standing:
     """One server on one engine, in one comparison; medians over its visits, 0 where nothing was measured.
 
-    `rates` is requests a second by concurrency. `ratio` is Horngate's best rate, in the visits just before and
-    after, over this server's best; `cpu_ratio` this server's CPU time a request over Horngate's, each at its best.
+    `rates` is requests a second by concurrency, `closed` the loop of the highest, `opened` the open one. `ratio` is
+    Horngate's best rate, in the visits just before and after, over this server's best; `cpu_ratio` this server's
+    CPU time a request over Horngate's, each at its best.
     """
 
     network: str
@@ -23,6 +24,7 @@ class Standing:
     engine: str
     rates: dict[int, float]
     closed: Cell | None
+    opened: Cell | None
     p99_over_p50: float
     cold_s: float
     warm_s: float
@@ -51,7 +53,8 @@ def at(cells: Sequence[Cell], concurrency: int) -> Cell | None:
 
 def _standing(mine: Sequence[Cell], horngate: Sequence[Cell]) -> Standing:
     first, loaded = mine[0].visit, [c for c in mine if c.loop == CLOSED]
-    tails = [c.p99_ms / c.p50_ms for c in mine if c.loop == OPEN]
+    opened = sorted((c for c in mine if c.loop == OPEN), key=lambda c: c.p99_ms / c.p50_ms)
+    tails = [c.p99_ms / c.p50_ms for c in opened]
     beside = list(_ratios(loaded, horngate))
     peak = busiest(loaded)
     return Standing(
@@ -64,6 +67,7 @@ def _standing(mine: Sequence[Cell], horngate: Sequence[Cell]) -> Standing:
             for many in sorted({c.concurrency for c in loaded})
         },
         closed=at(loaded, peak.concurrency) if peak else None,
+        opened=opened[len(opened) // 2] if opened else None,
         p99_over_p50=median(tails) if tails else 0.0,
         cold_s=next((c.start_s for c in loaded if c.cold), 0.0),
         warm_s=median([c.start_s for c in loaded if not c.cold] or [0.0]),
