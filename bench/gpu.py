@@ -6,12 +6,12 @@ For a machine with a GPU and `pip install 'horngate[gpu]'`; `--device cpu --netw
 
 1. `jax.jit` of the network, in a process of its own: float32 images in the device's memory, or copied there for
    each call (`fed`), at several batch sizes; two calls are under way at a time;
-2. the server under a closed loop of h2load, one picture a request: its uint8 pixels in the message or in shared
-   memory, or float32 as the network takes them. Its batches are no larger than the loop's;
+2. the server under a closed loop of h2load: pictures as uint8 pixels in the message or in shared memory, one a
+   request or more, or one as the float32 that the network takes. Its batches are no larger than the loop's;
 3. the worker's own thread in a process of its own, given whole batches of single pictures without any gRPC.
 
 Images a second, and the ratio to the best of the loop. The aim on a GPU is 0.9. `gateways`, `worker` and `load` are
-the cores that each kept busy.
+the cores that each kept busy. `at once` counts pictures; ended early, it prints what it has.
 """
 
 import argparse
@@ -23,9 +23,7 @@ import subprocess
 import sys
 import time
 from collections.abc import Iterator, Sequence
-from contextlib import contextmanager
 from http.client import HTTPConnection
-from multiprocessing.shared_memory import SharedMemory
 from pathlib import Path
 from typing import Any
 
@@ -35,15 +33,18 @@ import numpy as np
 from h2load import Load, closed_loop, grpc_post
 from messages import infer_message
 from processes import tree_cpu_s
+from regions import pointing_message, region
 from table import table
 
 from horngate.cli.serving import Serving, serving
-from horngate.oip.messages import ModelInferRequest, SystemSharedMemoryRegisterRequest
 from horngate.server.precision import BFLOAT16, FLOAT32
 
 OUT = Path(__file__).parent / "out" / "gpu"
-NAME, REGION = "network", "picture"
+NAME, REGION = "network", "pictures"
 READY_S = 1800.0
+LEAST_REQUESTS = 6
+"""Under way at once, whatever their size: batches that wait while others run, and are taken in."""
+
 PROCESSES = 4
 """Of h2load, each on one core: pictures are large."""
 
@@ -63,7 +64,8 @@ def served(options: argparse.Namespace) -> Iterator[dict[str, Any]]:
     bound = "max_error = 0.5\n" if options.precision != FLOAT32 else ""  # random weights exaggerate it
     (models / NAME / "model.toml").write_text(
         f'source = "zoo:{options.network}"\nweights = "none"\nengine = "keras"\n'
-        f'precision = "{options.precision}"\nmax_rows = {max(options.rows)}\n{bound}'
+        f'precision = "{options.precision}"\nmax_rows = {max(options.rows)}\n'
+        f"instances = {options.instances}\n{bound}"
     )
     os.environ |= _environment(options)
     arguments = ["--devices", options.device, "--shared-memory"]
@@ -71,28 +73,44 @@ def served(options: argparse.Namespace) -> Iterator[dict[str, Any]]:
     begin = time.monotonic()
     with serving(models, workspace=workspace, arguments=arguments, ready_timeout_s=READY_S) as server:
         print(f"ready after {time.monotonic() - begin:.1f} s", file=sys.stderr, flush=True)
-        image = _image(workspace)
-        message = infer_message(NAME, *image)
-        yield from _rates(server, "pixels", message, options, (8, 64, options.at_once))
-        with _region(server, image[1]) as shared:
-            yield from _rates(server, "pixels in shared memory", _pointing(*image, shared), options)
-        as_float = infer_message(NAME, image[0], image[1].astype(np.float32))
-        yield from _rates(server, "float32", as_float, options)
-        yield from _rates(server, "pixels", message, options)
+        name, image = _image(workspace)
+        if options.few:
+            yield from _rates(server, "pixels", infer_message(NAME, name, image), options, options.few)
+        for rows in options.request_rows:
+            yield from _pixels(server, name, np.repeat(image, rows, axis=0), options)
+        if options.float32:
+            as_float = infer_message(NAME, name, image.astype(np.float32))
+            yield from _rates(server, "float32", as_float, options)
         print(_told(server), file=sys.stderr, flush=True)
 
 
+def _pixels(server: Serving, name: str, images: Any, options: argparse.Namespace) -> Iterator[dict[str, Any]]:
+    """Pictures as pixels, so many a request, through the message and through shared memory."""
+    rows = len(images)
+    kind = "pixels" if rows == 1 else f"pixels, {rows} a request"
+    with region(server, REGION, images):
+        pointing = pointing_message(NAME, name, images, REGION)
+        yield from _rates(server, f"{kind}, shared memory", pointing, options, rows=rows)
+    yield from _rates(server, kind, infer_message(NAME, name, images), options, rows=rows)
+
+
 def _rates(
-    server: Serving, kind: str, message: bytes, options: argparse.Namespace, at_once: Sequence[int] = ()
+    server: Serving,
+    kind: str,
+    message: bytes,
+    options: argparse.Namespace,
+    at_once: Sequence[int] = (),
+    rows: int = 1,
 ) -> Iterator[dict[str, Any]]:
     for many in at_once or (options.at_once,):
-        _load(server, message, many, 1.0)
+        requests = max(LEAST_REQUESTS, many // rows)
+        _load(server, message, requests, 1.0)
         before = tree_cpu_s(server.pid)
-        seen = _load(server, message, many, options.seconds)
+        seen = _load(server, message, requests, options.seconds)
         after = tree_cpu_s(server.pid)
         yield {
-            "kind": f"served, {kind}, {many} at once",
-            "images_per_s": seen.requests_per_s,
+            "kind": f"served, {kind}, {requests * rows} at once",
+            "images_per_s": seen.requests_per_s * rows,
             "p50_ms": seen.p50_ms,
             "p99_ms": seen.p99_ms,
             "gateways": (after["gateway"] - before["gateway"]) / seen.seconds,
@@ -126,31 +144,6 @@ def _image(workspace: Path) -> tuple[str, Any]:
     [folder] = {path.parent for path in (workspace / "cache").rglob("spec.json")}
     [spec] = json.loads((folder / "spec.json").read_text())["model"]["inputs"]
     return spec["name"], np.random.default_rng(0).integers(0, 256, (1, *spec["shape"][1:]), np.uint8)
-
-
-@contextmanager
-def _region(server: Serving, image: Any) -> Iterator[str]:
-    """The picture in shared memory that the server knows: the region's key."""
-    memory = SharedMemory(create=True, size=image.nbytes)
-    try:
-        memory.buf[: image.nbytes] = image.tobytes()
-        wanted = SystemSharedMemoryRegisterRequest(
-            name=REGION, key=f"/{memory.name}", byte_size=image.nbytes
-        ).SerializeToString()
-        with grpc.insecure_channel(server.grpc) as channel:
-            channel.unary_unary("/inference.GRPCInferenceService/SystemSharedMemoryRegister")(wanted)
-        yield REGION
-    finally:
-        memory.close()
-        memory.unlink()
-
-
-def _pointing(name: str, image: Any, region: str) -> bytes:
-    request = ModelInferRequest(model_name=NAME)
-    tensor = request.inputs.add(name=name, datatype="UINT8", shape=image.shape)
-    tensor.parameters["shared_memory_region"].string_param = region
-    tensor.parameters["shared_memory_byte_size"].int64_param = image.nbytes
-    return bytes(request.SerializeToString())
 
 
 def _told(server: Serving) -> str:
@@ -203,6 +196,12 @@ def main() -> None:
     parser.add_argument("--rows", nargs="+", type=int, default=[32, 128])
     parser.add_argument("--at-once", type=int, default=768, help="requests under way at the most")
     parser.add_argument("--gateways", type=int, default=0, help="of the server; 0: one for four cores")
+    parser.add_argument("--few", nargs="*", type=int, default=[8, 64], help="fewer under way, besides")
+    parser.add_argument(
+        "--request-rows", nargs="+", type=int, default=[1, 8, 32, 128], help="pictures a request"
+    )
+    parser.add_argument("--float32", action="store_true", help="float32 pictures, too")
+    parser.add_argument("--instances", type=int, default=1, help="workers on the device")
     parser.add_argument("--served-only", action="store_true", help="without the loop, and so without ratios")
     parser.add_argument("--seconds", type=float, default=5.0, help="for each figure")
     parser.add_argument("--json", action="store_true", help="one JSON object a line instead of the table")
@@ -214,9 +213,15 @@ def main() -> None:
             print(json.dumps(figure), flush=True)
         return
     figures: list[dict[str, Any]] = []
-    for figure in _figures(options):
-        print(json.dumps(figure), file=sys.stderr, flush=True)
-        figures.append(figure)
+    try:
+        for figure in _figures(options):
+            print(json.dumps(figure), file=sys.stderr, flush=True)
+            figures.append(figure)
+    finally:  # What there is, is told.
+        _tell(options, figures)
+
+
+def _tell(options: argparse.Namespace, figures: list[dict[str, Any]]) -> None:
     best = max((figure["images_per_s"] for figure in figures if "rows" in figure), default=float("nan"))
     for figure in figures:
         figure |= {"ratio": figure["images_per_s"] / best, "network": options.network}

@@ -36,6 +36,17 @@ def tree_cpu_s(root: int) -> dict[str, float]:
     return by_kind
 
 
+def tree_named(root: int, kind: str) -> list[int]:
+    """The process ids of those of a tree that are of this kind."""
+    return [pid for pid in tree(root) if _kind(pid) == kind]
+
+
+def main_thread_cpu_s(pid: int) -> float:
+    """User + system seconds of a process's first thread alone."""
+    user, system = Path(f"/proc/{pid}/task/{pid}/stat").read_text().rpartition(")")[2].split()[11:13]
+    return (int(user) + int(system)) / _TICKS_PER_S
+
+
 def used_cpu_s(before: dict[int, float], after: dict[int, float]) -> float:
     """What a tree's processes used between two looks at it; one that has ended since counts for nothing."""
     return sum(cpu_s - before.get(pid, 0.0) for pid, cpu_s in after.items())

@@ -27,6 +27,25 @@ def ends() -> Iterator[Ends]:
     arena.close()
 
 
+class Elsewhere:
+    """See Source."""
+
+    def __init__(self, contents: bytes) -> None:
+        self._contents = contents
+        self.byte_size = len(contents)
+
+    def read(self) -> bytes:
+        return self._contents
+
+    def read_into(self, view: memoryview) -> None:
+        view[:] = self.read()
+
+
+class Gone(Elsewhere):
+    def read(self) -> bytes:
+        raise OSError("gone")
+
+
 def exchange(sender: Channel, receiver: Channel) -> list[Frame]:
     """Flush and receive until everything has crossed, however small the socket's buffer."""
     frames: list[Frame] = []
@@ -46,6 +65,27 @@ def test_frames_arrive_in_order_and_whole(ends: Ends) -> None:
     while len(frames) < len(sent):
         frames += exchange(sender, receiver)
     assert frames == sent
+
+
+@pytest.mark.parametrize("size", [0, 1, INLINE_BYTES - 1, INLINE_BYTES, 300_000, 2_000_000])
+def test_payloads_that_are_put_together_lie_one_behind_the_other(ends: Ends, size: int) -> None:
+    sender, receiver, arena = ends
+    parts = [os.urandom(size), os.urandom(size // 2), os.urandom(7)]
+    sent = sender.put_together([parts[0], Elsewhere(parts[1]), memoryview(parts[2])])
+    sender.send(["payload", sent])
+    frames: list[Frame] = []
+    while not frames:
+        frames += exchange(sender, receiver)
+    assert bytes(receiver.get(frames[0][1])) == b"".join(parts)
+    sender.free(sent)
+    assert arena.statistics().used_bytes == 0
+
+
+def test_what_cannot_be_read_takes_no_memory(ends: Ends) -> None:
+    sender, _, arena = ends
+    with pytest.raises(OSError, match="gone"):
+        sender.put_together([b"x" * INLINE_BYTES, Gone(b"y")])
+    assert arena.statistics().used_bytes == 0
 
 
 @pytest.mark.parametrize("size", [0, 1, INLINE_BYTES - 1, INLINE_BYTES, 300_000, 2_000_000])

@@ -1,14 +1,16 @@
 """Calls of one plan that leave together: what the worker is told of them is what it is told of each alone."""
 
 import asyncio
+import os
 import socket
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import Any
 
 import pytest
 
-from horngate.contract.errors import InternalError
+from horngate.contract.errors import InternalError, InvalidRequest
 from horngate.oip.messages import ModelInferResponse
 from horngate.oip.wire import parse_infer_request
 from horngate.server.frames.arena import ARENA_BYTES, Arena
@@ -16,6 +18,7 @@ from horngate.server.frames.channel import Channel
 from horngate.server.gateway.infer import Answer, Call, read_call
 from horngate.server.gateway.links import Links
 from horngate.server.gateway.plans import Plans
+from horngate.server.gateway.regions import MEMORY, Place, Region, Regions
 from horngate.server.gateway.routes import Routes, WorkerAddress
 from horngate.server.worker.alike import Alike
 from tests.server.gateway.test_plans import REPLY, model, request
@@ -78,6 +81,24 @@ class World:
         self.worker.flush()
         expected = len(self.answers) + sum(len(one[0]) if isinstance(one[0], list) else 1 for one in replies)
         await until(lambda: len(self.answers) == expected)
+
+
+@contextmanager
+def named_memory(size: int) -> Iterator[Path]:
+    path = MEMORY / f"horngate-test-alike-{os.getpid()}"
+    path.write_bytes(bytes(size))
+    try:
+        yield path
+    finally:
+        path.unlink()
+
+
+def lying(folder: Path, memory: Path, offset: int, size: int) -> Place:
+    """A place in shared memory that was registered."""
+    regions = Regions(folder / "regions")
+    with suppress(InvalidRequest):  # It is.
+        regions.register(Region(name="r", key=memory.name, offset=0, byte_size=memory.stat().st_size))
+    return regions.place("x", "r", offset, size)
 
 
 async def until(condition: Callable[[], Any]) -> Any:
@@ -157,6 +178,49 @@ def test_what_they_had_of_a_worker_that_ended_is_not_given_back_to_its_successor
             assert (kind, len(items)) == ("requests", 2)
             await world.reply(*([item[0], None, [[[2, 1], b"s" * 16]], [0.0, 0.0, 2]] for item in items))
             assert (set(world.answers), world.links.pending) == ({"0", "1"}, 0)
+
+    asyncio.run(run())
+
+
+def test_of_those_that_lie_in_shared_memory_only_what_is_gone_is_refused(tmp_path: Path) -> None:
+    async def run() -> None:
+        with World(tmp_path / "w") as world, named_memory(3 * len(CONTENTS[0][0])) as memory:
+            memory.write_bytes(b"".join(image for image, _ in CONTENTS[:3]))
+            calls = [world.call(place) for place in range(3)]
+            for place, call in enumerate(calls):
+                call.tensors[0] = (call.tensors[0][0], lying(tmp_path, memory, 6 * place, 6))
+            with world.links.burst:
+                for call in calls[:2]:
+                    world.links.submit(call)
+            [[kind, item]] = await world.frames()
+            assert kind == "alike"
+            assert [item[-2][0][1] for item in Alike(*item).singly()] == [CONTENTS[0][0], CONTENTS[1][0]]
+            os.truncate(memory, 12)
+            with world.links.burst:
+                for call in (calls[2], again := world.call(3)):
+                    world.links.submit(call)
+            [[kind, items]] = await world.frames()
+            assert (kind, [item[0] for item in items]) == ("requests", [again.number])
+            assert type(world.answers["2"]) is InvalidRequest
+            assert world.links.pending == 3
+
+    asyncio.run(run())
+
+
+def test_no_more_leave_together_than_are_to_be_held(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("horngate.server.gateway.alike.MOST_BYTES", 2 * (6 + 8 + 2 * 8))
+
+    async def run() -> None:
+        with World(tmp_path / "w") as world:
+            calls = [world.call(place) for place in range(3)]
+            with world.links.burst:
+                for call in calls:
+                    world.links.submit(call)
+            sent = [Alike(*item) for _, item in await world.frames()]
+            assert [alike.numbers for alike in sent] == [
+                [calls[0].number, calls[1].number],
+                [calls[2].number],
+            ]
 
     asyncio.run(run())
 

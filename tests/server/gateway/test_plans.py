@@ -19,6 +19,7 @@ from horngate.server.gateway.infer import Call, read_call, write_answer
 from horngate.server.gateway.plans import MOST_PLANS, Plans
 from horngate.server.gateway.regions import MEMORY, Place, Region, Regions
 from horngate.server.gateway.routes import Entry
+from horngate.zoo.images.recipe import ImageInput, Recipe
 
 INPUTS = (
     TensorSpec(name="image", datatype="UINT8", shape=(None, 3)),
@@ -175,6 +176,32 @@ def test_a_priority_is_the_plan_s() -> None:
     message.parameters["priority"].int64_param = 2
     data = assemble_infer_request(message, CONTENTS[::-1])
     assert agrees(learned(data, request()), data)
+
+
+def test_pixels_of_the_network_s_size_are_the_plan_s() -> None:
+    image = ImageInput(name="image", channels=3, recipe=Recipe(size=(2, 2)))
+    entry = model()
+    spec = TensorSpec(name="image", datatype="FP32", shape=(None, 2, 2, 3))
+    models = ModelSpec(inputs=(spec,), outputs=OUTPUTS, layers=(), parameters=0)
+    entry.__dict__["artifact"] = SimpleNamespace(spec=models, image=image, opaque="")
+
+    def sent(contents: bytes, datatype: str = "UINT8", side: int = 2, **others: Any) -> bytes:
+        message = ModelInferRequest(model_name="m", **others)
+        message.inputs.add(name="image", datatype=datatype, shape=(1, side, side, 3))
+        return assemble_infer_request(message, [contents])
+
+    def taken(data: bytes) -> Call:
+        return read_call(entry, parse_infer_request(data), None, lambda result: None)
+
+    plans, known, small = Plans(), sent(b"abcdefghijkl"), sent(b"abc", side=1)
+    for data in (known, small):
+        plans.learn(data, parse_infer_request(data).message, taken(data))
+    other = sent(b"mnopqrstuvwx", id="1")
+    call = plans.read(other, None, lambda result: None)
+    assert call is not None
+    assert (call.pixels, call.tensors) == (True, taken(other).tensors)
+    assert plans.read(small, None, lambda result: None) is None  # It is to be made larger first.
+    assert plans.read(sent(bytes(48), "FP32"), None, lambda result: None) is None
 
 
 def test_plans_are_few_and_end_with_the_routes() -> None:

@@ -49,7 +49,7 @@ class Desk:
         """Requests of a row each, numbered from the first on."""
         numbers = list(range(first, first + len(values)))
         tensors = [([len(values), 1], np.array(values, np.float32).tobytes())]
-        alike = Alike(numbers, HANDLE, [], 1, list(deadlines_s), 0, tensors)
+        alike = Alike(numbers, HANDLE, [], 1, list(deadlines_s), 0, False, tensors)
         self.reception.receive_alike(self.link, alike, is_all=is_all)
 
 
@@ -106,12 +106,12 @@ def test_of_those_whose_batch_fails_only_the_cause_does(desk: Desk) -> None:
     assert (desk.together, desk.link.works) == ([], {})
 
 
-def test_more_than_a_batch_holds_are_split_as_one_request_is(tmp_path: Path) -> None:
+def test_of_more_than_a_batch_holds_each_is_answered_with_its_batch(tmp_path: Path) -> None:
     desk = Desk(tmp_path, limit=2)
     desk.receive(1, 1, 2, 3)
     desk.world.run()
     assert desk.world.answers == {1: [1], 2: [2], 3: [3]}
-    assert (desk.together, max(desk.world.program.sizes)) == ([[1, 2, 3]], 2)
+    assert (desk.together, max(desk.world.program.sizes)) == ([[1, 2], [3]], 2)
 
 
 def test_of_those_that_wait_the_cancelled_never_run_and_the_others_keep_their_place(desk: Desk) -> None:
@@ -162,9 +162,20 @@ def test_one_that_is_late_does_not_keep_the_others(desk: Desk) -> None:
     assert desk.world.answers == {1: DeadlineExceeded, 2: [2]}
 
 
+def test_of_larger_parts_each_has_its_own_contents_and_deadlines() -> None:
+    shapes = [([6, 2], b"aabbccddeeff"), ([6, 1], [4096, 24])]
+    alike = Alike([5, 6, 7], HANDLE, ["y"], 2, [None, 7.0, 8.0], 3, False, shapes)
+    first, second = alike.parts(2)
+    assert (first.numbers, first.deadlines_s) == ([5, 6], [None, 7.0])
+    assert first.tensors == [([4, 2], b"aabbccdd"), ([4, 1], [4096, 16])]
+    assert (second.numbers, second.deadlines_s) == ([7], [8.0])
+    assert second.tensors == [([2, 2], b"eeff"), ([2, 1], [4112, 8])]
+    assert second[1:4] == alike[1:4]
+
+
 def test_parts_of_what_lies_in_shared_memory_are_where_they_lay() -> None:
-    alike = Alike([5, 6], HANDLE, ["y"], 2, [None, 7.0], 3, [([4, 3], [4096, 48])])
+    alike = Alike([5, 6], HANDLE, ["y"], 2, [None, 7.0], 3, True, [([4, 3], [4096, 48])])
     assert list(alike.singly()) == [
-        [5, HANDLE, ["y"], 2, None, False, 3, None, False, None, [[[2, 3], [4096, 24]]], None],
-        [6, HANDLE, ["y"], 2, 7.0, False, 3, None, False, None, [[[2, 3], [4120, 24]]], None],
+        [5, HANDLE, ["y"], 2, None, False, 3, None, True, None, [[[2, 3], [4096, 24]]], None],
+        [6, HANDLE, ["y"], 2, 7.0, False, 3, None, True, None, [[[2, 3], [4120, 24]]], None],
     ]

@@ -12,6 +12,7 @@ import os
 import socket
 import struct
 from collections import deque
+from collections.abc import Sequence
 from typing import TYPE_CHECKING, Any, Protocol
 
 import msgpack
@@ -41,6 +42,10 @@ class Source(Protocol):
     def byte_size(self) -> int: ...
     def read(self) -> bytes: ...
     def read_into(self, view: memoryview) -> None: ...
+
+
+def _size(part: "bytes | memoryview | Source") -> int:
+    return len(part) if isinstance(part, bytes | memoryview) else part.byte_size
 
 
 class ChannelClosed(Exception):
@@ -128,6 +133,30 @@ class Channel:
             self._arena.free(offset)
             raise
         return [offset, size]
+
+    def put_together(self, parts: "Sequence[bytes | memoryview | Source]") -> Payload:
+        """Payloads that lie here or elsewhere as one, each behind the one before."""
+        sizes = [_size(part) for part in parts]
+        total = sum(sizes)
+        offset = self._arena.reserve(total) if self._arena is not None and total >= INLINE_BYTES else None
+        if self._arena is None or offset is None:
+            return b"".join(part if isinstance(part, bytes | memoryview) else part.read() for part in parts)
+        try:
+            self._fill(self._arena.view(offset, total), parts, sizes)
+        except BaseException:
+            self._arena.free(offset)
+            raise
+        return [offset, total]
+
+    @staticmethod
+    def _fill(view: memoryview, parts: "Sequence[bytes | memoryview | Source]", sizes: Sequence[int]) -> None:
+        start = 0
+        for part, size in zip(parts, sizes, strict=True):
+            if isinstance(part, bytes | memoryview):
+                view[start : start + size] = part
+            else:
+                part.read_into(view[start : start + size])
+            start += size
 
     def get(self, payload: Payload) -> bytes | memoryview:
         """The bytes of a payload that the other side put; in its arena they are valid until released."""

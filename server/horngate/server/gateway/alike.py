@@ -1,6 +1,7 @@
 """Calls of one plan that leave in one frame: told to the worker as one item, and answered as one.
 
-See the worker's alike.py for what it does with them.
+Their contents lie one behind the other, so that what is to be merged is merged already. See the worker's alike.py
+for what it does with them.
 """
 
 from collections.abc import Iterator, Sequence
@@ -8,26 +9,35 @@ from typing import Any
 
 from horngate.server.frames.channel import Payload
 from horngate.server.gateway.infer import Call
+from horngate.server.gateway.regions import Place
 from horngate.server.gateway.tensors import Raw
+
+MOST_BYTES = 32 << 20
+"""What calls that leave together hold at the most, contents and answers: it is given back when all are answered."""
 
 
 def may_join(call: Call) -> bool:
     """Whether a call differs from the others of its plan in nothing but its contents and its deadline."""
     plan = call.writer
-    return (
-        plan is not None
-        and plan.joins
-        and plan.entry is call.entry
-        and not call.deaths
-        and call.trace is None
-    )
+    return plan is not None and plan.entry is call.entry and not call.deaths and call.trace is None
 
 
-def joined(calls: Sequence[Call]) -> list[bytes]:
-    """The contents of each input, of all calls one after the other."""
-    return [
-        b"".join(raws) for raws in zip(*([raw for _, raw in call.tensors] for call in calls), strict=True)
-    ]
+def groups(calls: Sequence[Call]) -> Iterator[Sequence[Call]]:
+    """The calls of one plan in groups that are to leave together."""
+    most = max(1, MOST_BYTES // max(1, _bytes(calls[0])))
+    return (calls[start : start + most] for start in range(0, len(calls), most))
+
+
+def _bytes(call: Call) -> int:
+    """What one of them holds."""
+    asked = [call.entry.output(name) for name in call.outputs] or call.entry.spec.outputs
+    sent = sum(raw.byte_size if isinstance(raw, Place) else len(raw) for _, raw in call.tensors)
+    return sent + call.rows * sum(spec.row_bytes for spec in asked)
+
+
+def contents(calls: Sequence[Call]) -> list[tuple[Raw | Place, ...]]:
+    """The contents of each input, those of all calls."""
+    return list(zip(*([raw for _, raw in call.tensors] for call in calls), strict=True))
 
 
 def written(calls: Sequence[Call], payloads: Sequence[Payload]) -> list[Any]:
@@ -45,6 +55,7 @@ def written(calls: Sequence[Call], payloads: Sequence[Payload]) -> list[Any]:
         first.rows,
         deadlines_s if any(deadlines_s) else [],
         first.priority,
+        first.pixels,
         tensors,
     ]
 

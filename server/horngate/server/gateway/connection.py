@@ -2,7 +2,7 @@
 
 import asyncio
 import socket
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Sequence
 from contextlib import suppress
 from typing import Any
 
@@ -51,6 +51,10 @@ class Connection:
     def put_from(self, source: Source) -> Payload:
         """The same of what lies outside this process."""
         return self._channel.put_from(source)
+
+    def put_together(self, parts: Sequence[Any]) -> Payload:
+        """Several as one, each behind the one before; they may lie outside this process."""
+        return self._channel.put_together(parts)
 
     def get(self, payload: Payload) -> bytes | memoryview:
         """The bytes of a payload that the other side put; see Channel."""

@@ -162,6 +162,13 @@ class Links:
                 link.outlook.hear(rest[1], time.monotonic())
             elif kind == "running":
                 link.running = set(rest[0])
+            elif kind == "unsent":
+                self._on_unsent(link, *rest)
+
+    def _on_unsent(self, link: WorkerLink, number: int, error: HorngateError) -> None:
+        call = link.take(number)
+        if call is not None and not call.answered:
+            self._answer(call, error)
 
     def _on_replies(self, link: WorkerLink, replies: Sequence[Sequence[Any]]) -> None:
         answers: list[Answer] = []

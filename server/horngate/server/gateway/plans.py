@@ -22,7 +22,6 @@ from horngate.oip.wire import (
     raw_output_prefix,
     request_fields,
 )
-from horngate.server.frames.channel import INLINE_BYTES
 from horngate.server.gateway.infer import Call, Respond
 from horngate.server.gateway.regions import Place, Regions
 from horngate.server.gateway.routes import Entry
@@ -33,7 +32,7 @@ MOST_HEADS = 64
 
 _NAME, _VERSION = 1 << 3 | 2, 2 << 3 | 2
 _LONG = 0x80
-_IN_COMMON = ("entry", "asked_version", "outputs", "asked", "places", "rows", "priority", "regions")
+_IN_COMMON = ("entry", "asked_version", "outputs", "asked", "places", "rows", "priority", "pixels", "regions")
 
 
 class Cut(NamedTuple):
@@ -65,8 +64,7 @@ class Plan:
     """What requests have in common: their bytes but for ids and raw contents, and the Call that those make.
 
     `between` are the bytes that separate raw contents, counted from the end of the id; `raws` says where those of
-    each of the model's inputs lie. `outputs` are the answer's, each with its place in a worker's reply. `joins`
-    says that its calls are small enough to be put together; see alike.py.
+    each of the model's inputs lie. `outputs` are the answer's, each with its place in a worker's reply.
     """
 
     entry: Entry
@@ -77,7 +75,6 @@ class Plan:
     shapes: tuple[list[int], ...]
     call: Mapping[str, Any]
     outputs: tuple[tuple[str, str, int], ...]
-    joins: bool
     heads: dict[Any, Head] = field(default_factory=dict)
 
     def fits(self, data: bytes, start: int, stop: int) -> bool:
@@ -211,12 +208,10 @@ def _is_plain(message: ModelInferRequest, call: Call) -> bool:
         call.step is not None
         or call.seed is not None
         or call.pictures is not None
-        or call.pixels
         or call.places
         or call.classes
         or call.timings
         or "timeout" in message.parameters
-        or (entry.image is not None and "UINT8" in datatypes)
         or "BYTES" in datatypes | asked
     )
 
@@ -240,7 +235,6 @@ def _plan(data: bytes, message: ModelInferRequest, call: Call) -> Plan | None:
         shapes=tuple(shape for shape, _ in call.tensors),
         call={name: getattr(call, name) for name in _IN_COMMON},
         outputs=tuple((name, entry.output(meant).datatype, names.index(meant)) for name, meant in asked),
-        joins=bool(raws) and len(raws) == len(entry.spec.inputs) and len(data) < INLINE_BYTES,
     )
 
 

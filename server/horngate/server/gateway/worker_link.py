@@ -5,8 +5,9 @@ from collections.abc import Callable, Sequence
 from functools import partial
 from typing import Any
 
+from horngate.contract.errors import InvalidRequest
 from horngate.server.frames.channel import Frame, Payload
-from horngate.server.gateway.alike import joined, may_join, written
+from horngate.server.gateway.alike import contents, groups, may_join, written
 from horngate.server.gateway.burst import Burst
 from horngate.server.gateway.connection import Connection
 from horngate.server.gateway.infer import Call
@@ -26,6 +27,7 @@ class WorkerLink:
         self.calls: dict[int, Call] = {}
         self.running: set[int] = set()
         self.outlook = Outlook()
+        self._on_frames = on_frames
         self._connection = Connection(
             address.path, partial(on_frames, self), lambda: on_frames(self, [["closed"]])
         )
@@ -40,14 +42,19 @@ class WorkerLink:
     def send(self, call: Call) -> None:
         """Put a call into the next frame; calls of the same burst, or turn of the loop, share one.
 
-        InvalidRequest: what it has in shared memory is not there any more.
+        InvalidRequest: what it has in shared memory is not there any more. Of those that leave together it is told
+        as a frame: `["unsent", number, error]`.
         """
         if may_join(call):
             self._take_up(call)
             self._joining.setdefault(id(call.writer), []).append(call)
-            return
+        else:
+            self._put_out(call)
+            self._take_up(call)
+
+    def _put_out(self, call: Call) -> None:
+        """Have a call told by itself."""
         call.held = held = self._connection.hold(self._put(raw) for _, raw in call.tensors)
-        self._take_up(call)
         tensors = [[shape, payload] for (shape, _), payload in zip(call.tensors, held.payloads, strict=True)]
         handle, alone = call.entry.handle, call.deaths > 0
         how = [call.deadline_s, alone, call.priority, call.seed, call.pixels, call.trace]
@@ -100,7 +107,8 @@ class WorkerLink:
         self._scheduled = False
         joining, self._joining = self._joining, {}
         for calls in joining.values():
-            self._send_together(calls)
+            for group in groups(calls):
+                self._send_together(group)
         for kind, items in (
             ("requests", self._outgoing),
             ("release", self._release),
@@ -111,11 +119,23 @@ class WorkerLink:
                 items.clear()
         self._connection.flush()
 
-    def _send_together(self, calls: list[Call]) -> None:
-        held = self._connection.hold(map(self._put, joined(calls)), len(calls))
+    def _send_together(self, calls: Sequence[Call]) -> None:
+        put = self._connection.put_together
+        try:
+            held = self._connection.hold(map(put, contents(calls)), len(calls))
+        except InvalidRequest:  # What one of them has in shared memory is gone.
+            self._send_singly(calls)
+            return
         for call in calls:
             call.held = held
         self._connection.send("alike", written(calls, held.payloads))
+
+    def _send_singly(self, calls: Sequence[Call]) -> None:
+        for call in calls:
+            try:
+                self._put_out(call)
+            except InvalidRequest as error:
+                self._on_frames(self, [["unsent", call.number, error]])
 
 
 def least_busy(links: Sequence[WorkerLink], handle: str) -> WorkerLink:

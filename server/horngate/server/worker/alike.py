@@ -14,8 +14,9 @@ from horngate.server.frames.channel import Frame, Payload
 class Alike(NamedTuple):
     """Such requests, as a frame carries them.
 
-    `rows` is how many each has. `tensors` are the shape and the contents of each input, of all requests together,
-    one after the other. `deadlines_s` is empty if none has one.
+    `rows` is how many each has, of the model's own inputs or of pictures' `pixels`. `tensors` are the shape and
+    the contents of each input, of all requests together, one after the other. `deadlines_s` is empty if none has
+    one.
     """
 
     numbers: list[int]
@@ -24,6 +25,7 @@ class Alike(NamedTuple):
     rows: int
     deadlines_s: list[float | None]
     priority: int
+    pixels: bool
     tensors: list[tuple[list[int], Payload]]
 
     @property
@@ -36,23 +38,32 @@ class Alike(NamedTuple):
         """The earliest of their deadlines."""
         return min((each for each in self.deadlines_s if each is not None), default=None)
 
-    def singly(self) -> Iterator[Frame]:
-        """Each as an item of its own; see Reception.receive."""
-        deadlines_s = self.deadlines_s or [None] * len(self.numbers)
-        for place, (number, deadline_s) in enumerate(zip(self.numbers, deadlines_s, strict=True)):
+    def parts(self, most: int) -> Iterator["Alike"]:
+        """The same requests, no more than so many as one."""
+        count = len(self.numbers)
+        for start in range(0, count, most):
+            stop = min(start + most, count)
             tensors = [
-                [[self.rows, *shape[1:]], _part(payload, place, len(self.numbers))]
+                ([self.rows * (stop - start), *shape[1:]], _part(payload, start, stop, count))
                 for shape, payload in self.tensors
             ]
-            how: list[Any] = [deadline_s, False, self.priority, None, False, None]
-            yield [number, self.handle, self.outputs, self.rows, *how, tensors, None]
+            numbers, deadlines_s = self.numbers[start:stop], self.deadlines_s[start:stop]
+            yield self._replace(numbers=numbers, deadlines_s=deadlines_s, tensors=tensors)
+
+    def singly(self) -> Iterator[Frame]:
+        """Each as an item of its own; see Reception.receive."""
+        for one in self.parts(1):
+            deadline_s = one.deadlines_s[0] if one.deadlines_s else None
+            how: list[Any] = [deadline_s, False, self.priority, None, self.pixels, None]
+            tensors = [list(tensor) for tensor in one.tensors]
+            yield [one.numbers[0], self.handle, self.outputs, self.rows, *how, tensors, None]
 
 
-def _part(payload: Payload, place: int, parts: int) -> Payload:
-    """One of equal parts of contents."""
+def _part(payload: Payload, start: int, stop: int, count: int) -> Payload:
+    """Those from `start` to `stop` of `count` equal parts of contents."""
     if isinstance(payload, bytes):
-        size = len(payload) // parts
-        return payload[place * size : (place + 1) * size]
+        size = len(payload) // count
+        return payload[start * size : stop * size]
     offset, length = payload
-    size = length // parts
-    return [offset + place * size, size]
+    size = length // count
+    return [offset + start * size, (stop - start) * size]

@@ -11,6 +11,9 @@ from horngate.server.worker.engines import Array
 VIEWED_FROM_BYTES = 1 << 16
 """To see that arrays lie one behind the other takes as long as to copy so much of each."""
 
+FEW = 8
+"""So many copies are worth handing the interpreter over for: others have their turn meanwhile."""
+
 NUMBERS = "biuf"
 """NumPy's kinds that are nothing but their bytes, and that it lets others see as such."""
 
@@ -28,7 +31,7 @@ def joined(arrays: Sequence[Array]) -> Array:
     shape = (sum(len(array) for array in arrays), *first.shape[1:])
     if _lie_so(arrays):
         return as_strided(first, shape, first.strides, writeable=False)
-    if first.dtype.kind not in NUMBERS:
+    if first.dtype.kind not in NUMBERS or len(arrays) <= FEW:
         return np.concatenate(arrays)
     # NumPy hands the interpreter over for each copy, and gets it back when others have had their turn.
     return np.frombuffer(b"".join(cast(Sequence[Any], arrays)), first.dtype).reshape(shape)

@@ -115,7 +115,13 @@ class Reception:
         program, shapes = model.programs.get(work.wanted), model.batch_shapes(work.inputs, work.outputs)
         if program is None or most_rows(program, shapes) == 0:
             return False
-        runs_now = self._batcher.takes_now(model, work.rows, limit(model, work, program, shapes))
+        largest = limit(model, work, program, shapes)
+        most = max(1, largest // alike.rows)
+        if len(alike.numbers) > most:  # Whose batch has run does not wait for the next one's.
+            for part in alike.parts(most):
+                self.receive_alike(link, part)
+            return True
+        runs_now = self._batcher.takes_now(model, work.rows, largest)
         if not runs_now and not self._may_wait(model, work, alike):
             return False
         link.works[work.request] = work
