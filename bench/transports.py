@@ -6,6 +6,7 @@ Bytes in, 4 KB of bytes out, no protobuf parsed on any of them:
 
 - asyncio: `grpc.aio`, one event loop;
 - sync: `grpc`, a pool of 16 threads;
+- drop-in: `pygrpc_native.aio`, the same program as asyncio's on another server;
 - native: `pygrpc_native.NativeGrpcFront`, one I/O thread, `recv_batch` in one Python thread.
 
 Each with and without an allocator that keeps large blocks (`MALLOC_*`, set before exec). The server is pinned
@@ -25,6 +26,7 @@ from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
 from dataclasses import asdict, dataclass
+from typing import Any
 
 import grpc
 from h2load import load
@@ -54,25 +56,23 @@ class Result:
     load_cpu_us: float
 
 
-class Echo(grpc.GenericRpcHandler):
-    """Answers the one method, on the event loop or in a thread."""
-
-    def __init__(self, answer: Callable[..., object]) -> None:
-        self._handler = grpc.unary_unary_rpc_method_handler(answer)
-
-    def service(self, handler_call_details: grpc.HandlerCallDetails) -> grpc.RpcMethodHandler | None:
-        return self._handler if handler_call_details.method == METHOD else None
+def answer_with(server: Any, answer: Callable[..., object]) -> None:
+    """Have a server's one method answered, on the event loop or in a thread; told as generated code tells it."""
+    _, service, name = METHOD.split("/")
+    handlers = {name: grpc.unary_unary_rpc_method_handler(answer)}
+    server.add_generic_rpc_handlers((grpc.method_handlers_generic_handler(service, handlers),))
+    server.add_registered_method_handlers(service, handlers)
 
 
-def serve_asyncio() -> None:
-    """`grpc.aio` until stdin ends."""
+def serve_asyncio(made: Callable[..., grpc.aio.Server] = grpc.aio.server) -> None:
+    """`grpc.aio`, or what has its interface, until stdin ends."""
 
     async def answer(request: bytes, context: object) -> bytes:
         return REPLY
 
     async def serve() -> None:
-        server = grpc.aio.server(options=OPTIONS)
-        server.add_generic_rpc_handlers((Echo(answer),))
+        server = made(options=OPTIONS)
+        answer_with(server, answer)
         port = server.add_insecure_port("127.0.0.1:0")
         await server.start()
         await asyncio.to_thread(report_usage, port)
@@ -84,11 +84,18 @@ def serve_asyncio() -> None:
 def serve_sync() -> None:
     """`grpc` with threads until stdin ends."""
     server = grpc.server(ThreadPoolExecutor(16), options=OPTIONS)
-    server.add_generic_rpc_handlers((Echo(lambda request, context: REPLY),))
+    answer_with(server, lambda request, context: REPLY)
     port = server.add_insecure_port("127.0.0.1:0")
     server.start()
     report_usage(port)
     server.stop(None).wait()
+
+
+def serve_drop_in() -> None:
+    """`pygrpc_native.aio` until stdin ends."""
+    import pygrpc_native.aio  # `from pygrpc_native import aio` recurses in 0.5.0.
+
+    serve_asyncio(pygrpc_native.aio.server)
 
 
 def serve_native() -> None:
@@ -111,7 +118,12 @@ def serve_native() -> None:
     thread.join()
 
 
-FRONTS = {"asyncio": serve_asyncio, "sync": serve_sync, "native": serve_native}
+FRONTS: dict[str, Callable[[], None]] = {
+    "asyncio": serve_asyncio,
+    "sync": serve_sync,
+    "drop-in": serve_drop_in,
+    "native": serve_native,
+}
 
 
 def report_usage(port: int) -> None:
