@@ -98,7 +98,8 @@ def _run(program: Any, name: str, pictures: Sequence[Any], seconds: float) -> fl
 
 
 def _batch(program: Any, name: str, pictures: Sequence[Any]) -> Any:
-    from horngate.server.worker.work import Batch, Share, Wanted, Work
+    from horngate.server.worker.wanted import Wanted
+    from horngate.server.worker.work import Batch, Share, Work
 
     works = [
         Work(

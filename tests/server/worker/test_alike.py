@@ -13,7 +13,8 @@ from horngate.contract.tensors import TensorSpec
 from horngate.server.costs import ENOUGH_BATCHES
 from horngate.server.worker.alike import Alike
 from horngate.server.worker.reception import Reception
-from horngate.server.worker.work import Wanted, Work
+from horngate.server.worker.wanted import Wanted
+from horngate.server.worker.work import Work
 from tests.server.worker.world import HANDLE, World
 
 

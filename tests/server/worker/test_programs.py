@@ -4,7 +4,7 @@ import math
 from typing import Any, cast
 
 from horngate.server.worker.programs import MAX_PROGRAMS, Programs
-from horngate.server.worker.work import Wanted
+from horngate.server.worker.wanted import Wanted
 
 
 def program(name: str) -> Any:

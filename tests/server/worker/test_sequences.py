@@ -19,7 +19,8 @@ from horngate.server.elsewhere import Elsewhere
 from horngate.server.settings import SequenceSettings
 from horngate.server.step import Step
 from horngate.server.worker.ledger import Ledger, read_ledger
-from horngate.server.worker.sequences import Sequence, Sequences
+from horngate.server.worker.sequence import Sequence
+from horngate.server.worker.sequences import Sequences
 from horngate.zoo.states import State
 from tests.server.worker.figures import Figures
 

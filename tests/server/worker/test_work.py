@@ -9,7 +9,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from horngate.server.worker.work import Batch, Share, Wanted, Work, cut
+from horngate.server.worker.wanted import Wanted
+from horngate.server.worker.work import Batch, Share, Work, cut
 from tests.server.worker.requests import work_of
 
 

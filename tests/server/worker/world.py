@@ -20,7 +20,8 @@ from horngate.server.worker.notes import Note
 from horngate.server.worker.patience import Patience
 from horngate.server.worker.room import Room
 from horngate.server.worker.sequences import Sequences
-from horngate.server.worker.work import Wanted, Work
+from horngate.server.worker.wanted import Wanted
+from horngate.server.worker.work import Work
 from horngate.zoo.states import State
 from tests.server.worker.requests import work_of
 

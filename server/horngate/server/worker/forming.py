@@ -9,7 +9,8 @@ from horngate.server.worker.engines import Program, most_rows
 from horngate.server.worker.models import ServedModel
 from horngate.server.worker.queues import Ride
 from horngate.server.worker.sequences import Sequences
-from horngate.server.worker.work import Batch, Share, Wanted, Work
+from horngate.server.worker.wanted import Wanted
+from horngate.server.worker.work import Batch, Share, Work
 
 BRIEF_S = 0.0005
 

@@ -8,7 +8,7 @@ from horngate.server.artifact import Artifact
 from horngate.server.placement import Placement, read_placement
 from horngate.server.precision import bound
 from horngate.server.settings import QueueSettings, SequenceSettings
-from horngate.server.worker.work import Outputs
+from horngate.server.worker.wanted import OutputNames
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -30,7 +30,7 @@ class LoadOrder:
     queue: QueueSettings = field(default_factory=QueueSettings)
     placement: Placement = ()
     training: bool = False
-    layers: tuple[Outputs, ...] = ()
+    layers: tuple[OutputNames, ...] = ()
     sequence: SequenceSettings = field(default_factory=SequenceSettings)
     max_error: float | None = None
 

@@ -22,7 +22,7 @@ from horngate.server.worker.memory_model import MAX_ROWS, MemoryModel
 from horngate.server.worker.probe import warm
 from horngate.server.worker.programs import Programs
 from horngate.server.worker.reference import Reference
-from horngate.server.worker.work import Outputs, Wanted
+from horngate.server.worker.wanted import OutputNames, Wanted
 
 MAX_LIMITS = 4096
 OUTPUT_COPIES = 3
@@ -67,7 +67,7 @@ class ServedModel:
         self.programs = Programs(self._given_up)
         self.gave_up: Callable[[], None] = lambda: None
 
-    def own(self, outputs: Outputs) -> Wanted:
+    def own(self, outputs: OutputNames) -> Wanted:
         """These outputs as most requests want them: of pixels, if the model takes pictures."""
         return Wanted(outputs=outputs, pixels=self.artifact.pixels)
 
@@ -121,7 +121,7 @@ class ServedModel:
         share = part_bytes(self._seen(wanted.pixels), wanted.outputs) / max(1, weights)
         return min(own, SESSION_BYTES + int(share * own))
 
-    def step_outputs(self, outputs: Outputs) -> Outputs:
+    def step_outputs(self, outputs: OutputNames) -> OutputNames:
         """What a step's program makes where these outputs are asked for: they, and the states that follow."""
         return (*outputs, *self.after)
 
@@ -163,7 +163,7 @@ class ServedModel:
         """The trailing shapes of a request's inputs, where a request chooses them; else nothing."""
         return tuple(array.shape[1:] for array in inputs) if self.free_axes else ()
 
-    def batch_shapes(self, inputs: Sequence[Array], outputs: Outputs) -> Shapes:
+    def batch_shapes(self, inputs: Sequence[Array], outputs: OutputNames) -> Shapes:
         """The largest trailing shapes of a batch that these inputs ride in: requests that share them may meet."""
         shapes = self.shapes(inputs)
         if not shapes or not self.pads(outputs):
@@ -174,7 +174,7 @@ class ServedModel:
             for name, shape in zip(names, shapes, strict=True)
         )
 
-    def pads(self, outputs: Outputs) -> bool:
+    def pads(self, outputs: OutputNames) -> bool:
         """Whether requests for these outputs are padded to one another: the model's own, if it masks padding."""
         return bool(self.artifact.padding) and set(outputs) <= set(self.outputs)
 

@@ -7,7 +7,7 @@ from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 
 from horngate.server.worker.engines import Program
-from horngate.server.worker.work import Wanted
+from horngate.server.worker.wanted import Wanted
 
 MAX_PROGRAMS = 32
 """How many a model has at the most, whatever memory allows."""

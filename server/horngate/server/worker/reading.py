@@ -10,7 +10,8 @@ from horngate.server.worker.bounds import Asked, Size
 from horngate.server.worker.engines import Array
 from horngate.server.worker.link import GatewayLink
 from horngate.server.worker.models import ServedModel
-from horngate.server.worker.work import Wanted, Work
+from horngate.server.worker.wanted import Wanted
+from horngate.server.worker.work import Work
 
 
 def inputs_of(channel: Channel, specs: tuple[TensorSpec, ...], tensors: list[Any]) -> list[Array]:

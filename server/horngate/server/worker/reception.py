@@ -22,9 +22,11 @@ from horngate.server.worker.engines import Program, Shapes, most_rows
 from horngate.server.worker.link import GatewayLink
 from horngate.server.worker.models import ServedModel
 from horngate.server.worker.reading import as_one, contents_bytes, first_and_others, inputs_of
-from horngate.server.worker.sequences import Sequence, Sequences
+from horngate.server.worker.sequence import Sequence
+from horngate.server.worker.sequences import Sequences
 from horngate.server.worker.shelf import Shelf
-from horngate.server.worker.work import Wanted, Work
+from horngate.server.worker.wanted import Wanted
+from horngate.server.worker.work import Work
 
 Making = tuple[str, Wanted, Shapes | None]
 """A model's handle, what a program computes, and the shapes that it is compiled for; None: it is not made yet."""

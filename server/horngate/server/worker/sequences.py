@@ -7,7 +7,6 @@ taken in whole, when all of its rows have run.
 import time
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
-from typing import TYPE_CHECKING
 
 import numpy as np
 
@@ -16,48 +15,18 @@ from horngate.server.deadlines import Deadlines
 from horngate.server.elsewhere import Elsewhere
 from horngate.server.metrics import SequenceMetrics
 from horngate.server.step import Key, Step
-from horngate.server.worker.bank import Bank, Slots
+from horngate.server.worker.bank import Bank
 from horngate.server.worker.engines import Array
 from horngate.server.worker.gone import Gone
 from horngate.server.worker.ledger import Ledger
+from horngate.server.worker.models import ServedModel
+from horngate.server.worker.sequence import Sequence
 from horngate.server.worker.turned_away import ENDED, EXPIRED, LOST, missing, no_room, out_of_order, too_many
-
-if TYPE_CHECKING:
-    from horngate.server.worker.models import ServedModel
-    from horngate.server.worker.work import Batch, Work
+from horngate.server.worker.work import Batch, Work
 
 REPLACED = "replaced"
 SHARE = 0.5
 """The part of the memory left for batches that states may take at a time."""
-
-
-@dataclass(slots=True, eq=False, kw_only=True)
-class Sequence:
-    """One sequence; identity makes it the turn of its steps. `done` counts those that have happened.
-
-    `works` are under way, of which `doomed` have failed, though some of their rows still run. `is_ending` while its
-    last step is under way. `expires_s` is when it goes unless a step comes.
-    """
-
-    key: Key
-    model: "ServedModel"
-    slots: Slots
-    done: int = 0
-    works: int = 0
-    doomed: int = 0
-    is_ending: bool = False
-    is_gone: bool = False
-    expires_s: float = 0.0
-
-    @property
-    def rows(self) -> int:
-        """How many rows each of its steps has."""
-        return len(self.slots)
-
-    @property
-    def next_number(self) -> int:
-        """The number of the step that is to come next."""
-        return self.done + self.works - self.doomed + 1
 
 
 @dataclass(slots=True, eq=False)
@@ -125,7 +94,7 @@ class Sequences:
             raise out_of_order(step, found.next_number)
         return found
 
-    def taken(self, step: Step, found: Sequence | None, model: "ServedModel", rows: int) -> Sequence:
+    def taken(self, step: Step, found: Sequence | None, model: ServedModel, rows: int) -> Sequence:
         """The sequence that a step of so many rows is taken into: the one that was found, or else a new one.
 
         InvalidRequest if that has steps of other numbers of rows.
@@ -138,7 +107,7 @@ class Sequences:
             )
         return found
 
-    def _begin(self, step: Step, model: "ServedModel", rows: int) -> Sequence:
+    def _begin(self, step: Step, model: ServedModel, rows: int) -> Sequence:
         """A new sequence. ResourceExhausted if there is no memory for its states, or there are too many."""
         handle = model.order.handle
         held = self._held.get(handle) or Held(model.labels, Bank(model.carried, model.begin))
@@ -206,7 +175,7 @@ class Sequences:
         if gone is not None and not any(held.labels == gone.labels for held in self._held.values()):
             self._metrics.bytes.labels(*gone.labels, self._device).set(0)
 
-    def read(self, batch: "Batch") -> dict[str, Array]:
+    def read(self, batch: Batch) -> dict[str, Array]:
         """The states that a batch of steps begins with."""
         fresh: list[tuple[int, slice]] = []
         start, slots = 0, []
@@ -219,7 +188,7 @@ class Sequences:
         bank = self._held[batch.handle].bank
         return bank.read(slots[0] if len(slots) == 1 else np.concatenate(slots), fresh)
 
-    def keep(self, batch: "Batch") -> None:
+    def keep(self, batch: Batch) -> None:
         """Take in what follows the steps of a batch that has run, of those that are done with it."""
         bank = self._held[batch.handle].bank
         after = [batch.outputs[batch.names.index(name)] for name in batch.states]
@@ -238,14 +207,14 @@ class Sequences:
             for place, part in zip(slots, rows, strict=True):
                 bank.write(place, [array[part] for array in after])
 
-    def keep_parts(self, work: "Work") -> None:
+    def keep_parts(self, work: Work) -> None:
         """Take in what follows a step that ran in parts, all of which have run."""
         if work.states:
             sequence, _ = _of(work)
             whole = [np.concatenate(parts) for parts in zip(*work.states, strict=True)]
             self._held[work.handle].bank.write(sequence.slots, whole)
 
-    def _refusal(self, step: Step, model: "ServedModel", held: Held, rows: int) -> ResourceExhausted | None:
+    def _refusal(self, step: Step, model: ServedModel, held: Held, rows: int) -> ResourceExhausted | None:
         most, needed_bytes = model.order.sequence.most, held.bank.growth_bytes(rows)
         before = self._live.get(step.key)
         # One that is replaced makes room for the new one.
@@ -276,7 +245,7 @@ class Sequences:
         held.count -= 1
         self._measure(sequence.model, held, is_resized=held.bank.statistics().bytes != before)
 
-    def _measure(self, model: "ServedModel", held: Held, *, is_resized: bool) -> None:
+    def _measure(self, model: ServedModel, held: Held, *, is_resized: bool) -> None:
         self._metrics.live.labels(*model.labels, self._device).set(held.count)
         if is_resized:
             model.states_bytes = held.bank.statistics().bytes
@@ -284,7 +253,7 @@ class Sequences:
             self._changed()
 
 
-def _of(work: "Work") -> tuple[Sequence, Step]:
+def _of(work: Work) -> tuple[Sequence, Step]:
     if work.turn is None or work.step is None:
         raise ValueError(f"request {work.request} is no step of a sequence")
     return work.turn, work.step

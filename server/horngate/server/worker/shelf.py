@@ -26,7 +26,7 @@ from horngate.server.worker.loading import import_engines, load
 from horngate.server.worker.models import ServedModel, least_bytes
 from horngate.server.worker.patience import Patience
 from horngate.server.worker.room import Room
-from horngate.server.worker.work import Wanted
+from horngate.server.worker.wanted import Wanted
 
 LOAD_FACTOR = 3
 """A model is taken to need so many times its weights, until it is measured: engines pack them a second time."""

@@ -2,7 +2,7 @@
 
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
-from typing import TYPE_CHECKING, Any, NamedTuple
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
@@ -13,24 +13,14 @@ from horngate.server.worker.alike import Alike
 from horngate.server.worker.engines import Array, Program, Shapes
 from horngate.server.worker.joining import joined
 from horngate.server.worker.scheduler import LOWEST, rank_s
+from horngate.server.worker.sequence import Sequence as Turn
+from horngate.server.worker.wanted import Wanted
 
 if TYPE_CHECKING:
     from horngate.server.worker.link import GatewayLink
-    from horngate.server.worker.sequences import Sequence as Turn
-
-
-Outputs = tuple[str, ...]
-"""Names of outputs and layers, each once."""
 
 Trace = bytes
 """See `tracing.written_context`."""
-
-
-class Wanted(NamedTuple):
-    """What a program computes: outputs by name, of the model's own inputs or of pixels."""
-
-    outputs: tuple[str, ...]
-    pixels: bool = False
 
 
 @dataclass(slots=True, eq=False, kw_only=True)
@@ -61,7 +51,7 @@ class Work:
     rows: int = field(init=False)
     rank_s: float = field(init=False)
     lane: Any = None
-    turn: "Turn | None" = None
+    turn: Turn | None = None
     step: Step | None = None
     running_rows: int = 0
     dispatched_s: float = 0.0
