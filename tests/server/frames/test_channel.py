@@ -149,16 +149,16 @@ def test_blocks_never_overlap_and_all_come_back(steps: list[tuple[bool, int]]) -
         if free and held:
             arena.free(held.popitem()[0] if size % 2 else held_first(held))
             continue
-        placed = arena.put(bytes(size))
-        if placed is not None:
-            held[placed[0]] = placed[1]
+        offset = arena.reserve(size)
+        if offset is not None:
+            held[offset] = size
             spans = sorted((start, start + length) for start, length in held.items())
             assert all(stop <= start for (_, stop), (start, _) in itertools.pairwise(spans))
             assert spans[-1][1] <= 1 << 20
     for offset in held:
         arena.free(offset)
     assert arena.statistics().used_bytes == 0
-    assert arena.put(bytes((1 << 20) - PAGE_BYTES)) is not None, "an empty arena has its whole room again"
+    assert arena.reserve((1 << 20) - PAGE_BYTES) is not None, "an empty arena has its whole room again"
     arena.close()
 
 

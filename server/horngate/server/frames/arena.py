@@ -11,10 +11,6 @@ import mmap
 import os
 from bisect import bisect_left
 from dataclasses import dataclass
-from typing import TYPE_CHECKING
-
-if TYPE_CHECKING:
-    from typing_extensions import Buffer
 
 ARENA_BYTES = 256 << 20
 PAGE_BYTES = 4096
@@ -43,15 +39,6 @@ class Arena:
         self._top = 0
         self._holes: list[tuple[int, int]] = []
         self._taken: dict[int, int] = {}
-
-    def put(self, payload: "Buffer") -> tuple[int, int] | None:
-        """Copy a payload in; its (offset, length), or None when there is no room for it."""
-        view = memoryview(payload).cast("B")
-        offset = self.reserve(view.nbytes)
-        if offset is None:
-            return None
-        self.view(offset, view.nbytes)[:] = view
-        return offset, view.nbytes
 
     def reserve(self, length: int) -> int | None:
         """Take a block of so many bytes, to be filled; its offset, or None when there is no room for it."""

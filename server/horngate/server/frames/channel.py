@@ -13,14 +13,11 @@ import socket
 import struct
 from collections import deque
 from collections.abc import Sequence
-from typing import TYPE_CHECKING, Any, Protocol
+from typing import Any, Protocol
 
 import msgpack
 
 from horngate.server.frames.arena import Arena, ArenaReader
-
-if TYPE_CHECKING:
-    from typing_extensions import Buffer
 
 INLINE_BYTES = 16 * 1024
 READ_BYTES = 1 << 18
@@ -44,8 +41,9 @@ class Source(Protocol):
     def read_into(self, view: memoryview) -> None: ...
 
 
-def _size(part: "bytes | memoryview | Source") -> int:
-    return len(part) if isinstance(part, bytes | memoryview) else part.byte_size
+Part = bytes | memoryview | Source
+"""Contents that lie in this process, as bytes, or outside."""
+_HERE = (bytes, memoryview)
 
 
 class ChannelClosed(Exception):
@@ -110,53 +108,25 @@ class Channel:
         self._incoming += data
         return [frame for frame in self._take_frames() if not self._is_hello(frame)]
 
-    def put(self, payload: "Buffer") -> Payload:
+    def put(self, part: Part) -> Payload:
         """A payload in the form that a frame carries: in the arena if it is large and there is room."""
-        if isinstance(payload, bytes) and len(payload) < INLINE_BYTES:
-            return payload
-        view = memoryview(payload)
-        if self._arena is not None and view.nbytes >= INLINE_BYTES:
-            descriptor = self._arena.put(view)
-            if descriptor is not None:
-                return list(descriptor)
-        return bytes(view)
+        if isinstance(part, bytes) and len(part) < INLINE_BYTES:
+            return part
+        return self.put_together((part,))
 
-    def put_from(self, source: Source) -> Payload:
-        """The same of what lies elsewhere, which if it is large is read into the arena."""
-        size = source.byte_size
-        offset = self._arena.reserve(size) if self._arena is not None and size >= INLINE_BYTES else None
-        if self._arena is None or offset is None:
-            return source.read()
-        try:
-            source.read_into(self._arena.view(offset, size))
-        except BaseException:
-            self._arena.free(offset)
-            raise
-        return [offset, size]
-
-    def put_together(self, parts: "Sequence[bytes | memoryview | Source]") -> Payload:
-        """Payloads that lie here or elsewhere as one, each behind the one before."""
+    def put_together(self, parts: Sequence[Part]) -> Payload:
+        """Several as one, each behind the one before; a large Source is read straight into the arena."""
         sizes = [_size(part) for part in parts]
         total = sum(sizes)
         offset = self._arena.reserve(total) if self._arena is not None and total >= INLINE_BYTES else None
         if self._arena is None or offset is None:
-            return b"".join(part if isinstance(part, bytes | memoryview) else part.read() for part in parts)
+            return b"".join(part if isinstance(part, _HERE) else part.read() for part in parts)
         try:
-            self._fill(self._arena.view(offset, total), parts, sizes)
+            _fill(self._arena.view(offset, total), parts, sizes)
         except BaseException:
             self._arena.free(offset)
             raise
         return [offset, total]
-
-    @staticmethod
-    def _fill(view: memoryview, parts: "Sequence[bytes | memoryview | Source]", sizes: Sequence[int]) -> None:
-        start = 0
-        for part, size in zip(parts, sizes, strict=True):
-            if isinstance(part, bytes | memoryview):
-                view[start : start + size] = part
-            else:
-                part.read_into(view[start : start + size])
-            start += size
 
     def get(self, payload: Payload) -> bytes | memoryview:
         """The bytes of a payload that the other side put; in its arena they are valid until released."""
@@ -210,3 +180,17 @@ class Channel:
         hello = _LENGTH.pack(len(body)) + body
         rights = [(socket.SOL_SOCKET, socket.SCM_RIGHTS, array.array("i", [arena.fd]))]
         self._socket.sendmsg([hello], rights)
+
+
+def _size(part: Part) -> int:
+    return len(part) if isinstance(part, _HERE) else part.byte_size
+
+
+def _fill(view: memoryview, parts: Sequence[Part], sizes: Sequence[int]) -> None:
+    start = 0
+    for part, size in zip(parts, sizes, strict=True):
+        if isinstance(part, _HERE):
+            view[start : start + size] = part
+        else:
+            part.read_into(view[start : start + size])
+        start += size

@@ -7,7 +7,7 @@ from contextlib import suppress
 from typing import Any
 
 from horngate.server.frames.arena import ARENA_BYTES, Arena
-from horngate.server.frames.channel import Channel, ChannelClosed, Frame, Payload, Source
+from horngate.server.frames.channel import Channel, ChannelClosed, Frame, Part, Payload
 
 
 class Held:
@@ -44,16 +44,12 @@ class Connection:
         self._loop = asyncio.get_running_loop()
         self._loop.add_reader(self._channel.fileno(), self._readable)
 
-    def put(self, raw: Any) -> Payload:
+    def put(self, part: Part) -> Payload:
         """A payload in the form that a frame carries."""
-        return self._channel.put(raw)
+        return self._channel.put(part)
 
-    def put_from(self, source: Source) -> Payload:
-        """The same of what lies outside this process."""
-        return self._channel.put_from(source)
-
-    def put_together(self, parts: Sequence[Any]) -> Payload:
-        """Several as one, each behind the one before; they may lie outside this process."""
+    def put_together(self, parts: Sequence[Part]) -> Payload:
+        """Several as one, each behind the one before."""
         return self._channel.put_together(parts)
 
     def get(self, payload: Payload) -> bytes | memoryview:

@@ -6,15 +6,13 @@ from functools import partial
 from typing import Any
 
 from horngate.contract.errors import InvalidRequest
-from horngate.server.frames.channel import Frame, Payload
+from horngate.server.frames.channel import Frame
 from horngate.server.gateway.alike import contents, groups, may_join, written
 from horngate.server.gateway.burst import Burst
 from horngate.server.gateway.connection import Connection
 from horngate.server.gateway.infer import Call
 from horngate.server.gateway.outlook import Outlook
-from horngate.server.gateway.regions import Place
 from horngate.server.gateway.routes import WorkerAddress
-from horngate.server.gateway.tensors import Raw
 
 
 class WorkerLink:
@@ -54,7 +52,7 @@ class WorkerLink:
 
     def _put_out(self, call: Call) -> None:
         """Have a call told by itself."""
-        call.held = held = self._connection.hold(self._put(raw) for _, raw in call.tensors)
+        call.held = held = self._connection.hold(self._connection.put(raw) for _, raw in call.tensors)
         tensors = [[shape, payload] for (shape, _), payload in zip(call.tensors, held.payloads, strict=True)]
         handle, alone = call.entry.handle, call.deaths > 0
         how = [call.deadline_s, alone, call.priority, call.seed, call.pixels, call.trace]
@@ -81,10 +79,6 @@ class WorkerLink:
             if held is not None:
                 self._connection.leave(held)
         return call
-
-    def _put(self, raw: Raw | Place) -> Payload:
-        put_from, put = self._connection.put_from, self._connection.put
-        return put_from(raw) if isinstance(raw, Place) else put(raw)
 
     def get(self, payload: Any) -> Any:
         """The bytes of an output; what lies in the worker's arena is released with the next frame."""
