@@ -1,7 +1,7 @@
 """The engines that could run a model, each timed for a moment and held against Keras."""
 
 import math
-from collections.abc import Iterator, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass, replace
 
 from horngate.server.able import KERAS, able
@@ -10,24 +10,13 @@ from horngate.server.artifact import Artifact
 from horngate.server.placement import Placement
 from horngate.server.settings import available_cores
 from horngate.server.worker.engines import EngineChoice, Program, program_for
-from horngate.server.worker.engines.out_of_memory import OutOfMemory
-from horngate.server.worker.probe import LONGEST_RUN_S, Guard, fastest_run_s
+from horngate.server.worker.probe import Guard
 from horngate.server.worker.reference import Reference
+from horngate.server.worker.rounds import TINY_ROWS_PER_S, Rounds, merit
 
-COMPARED_ROWS = (1, 4, 16, 64)
-TINY_ROWS_PER_S = 2000.0
 DIVIDING = ("onnxruntime", "openvino")
-NEAR = 0.7
+NEAR = 0.5
 """An engine with less of the best one's rate is not tried in parts: that takes time, and would not win."""
-
-PARTS_ROOM = 4
-"""Parts want room for so many times the weights: they hold them twice, and leave as much to other models."""
-
-PARTS_WORTH = 1.03
-"""How much faster parts have to be to be worth that memory."""
-
-CLOSE = 0.5
-"""With less of the best one's rate an engine is slower, whatever else ran meanwhile."""
 
 UNKNOWN = Agreement(error=math.inf, rows=0)
 
@@ -63,8 +52,8 @@ class Candidate:
 
     @property
     def merit(self) -> float:
-        """By which one is chosen: the score, less what its memory has to be worth."""
-        return self.score / (PARTS_WORTH if self.choice.apart else 1.0)
+        """By which one is chosen."""
+        return merit(self.choice, self.score)
 
     @property
     def agrees(self) -> bool:
@@ -82,90 +71,47 @@ class Candidate:
 def contest(
     artifact: Artifact, choices: Sequence[EngineChoice], reference: Reference, guard: Guard, allowed: float
 ) -> list[Candidate]:
-    """Each engine that is worth trying, with what became of it; those that agree to `allowed` are timed.
-
-    Those that could be the fastest are timed twice, and the better time counts: what else ran on the machine for
-    the second that one of them took must not decide.
-    """
-    references = reference, Reference.compared(artifact)
-    found: list[Candidate] = []
-    for choice in choices:
-        if len(choices) == 1 or _is_worth_trying(choice, found):
-            found.append(_tried(artifact, choice, references, guard, allowed))
-    close = _close(found)
-    for place in reversed(close if len(close) > 1 else ()):
-        again = _tried(artifact, found[place].choice, references, guard, allowed)
-        found[place] = max(found[place], again, key=lambda candidate: candidate.score)
-    return found
-
-
-def _close(found: Sequence[Candidate]) -> list[int]:
-    """The places of those that could be the fastest; none for tiny networks, which hardly wait for their engine."""
-    best = max((candidate.score for candidate in found if candidate.agrees), default=0.0)
-    if best > TINY_ROWS_PER_S:
-        return []
-    return [
-        place
-        for place, candidate in enumerate(found)
-        if candidate.agrees and 0 < CLOSE * best <= candidate.score
+    """Each engine that is worth trying, with what became of it; those that agree to `allowed` are timed."""
+    rounds, compared = Rounds(reference, guard), Reference.compared(artifact)
+    found = [
+        _tried(artifact, choice, rounds, compared, allowed)
+        for choice in choices
+        if len(choices) == 1 or _is_worth_trying(choice, rounds)
     ]
+    rounds.decide()
+    scores = rounds.scores
+    return [replace(candidate, score=scores.get(candidate.choice, 0.0)) for candidate in found]
 
 
-def _is_worth_trying(choice: EngineChoice, found: Sequence[Candidate]) -> bool:
+def _is_worth_trying(choice: EngineChoice, rounds: Rounds) -> bool:
     """All cores on each layer always; parts only for networks that are not tiny, one thread for those that are.
 
     A tiny one's batch is so short that waking a second thread could cost more than it gives.
     """
     if choice.threads > 1 and not choice.apart:
         return True
-    scores = {candidate.choice.engine: candidate.score for candidate in found if not candidate.choice.apart}
+    scores = {tried.engine: score for tried, score in rounds.scores.items() if not tried.apart}
     best = max(scores.values(), default=math.inf)
     is_tiny = best > TINY_ROWS_PER_S
     return not is_tiny and scores.get(choice.engine, 0.0) >= NEAR * best if choice.apart else is_tiny
 
 
 def _tried(
-    artifact: Artifact,
-    choice: EngineChoice,
-    references: tuple[Reference, Reference],
-    guard: Guard,
-    allowed: float,
+    artifact: Artifact, choice: EngineChoice, rounds: Rounds, compared: Reference, allowed: float
 ) -> Candidate:
-    reference, compared = references
     try:
-        guard.admit(choice.engine, times=PARTS_ROOM if choice.apart else 1)
+        rounds.make_room(choice)
         program = program_for(choice, artifact, [spec.name for spec in artifact.spec.outputs])
         agreement = agreement_of(choice, program, compared)
-        is_timed = (
-            agreement.error <= allowed and choice.engine != KERAS
-        )  # Keras has nobody to be compared with.
-        score = _score(list(_rates(program, reference, guard))) if is_timed else 0.0
+        # Keras has nobody to be compared with.
+        if agreement.error <= allowed and choice.engine != KERAS:
+            rounds.enter(choice, program)
     except Exception as fault:
         return Candidate(choice=choice, fault=str(fault))
-    return Candidate(choice=choice, agreement=agreement, allowed=allowed, score=score)
+    return Candidate(choice=choice, agreement=agreement, allowed=allowed)
 
 
 def agreement_of(choice: EngineChoice, program: Program, compared: Reference) -> Agreement:
     """A program against Keras. The training phase, which is random and Keras's own, only has to run."""
     agreement = compared.agreement(program)
     return Agreement(error=0.0, rows=agreement.rows) if choice.training else agreement
-
-
-def _score(rates: Sequence[float]) -> float:
-    """The geometric mean of the rates: neither the single row nor the full batch decides alone."""
-    return math.exp(sum(math.log(rate) for rate in rates) / len(rates)) if rates else 0.0
-
-
-def _rates(program: Program, reference: Reference, guard: Guard) -> Iterator[float]:
-    for rows in guard.served(COMPARED_ROWS):
-        if not guard.allows(rows, ()):
-            return
-        inputs = reference.rows(rows)
-        try:
-            program.run(inputs)
-            took_s = fastest_run_s(program, inputs)
-        except OutOfMemory:
-            return
-        yield rows / took_s
-        if took_s > LONGEST_RUN_S:
-            return

@@ -57,11 +57,15 @@ class Guard:
 
     def admit(self, engine: str, *, times: int = 1) -> None:
         """OutOfMemory if an engine has no room for the copies that it makes of the weights, so many times."""
-        needed = times * COPIES.get(engine, 1) * self.weights_bytes
+        needed = self.held_bytes(engine, times=times)
         if needed > self.room_bytes:
             raise OutOfMemory(
                 f"needs {size_text(needed)} for the weights; {size_text(self.room_bytes)} are left"
             )
+
+    def held_bytes(self, engine: str, *, times: int = 1) -> int:
+        """What those copies take."""
+        return times * COPIES.get(engine, 1) * self.weights_bytes
 
     def allows(self, rows: int, points: Sequence[tuple[int, int]]) -> bool:
         """Whether a batch of so many rows is likely to fit, by what is measured, else by the estimate.
