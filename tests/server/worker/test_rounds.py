@@ -1,57 +1,22 @@
-"""Programs timed in turns, on a clock of the test's own that other work on the machine slows now and then."""
+"""Programs timed in turns, on a machine that other work slows now and then."""
 
-from collections.abc import Mapping, Sequence
-from contextlib import nullcontext
-from dataclasses import dataclass, field, replace
-from types import SimpleNamespace
-from typing import Any
+from dataclasses import replace
 
-import numpy as np
 import pytest
 
 from horngate.server.worker import rounds as timing
-from horngate.server.worker.engines import Array, EngineChoice
+from horngate.server.worker.engines import EngineChoice
 from horngate.server.worker.engines.out_of_memory import OutOfMemory
 from horngate.server.worker.probe import Guard
-from horngate.server.worker.reference import Reference
 from horngate.server.worker.rounds import TIMED_ROWS, Rounds
-
-GUARD = Guard(room_bytes=1 << 30, row_bytes=1 << 10, weights_bytes=1 << 20, alone=nullcontext)
-ROW = Reference({"x": np.zeros((1, 2), np.float32)}, [])
-
-
-@dataclass
-class Machine:
-    """A clock that only programs move on; `busy` is how much slower the next runs are."""
-
-    now_s: float = 0.0
-    cpu_s: float = 0.0
-    busy: list[float] = field(default_factory=list)
-    ran: list[tuple[str, int]] = field(default_factory=list)
-
-    def program(self, name: str, row_s: float, *, cores: int = 2, most_rows: int = 64) -> Any:
-        """One whose rows take so long on so many cores."""
-
-        def run(inputs: Mapping[str, Array]) -> Sequence[Array]:
-            if (rows := len(inputs["x"])) > most_rows:
-                raise OutOfMemory("too many")
-            self.ran.append((name, rows))
-            took_s = rows * row_s
-            self.now_s += took_s * (self.busy.pop(0) if self.busy else 1.0)
-            self.cpu_s += took_s * cores
-            return [inputs["x"]]
-
-        return SimpleNamespace(run=run)
+from tests.server.worker.slow_machine import GUARD, ROW, Machine
 
 
 @pytest.fixture
 def machine(monkeypatch: pytest.MonkeyPatch) -> Machine:
     made = Machine()
     monkeypatch.setattr(timing, "available_cores", lambda: 2)
-    clock = SimpleNamespace(
-        perf_counter=lambda: made.now_s, monotonic=lambda: made.now_s, process_time=lambda: made.cpu_s
-    )
-    monkeypatch.setattr(timing, "time", clock)
+    monkeypatch.setattr(timing, "time", made.time)
     return made
 
 

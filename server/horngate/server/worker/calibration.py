@@ -26,6 +26,7 @@ from horngate.server.placement import read_placement, written
 from horngate.server.precision import FLOAT32
 from horngate.server.settings import available_cores
 from horngate.server.worker.contest import Candidate, agreement_of, contest
+from horngate.server.worker.curve import settled
 from horngate.server.worker.engines import EngineChoice, Program, program_for
 from horngate.server.worker.gauges import gauge
 from horngate.server.worker.memory_model import MemoryModel, margins
@@ -184,7 +185,8 @@ def probe_program(
     grown_bytes = int(margins(choice.engine).program * (resident_idle_bytes(program) - before))
     found = sweep(program, reference, CURVE_ROWS, guard)
     model = memory_model(program, choice.engine, reference, artifact, found, guard)
-    return program, max(guard.weights_bytes, grown_bytes), found.curve, model
+    curve = settled(program, reference, found.curve, guard)
+    return program, max(guard.weights_bytes, grown_bytes), curve, model
 
 
 def check(artifact: Artifact, choice: EngineChoice, program: Program, allowed: float) -> None:

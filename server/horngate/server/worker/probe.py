@@ -22,7 +22,7 @@ from horngate.server.worker.gauges import gauge
 from horngate.server.worker.reference import Reference
 
 LONGEST_RUN_S = 0.2
-RUNS_S = 0.05
+RUNS_S = 0.03
 LEAST_RUNS = 3
 SLOW_RUNS = 2
 LEAST_ROWS = 16
@@ -164,17 +164,6 @@ def measure(program: Program, inputs: Mapping[str, Array], idle_bytes: int) -> t
     while not _is_enough(runs_s, time.perf_counter() - begin):
         runs_s.append(_run_as_served(program, inputs))
     return min(runs_s), max(0, device.peak_bytes() - idle_bytes)
-
-
-def fastest_run_s(program: Program, inputs: Mapping[str, Array]) -> float:
-    """The fastest of several runs, nothing else measured."""
-    begin = time.perf_counter()
-    runs_s: list[float] = []
-    while len(runs_s) < LEAST_RUNS or time.perf_counter() - begin < RUNS_S:
-        start = time.perf_counter()
-        program.run(inputs)
-        runs_s.append(time.perf_counter() - start)
-    return min(runs_s)
 
 
 def _is_enough(runs_s: Sequence[float], passed_s: float) -> bool:

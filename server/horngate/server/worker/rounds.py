@@ -184,7 +184,7 @@ class Rounds:
         if rows not in entrant.took:
             program.run(inputs)  # What is made when a size first comes does not count.
             entrant.took[rows] = Took()
-        entrant.took[rows].take(*_timed(program, inputs))
+        entrant.took[rows].take(*timed(program, inputs))
 
     def _stop_at(self, most_rows: int) -> None:
         self._sizes = tuple(rows for rows in self._sizes if rows <= most_rows)
@@ -192,7 +192,7 @@ class Rounds:
             entrant.took = {rows: took for rows, took in entrant.took.items() if rows <= most_rows}
 
 
-def _timed(program: Program, inputs: Mapping[str, Array]) -> tuple[float, float]:
+def timed(program: Program, inputs: Mapping[str, Array]) -> tuple[float, float]:
     """The mean seconds of a batch, by the clock and of CPU time, of as many as fit into a turn."""
     runs, begin_s, begin_cpu_s = 0, time.perf_counter(), time.process_time()
     while (passed_s := time.perf_counter() - begin_s) < TURN_S or not runs:
