@@ -3,7 +3,6 @@
 import pytest
 
 from horngate.server.worker import curve as curves
-from horngate.server.worker import rounds as timing
 from horngate.server.worker.curve import settled
 from tests.server.worker.slow_machine import GUARD, ROW, Machine
 
@@ -11,8 +10,7 @@ from tests.server.worker.slow_machine import GUARD, ROW, Machine
 @pytest.fixture
 def machine(monkeypatch: pytest.MonkeyPatch) -> Machine:
     made = Machine()
-    monkeypatch.setattr(timing, "time", made.time)
-    monkeypatch.setattr(curves, "time", made.time)
+    made.keeps_time(monkeypatch, curves)
     return made
 
 

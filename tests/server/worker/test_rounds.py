@@ -15,8 +15,7 @@ from tests.server.worker.slow_machine import GUARD, ROW, Machine
 @pytest.fixture
 def machine(monkeypatch: pytest.MonkeyPatch) -> Machine:
     made = Machine()
-    monkeypatch.setattr(timing, "available_cores", lambda: 2)
-    monkeypatch.setattr(timing, "time", made.time)
+    made.keeps_time(monkeypatch, timing)
     return made
 
 
@@ -57,13 +56,6 @@ def test_it_ends_as_soon_as_one_alone_is_left(machine: Machine) -> None:
     machine.ran.clear()
     rounds.decide()
     assert [name for name, rows in machine.ran if rows == TIMED_ROWS[1]] == ["fast", "slow"] * 2
-
-
-def test_cpu_time_counts_as_much_as_the_clock(machine: Machine) -> None:
-    rounds = Rounds(ROW, GUARD)
-    rounds.enter(named("waits"), machine.program("waits", 0.010, cores=1))
-    rounds.enter(named("busy"), machine.program("busy", 0.010, cores=2))
-    assert rounds.scores[named("waits")] == pytest.approx(rounds.scores[named("busy")] * 2**0.5)
 
 
 def test_parts_win_where_they_are_nearly_as_fast(machine: Machine) -> None:

@@ -6,11 +6,13 @@ batches would be filled to another for good. So those that come close are timed 
 
 import time
 from collections.abc import Mapping
+from functools import partial
 
 from horngate.server.worker.engines import Program
 from horngate.server.worker.probe import Guard
 from horngate.server.worker.reference import Reference
-from horngate.server.worker.rounds import timed
+from horngate.server.worker.rounds import TURN_S
+from horngate.server.worker.undisturbed import undisturbed_s
 
 NEAR = 0.8
 """What part of the best rate a size needs to be timed again."""
@@ -32,7 +34,7 @@ def settled(
             break
         for rows in near:
             with guard.alone():
-                took_s, _ = timed(program, reference.rows(rows))
+                took_s = undisturbed_s(partial(program.run, reference.rows(rows)), TURN_S)
             rates[rows] = max(rates[rows], rows / took_s)
         if all(rates[rows] <= STEADY * before[rows] for rows in near):
             break

@@ -20,6 +20,7 @@ from horngate.server.worker.engines import Array, Program, analysed_bytes, begin
 from horngate.server.worker.engines.out_of_memory import OutOfMemory
 from horngate.server.worker.gauges import gauge
 from horngate.server.worker.reference import Reference
+from horngate.server.worker.undisturbed import undisturbed_s
 
 LONGEST_RUN_S = 0.2
 RUNS_S = 0.03
@@ -174,9 +175,8 @@ def _is_enough(runs_s: Sequence[float], passed_s: float) -> bool:
 
 def _run_as_served(program: Program, inputs: Mapping[str, Array]) -> float:
     merged = {name: np.array(array) for name, array in inputs.items()}
-    start = time.perf_counter()
-    outputs = program.run(merged)
-    took_s = time.perf_counter() - start
+    outputs: list[Array] = []
+    took_s = undisturbed_s(lambda: outputs.extend(program.run(merged)))
     copies = [np.array(output) for output in outputs]
     del copies
     return took_s

@@ -1,21 +1,21 @@
 """Programs timed against one another in turns, round by round, until it is clear which is the fastest.
 
 Whatever else runs on the machine slows the one whose turn it is. In turns it does so to all of them, and the least
-of what several turns took has the least of it. A batch is timed by the clock and by the process's CPU time, which
-count alike: a caller waits for the one; the other is hardly disturbed by others, and what it spares gateways have.
+of what several turns took has the least of it; see also `undisturbed`.
 """
 
 import math
 import time
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass, field, replace
+from functools import partial
 from typing import cast
 
-from horngate.server.settings import available_cores
-from horngate.server.worker.engines import Array, EngineChoice, Program
+from horngate.server.worker.engines import EngineChoice, Program
 from horngate.server.worker.engines.out_of_memory import OutOfMemory
 from horngate.server.worker.probe import LONGEST_RUN_S, Guard
 from horngate.server.worker.reference import Reference
+from horngate.server.worker.undisturbed import undisturbed_s
 
 TIMED_ROWS = (1, 4, 8, 32)
 TURN_S = 0.01
@@ -43,35 +43,19 @@ Beside one (`bench/README.md`) all cores on each layer kept 0.76 to 0.88 of thei
 """
 
 
-@dataclass(slots=True)
-class Took:
-    """The least that a batch took: seconds by the clock, and of CPU time."""
-
-    elapsed_s: float = math.inf
-    cpu_s: float = math.inf
-
-    def take(self, elapsed_s: float, cpu_s: float) -> None:
-        """Take in what it took once more."""
-        self.elapsed_s, self.cpu_s = min(self.elapsed_s, elapsed_s), min(self.cpu_s, cpu_s)
-
-    @property
-    def seconds(self) -> float:
-        """Both as one: what it would take on all cores by either, their geometric mean."""
-        return math.sqrt(self.elapsed_s * max(self.cpu_s, 0.1 * self.elapsed_s) / available_cores())
-
-
 @dataclass(slots=True, eq=False)
 class Entrant:
-    """An engine that is timed. `program` is None once there was no room to keep it."""
+    """An engine that is timed: `took_s` is the least seconds by rows. `program` is None once there was no room to
+    keep it."""
 
     choice: EngineChoice
     program: Program | None
-    took: dict[int, Took] = field(default_factory=dict)
+    took_s: dict[int, float] = field(default_factory=dict)
 
     @property
     def score(self) -> float:
         """The geometric mean of its rows a second: neither the single row nor the full batch decides alone."""
-        rates = [rows / took.seconds for rows, took in self.took.items()]
+        rates = [rows / took_s for rows, took_s in self.took_s.items()]
         return math.exp(sum(map(math.log, rates)) / len(rates)) if rates else 0.0
 
     @property
@@ -132,12 +116,11 @@ class Rounds:
 
     def _is_enough(self, entrant: Entrant, rows: int, best: Entrant | None) -> bool:
         """Whether larger batches would take long: of the first, which none runs then, or of one left behind."""
-        took = entrant.took[rows]
-        if took.elapsed_s <= LONGEST_RUN_S:
+        if entrant.took_s[rows] <= LONGEST_RUN_S:
             return False
         if best is None:
             self._stop_at(rows)
-        return best is None or best.took[rows].seconds < CLOSENESS[0] * took.seconds
+        return best is None or best.took_s[rows] < CLOSENESS[0] * entrant.took_s[rows]
 
     def decide(self) -> None:
         """Turns for those that could be the fastest, until there is one or it has been long enough."""
@@ -180,22 +163,12 @@ class Rounds:
     def _time(self, entrant: Entrant, rows: int) -> None:
         if not self._beside.allows(rows, ()):
             raise OutOfMemory(f"no room for {rows} rows")
-        program, inputs = cast(Program, entrant.program), self._reference.rows(rows)
-        if rows not in entrant.took:
-            program.run(inputs)  # What is made when a size first comes does not count.
-            entrant.took[rows] = Took()
-        entrant.took[rows].take(*timed(program, inputs))
+        run = partial(cast(Program, entrant.program).run, self._reference.rows(rows))
+        if rows not in entrant.took_s:
+            run()  # What is made when a size first comes does not count.
+        entrant.took_s[rows] = min(undisturbed_s(run, TURN_S), entrant.took_s.get(rows, math.inf))
 
     def _stop_at(self, most_rows: int) -> None:
         self._sizes = tuple(rows for rows in self._sizes if rows <= most_rows)
         for entrant in self._entrants:
-            entrant.took = {rows: took for rows, took in entrant.took.items() if rows <= most_rows}
-
-
-def timed(program: Program, inputs: Mapping[str, Array]) -> tuple[float, float]:
-    """The mean seconds of a batch, by the clock and of CPU time, of as many as fit into a turn."""
-    runs, begin_s, begin_cpu_s = 0, time.perf_counter(), time.process_time()
-    while (passed_s := time.perf_counter() - begin_s) < TURN_S or not runs:
-        program.run(inputs)
-        runs += 1
-    return passed_s / runs, (time.process_time() - begin_cpu_s) / runs
+            entrant.took_s = {rows: took_s for rows, took_s in entrant.took_s.items() if rows <= most_rows}
