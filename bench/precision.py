@@ -103,7 +103,7 @@ def programs(network: str, folder: Path) -> Iterator[tuple[str, str, Program, An
     np.save(folder / "rows.npy", crops(CALIBRATED, seed=2))
     compared = crops(COMPARED, seed=3)
     expected = model.predict(compared, verbose=0)
-    artifacts = {precision: _built(folder, precision) for precision in (FLOAT32, BFLOAT16, INT8)}
+    artifacts = {precision: built(folder, precision) for precision in (FLOAT32, BFLOAT16, INT8)}
     for precision, engine in TRIED:
         artifact = artifacts[precision]
         names = [spec.name for spec in artifact.spec.outputs]
@@ -115,7 +115,7 @@ def programs(network: str, folder: Path) -> Iterator[tuple[str, str, Program, An
         yield precision, engine, program, compared, expected
 
 
-def _built(folder: Path, precision: str) -> Artifact:
+def built(folder: Path, precision: str) -> Artifact:
     target = folder / precision
     target.mkdir()
     order = BuildOrder(target=str(target), scratch=str(folder), name="bench", precision=precision)
