@@ -43,6 +43,7 @@ CURVE_ROWS = tuple(1 << power for power in range(11))
 GOOD_ENOUGH = 0.97
 _PACKAGES = ("onnxruntime", "openvino", "keras", "jaxlib")
 BATCH_S = 0.0003
+LEAST_PART_ROWS = 2
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -64,9 +65,13 @@ class Calibration:
     def dispatch_rows(self) -> int:
         """The smallest measured batch that is as fast, a row, as the best is (nearly).
 
-        Each batch also costs the worker BATCH_S of its own, which a larger one shares among more rows.
+        Each batch also costs the worker BATCH_S of its own, which a larger one shares among more rows. Parts have
+        LEAST_PART_ROWS, where so many were measured: served, a row by itself costs more than when it is run again
+        and again.
         """
         rates = {rows: rows / (rows / rate + BATCH_S) for rows, rate in self.curve.items()}
+        least = min(LEAST_PART_ROWS * self.choice.threads if self.choice.apart else 1, max(rates))
+        rates = {rows: rate for rows, rate in rates.items() if rows >= least}
         return min(rows for rows, rate in rates.items() if rate >= GOOD_ENOUGH * max(rates.values()))
 
     def to_json(self) -> dict[str, Any]:
