@@ -21,10 +21,10 @@ TIMED_ROWS = (1, 4, 8, 32)
 TURN_S = 0.01
 """A batch that takes less runs again and again for so long."""
 
-CLOSENESS = (0.5, 0.6, 0.7, 0.8, 0.85, 0.9, 0.9, 0.95)
+CLOSENESS = (0.6, 0.7, 0.8, 0.9, 0.95)
 """What part of the best one's merit an engine needs for another turn, round by round."""
 
-ENOUGH_S, LEAST_ROUNDS = 8.0, 3
+ENOUGH_S, LEAST_ROUNDS = 5.0, 2
 """After so many rounds, and so long, it is decided by what there is."""
 
 TINY_ROWS_PER_S, TINY_ROUNDS = 2000.0, 2
