@@ -121,7 +121,9 @@ def _peers(standings: Sequence[dict[str, Any]]) -> Iterator[Aim]:
     yield from _bfloat16(own, _of(others, "resnet50", "same file"))
     for one in own:
         if one["p99_over_p50"]:
-            case = f"{one['network']}, {one['engine']}"
+            ideal = (one.get("opened") or {}).get("ideal_tail")
+            of_ideal = f" (an ideal queue, same calls: {ideal:.2f})" if ideal else ""
+            case = f"{one['network']}, {one['engine']}{of_ideal}"
             yield Aim(what=TAIL, case=case, bound=2.0, measured=one["p99_over_p50"], least=False)
     for network, bound in WARM_S.items():
         warm = {one["engine"]: one["warm_s"] for one in own if one["network"] == network and one["warm_s"]}

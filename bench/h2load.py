@@ -9,6 +9,7 @@ import time
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
+from typing import NamedTuple
 
 METHOD = "/inference.GRPCInferenceService/ModelInfer"
 OPEN_CONNECTIONS, OPEN_CONNECTIONS_HTTP1 = 8, 32
@@ -31,9 +32,17 @@ class Post:
     answer_bytes: int = 0
 
 
+SETTLING_S = 1.0
+"""So long an open loop has run before its latencies count: to start the connections' processes takes what the
+server's first requests need, which would be the slowest hundredth of all."""
+
+
 @dataclass(frozen=True, kw_only=True)
 class Load:
-    """What one run of h2load came to. Latencies are over all requests; `cpu_s` is h2load's own time."""
+    """What one run of h2load came to. Latencies are over all requests; `cpu_s` is h2load's own time.
+
+    Those of an open loop are over the requests after SETTLING_S, sent at `sent_s`.
+    """
 
     requests: int
     seconds: float
@@ -42,11 +51,19 @@ class Load:
     p90_ms: float
     p99_ms: float
     p999_ms: float
+    sent_s: tuple[float, ...] = ()
 
     @property
     def requests_per_s(self) -> float:
         """Requests answered with HTTP 200, a second."""
         return self.requests / self.seconds
+
+
+class Answered(NamedTuple):
+    """A request with HTTP 200: when it was sent, since 1970, and how long it took."""
+
+    sent_s: float
+    took_us: int
 
 
 def grpc_post(target: str, message: bytes, method: str = METHOD) -> Post:
@@ -90,24 +107,33 @@ def closed_loop(
         connections, streams = connections * streams, 1
     parts = [connections // processes + (number < connections % processes) for number in range(processes)]
     shapes = [["-c", str(part), "-m", str(streams), "-D", f"{seconds * 1000:.0f}ms"] for part in parts]
-    return _together(post, shapes, [0.0] * processes, seconds, set(cores))
+    answered, cpu_s = _together(post, shapes, [0.0] * processes, set(cores))
+    return _summed(answered, answered, seconds, cpu_s)
 
 
 def open_loop(post: Post, *, rate: float, seconds: float, seed: int = 0) -> Load:
     """Send `rate` requests a second whatever the server does: that many processes of one connection each."""
+    seconds += SETTLING_S
     connections = OPEN_CONNECTIONS_HTTP1 if post.http1 else OPEN_CONNECTIONS
     own_rate = rate / connections
     generator = random.Random(seed)
     phases_s = sorted(generator.uniform(0, 1 / own_rate) for _ in range(connections))
     shape = ["-c", "1", "-m", "1" if post.http1 else "1000", "--rps", f"{own_rate:.6f}"]
     shapes = [[*shape, "-D", f"{(seconds + phases_s[-1] - phase) * 1000:.0f}ms"] for phase in phases_s]
-    return _together(post, shapes, phases_s, seconds + phases_s[-1], set())
+    answered, cpu_s = _together(post, shapes, phases_s, set())
+    return _summed(answered, settled(answered), seconds + phases_s[-1], cpu_s)
+
+
+def settled(answered: Sequence[Answered]) -> list[Answered]:
+    """Those that were sent SETTLING_S after the first or later."""
+    begin_s = min((each.sent_s for each in answered), default=0.0)
+    return [each for each in answered if each.sent_s >= begin_s + SETTLING_S]
 
 
 def _together(
-    post: Post, shapes: Sequence[Sequence[str]], phases_s: Sequence[float], seconds: float, cores: set[int]
-) -> Load:
-    """One h2load for each of `shapes`, each started at its phase; their requests as one load."""
+    post: Post, shapes: Sequence[Sequence[str]], phases_s: Sequence[float], cores: set[int]
+) -> tuple[list[Answered], float]:
+    """One h2load for each of `shapes`, each started at its phase; their requests, and their CPU seconds."""
     with tempfile.TemporaryDirectory() as name:
         folder = Path(name)
         (folder / "body").write_bytes(post.body)
@@ -119,13 +145,13 @@ def _together(
                 subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True)
             )
         ended = [_wait(process) for process in started]
-        latencies_us = [
-            micros
+        answered = [
+            each
             for number, (output, _) in enumerate(ended)
-            for micros in _latencies_us(output, folder / str(number))
+            for each in _answered(output, folder / str(number))
         ]
-        _check_sizes(post, [output for output, _ in ended], len(latencies_us))
-    return _summed(sorted(latencies_us), seconds, sum(cpu_s for _, cpu_s in ended))
+        _check_sizes(post, [output for output, _ in ended], len(answered))
+    return answered, sum(cpu_s for _, cpu_s in ended)
 
 
 def _pinned(cores: set[int]) -> list[str]:
@@ -151,16 +177,16 @@ def _wait(process: "subprocess.Popen[str]") -> tuple[str, float]:
     return output, usage.ru_utime + usage.ru_stime
 
 
-def _latencies_us(output: str, log: Path) -> list[int]:
+def _answered(output: str, log: Path) -> list[Answered]:
     counts = re.search(r"(\d+) succeeded, (\d+) failed, (\d+) errored", output)
     if not counts or int(counts[2]) or int(counts[3]):
         said = counts[0] if counts else "nothing"
         raise RuntimeError(f"h2load had failures: {said}\n{output}")
     lines = (line.split("\t") for line in log.read_text().splitlines())
-    latencies_us = [int(micros) for _, status, micros in lines if status == "200"]
-    if len(latencies_us) < int(counts[1]):
-        raise RuntimeError(f"h2load: {counts[1]} answers, only {len(latencies_us)} with HTTP status 200")
-    return latencies_us
+    answered = [Answered(int(sent) / 1e6, int(micros)) for sent, status, micros in lines if status == "200"]
+    if len(answered) < int(counts[1]):
+        raise RuntimeError(f"h2load: {counts[1]} answers, only {len(answered)} with HTTP status 200")
+    return answered
 
 
 def _check_sizes(post: Post, outputs: Sequence[str], answers: int) -> None:
@@ -170,9 +196,12 @@ def _check_sizes(post: Post, outputs: Sequence[str], answers: int) -> None:
         raise RuntimeError(f"h2load received {received} bytes; expected {least}: not all are answers")
 
 
-def _summed(ordered_us: Sequence[int], seconds: float, cpu_s: float) -> Load:
-    if not ordered_us:
+def _summed(answered: Sequence[Answered], counted: Sequence[Answered], seconds: float, cpu_s: float) -> Load:
+    """A load of all that were answered, with the latencies of those that are counted."""
+    if not counted:
         raise NoAnswer(f"h2load had no answer within {seconds:.1f} s; give it more seconds")
+    ordered_us = sorted(each.took_us for each in counted)
     shares = {"p50_ms": 0.5, "p90_ms": 0.9, "p99_ms": 0.99, "p999_ms": 0.999}
     found = {name: ordered_us[int(len(ordered_us) * share)] / 1000 for name, share in shares.items()}
-    return Load(requests=len(ordered_us), seconds=seconds, cpu_s=cpu_s, **found)
+    sent_s = tuple(each.sent_s for each in counted) if counted is not answered else ()
+    return Load(requests=len(answered), seconds=seconds, cpu_s=cpu_s, sent_s=sent_s, **found)

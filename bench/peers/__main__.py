@@ -108,6 +108,7 @@ COLUMNS = (
     "p99",
     "p99.9",
     "p99/p50",
+    "ideal",
     "memory MB",
     "cold start s",
     "warm",
@@ -127,7 +128,8 @@ def _row(one: Standing, many: Sequence[int]) -> list[str]:
     ratios = [f"{1 / one.ratio:.2f}", f"{one.cpu_ratio:.2f}"]
     starts = [f"{seconds:.1f}" if seconds else "-" for seconds in (one.cold_s, one.warm_s)]
     closed = [*_waits(best), f"{best.server_cpu_us:,.0f}"]
-    opened = [*_waits(one.opened), f"{one.p99_over_p50:.1f}"]
+    ideal = one.opened.ideal_tail if one.opened else 0.0
+    opened = [*_waits(one.opened), f"{one.p99_over_p50:.1f}", f"{ideal:.1f}" if ideal else "-"]
     rest = [f"{one.memory_mb:,.0f}", *starts]
     return [f"{one.server}, {one.engine}", *rates, *ratios, *closed, *opened, *rest]
 

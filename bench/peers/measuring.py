@@ -1,6 +1,7 @@
 """One visit to one server: started, loaded in closed loops and an open one, ended. Cells are kept as they come."""
 
 import json
+import math
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import asdict, dataclass
 from functools import partial
@@ -9,13 +10,15 @@ from pathlib import Path
 from contenders import Contender
 from environments import Unusable
 from h2load import Load, NoAnswer, closed_loop, open_loop
+from ideal import tail_alone
 from processes import machine_cpu_s, used_cpu_s, wait_until_rest
 from running import descendants, memory_mb
 
 from horngate.server.settings import available_cores
 
 CONNECTIONS = 4
-OPEN_SHARE = 0.7
+OPEN_SHARE, OPEN_REQUESTS = 0.7, 300
+"""Of fewer requests the slowest hundredth is one or two."""
 REST_LIMIT_S = 5.0
 WARM_UPS_S = (0.7, 3.0, 15.0)
 ROUNDS = 2
@@ -38,7 +41,11 @@ class Visit:
 
 @dataclass(frozen=True, kw_only=True)
 class Cell:
-    """One load in one visit. `cold` is a start from nothing kept; shares are of all cores' time."""
+    """One load in one visit. `cold` is a start from nothing kept; shares are of all cores' time.
+
+    An open loop's `ideal_tail` is p99 / p50 of an ideal queue with the same calls, each as long as this server's
+    best rate allows.
+    """
 
     visit: Visit
     loop: str
@@ -48,6 +55,7 @@ class Cell:
     p90_ms: float = 0.0
     p99_ms: float = 0.0
     p999_ms: float = 0.0
+    ideal_tail: float = 0.0
     server_cpu_us: float = 0.0
     load_cpu_share: float = 0.0
     others_cpu_share: float = 0.0
@@ -71,7 +79,9 @@ def measured(
                 figures = _figures(partial(load, seconds=max(seconds, rounds_s)))
                 best = max(best, figures["requests_per_s"])
                 yield Cell(loop=CLOSED, concurrency=many, **started, **figures)
-            figures = _figures(partial(open_loop, server.post, rate=best * OPEN_SHARE, seconds=seconds))
+            rate = best * OPEN_SHARE
+            load = partial(open_loop, server.post, rate=rate, seconds=max(seconds, OPEN_REQUESTS / rate))
+            figures = _figures(load, best)
             yield Cell(loop=OPEN, **started, **figures)
     except (Unusable, RuntimeError) as error:
         yield Cell(visit=visit, loop=FAILED, failure=str(error).splitlines()[0])
@@ -105,7 +115,7 @@ def _shape(concurrency: int) -> dict[str, int]:
     return {"connections": connections, "streams": concurrency // connections}
 
 
-def _figures(load: Callable[[], Load]) -> dict[str, float]:
+def _figures(load: Callable[[], Load], best: float = math.inf) -> dict[str, float]:
     """Run it on a server that has come to rest: what h2load cancelled before may still be computed."""
     wait_until_rest(lambda: sum(descendants().values()), REST_LIMIT_S)
     before, busy = descendants(), machine_cpu_s()
@@ -115,6 +125,7 @@ def _figures(load: Callable[[], Load]) -> dict[str, float]:
     return {
         "requests_per_s": run.requests_per_s,
         **{name: getattr(run, name) for name in ("p50_ms", "p90_ms", "p99_ms", "p999_ms")},
+        "ideal_tail": tail_alone(run.sent_s, 1 / best),
         "server_cpu_us": used / run.requests * 1e6,
         "load_cpu_share": run.cpu_s / cores_s,
         "others_cpu_share": max(0.0, busy - used - run.cpu_s) / cores_s,

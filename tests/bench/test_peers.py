@@ -18,10 +18,14 @@ def peers() -> Iterator[Any]:
     sys.path[:0] = paths
     try:
         import comparison
+        import h2load
+        import ideal
         import measuring
         import plan
 
-        yield SimpleNamespace(comparison=comparison, measuring=measuring, plan=plan)
+        yield SimpleNamespace(
+            comparison=comparison, measuring=measuring, plan=plan, h2load=h2load, ideal=ideal
+        )
     finally:
         for path in paths:
             sys.path.remove(path)
@@ -93,3 +97,17 @@ def test_a_peer_that_fails_tells_why(peers: Any) -> None:
     [found] = peers.comparison.standings([failed])
     assert found.failure == "exited with 1: no such file"
     assert found.closed is None
+
+
+def test_an_ideal_queue_has_a_tail_only_where_calls_come_together(peers: Any) -> None:
+    evenly = [float(number) for number in range(200)]
+    assert peers.ideal.tail_alone(evenly, 0.5) == pytest.approx(1.0)
+    burst = [*evenly, 50.1, 50.2, 50.3]
+    # The third of those comes at 50.3, when 0.2 of the first of four are left, and goes at 52.
+    assert peers.ideal.tail_alone(burst, 0.5) == pytest.approx((51.5 - 50.2) / 0.5)
+    assert peers.ideal.tail_alone([], 0.5) == 0.0
+
+
+def test_an_open_loop_counts_nothing_of_its_first_second(peers: Any) -> None:
+    calls = [peers.h2load.Answered(sent_s, 1) for sent_s in (100.9, 100.0, 101.0, 103.5)]
+    assert [each.sent_s for each in peers.h2load.settled(calls)] == [101.0, 103.5]
