@@ -69,6 +69,11 @@ class Channel:
         """The socket's descriptor, for a selector or an event loop."""
         return self._socket.fileno()
 
+    @property
+    def is_flushed(self) -> bool:
+        """Whether all that was sent has left."""
+        return not self._outgoing
+
     def send(self, frame: Frame) -> None:
         """Queue a frame; `flush` moves it."""
         body = msgpack.packb(frame)

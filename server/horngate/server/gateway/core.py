@@ -231,9 +231,9 @@ class Gateway:
         self._links.submit(call)
 
     def _answered(self, answers: Sequence[Answer]) -> None:
-        self._counts.answered(answers)
-        for call, result in answers:
-            call.respond(result)
+        with self._counts.counting(answers):
+            for call, result in answers:
+                call.respond(result)
 
     def statistics(self, request: oip.ModelStatisticsRequest, respond: Respond) -> None:
         """Ask the supervisor for what models have done, and tell."""

@@ -1,7 +1,8 @@
 """What became of inference requests, told to the metrics, and to the log where that is wanted."""
 
 import time
-from collections.abc import Iterable
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
 from typing import Any, NamedTuple
 
 from horngate.contract.errors import HorngateError, ResourceExhausted
@@ -9,6 +10,7 @@ from horngate.oip.status import code_of
 from horngate.server.gateway.infer import Answer, Call
 from horngate.server.logs import logger, verbosity
 from horngate.server.metrics import GatewayMetrics, observe
+from horngate.server.pace import Pace
 from horngate.server.series import Version, forget_series
 
 
@@ -22,14 +24,25 @@ class _Children(NamedTuple):
 
 
 class Counts:
-    """The gateway's event loop owns it. `metrics` are all that its process has."""
+    """The gateway's event loop owns it. `metrics` are all that its process has; `pace` tells of lone answers."""
 
-    def __init__(self, metrics: GatewayMetrics) -> None:
+    def __init__(self, metrics: GatewayMetrics, pace: Pace | None = None) -> None:
         self._metrics = metrics
         self._children: dict[Version, _Children] = {}
+        self._pace = pace or Pace()
 
-    def answered(self, answers: Iterable[Answer]) -> None:
-        """Requests have their answers. What can be summed over them is counted once."""
+    @contextmanager
+    def counting(self, answers: Sequence[Answer]) -> Iterator[None]:
+        """Count requests that get their answers within: before, or after where a lone caller hurries."""
+        is_quick = len(answers) == 1 and self._pace.is_quick()
+        if not is_quick:
+            self._answered(answers)
+        yield
+        if is_quick:
+            self._answered(answers)
+
+    def _answered(self, answers: Sequence[Answer]) -> None:
+        """What can be summed over them is counted once."""
         now_s = time.monotonic()
         rows_of: dict[Version, list[int]] = {}
         took_s_of: dict[Version, list[float]] = {}

@@ -5,7 +5,7 @@ import time
 from collections import Counter
 from collections.abc import Callable, Mapping
 from contextlib import suppress
-from typing import Any, cast
+from typing import cast
 
 from horngate.contract.errors import (
     DeadlineExceeded,
@@ -15,13 +15,14 @@ from horngate.contract.errors import (
     Unavailable,
 )
 from horngate.server.frames.channel import ChannelClosed
-from horngate.server.metrics import WorkerMetrics, observe
+from horngate.server.metrics import WorkerMetrics
+from horngate.server.pace import Pace
 from horngate.server.worker.account import Account
 from horngate.server.worker.bounds import NOTHING, Asked, Line, Size, refusal
 from horngate.server.worker.company import kin, limit
-from horngate.server.worker.engines import Array, Program, enqueues
+from horngate.server.worker.dealing import Dealing
+from horngate.server.worker.engines import Program, enqueues
 from horngate.server.worker.engines.training import TrainingProgram
-from horngate.server.worker.faults import explained
 from horngate.server.worker.forming import formed, is_brief, ride_of, taken
 from horngate.server.worker.lessons import Lessons
 from horngate.server.worker.models import ServedModel
@@ -31,7 +32,7 @@ from horngate.server.worker.room import Room
 from horngate.server.worker.runner import Runner
 from horngate.server.worker.scheduler import Decision
 from horngate.server.worker.sequences import Sequences
-from horngate.server.worker.work import Batch, Share, Work
+from horngate.server.worker.work import Batch, Work
 
 BATCHES_AHEAD = 2
 ENQUEUED_AHEAD = 3
@@ -67,7 +68,7 @@ class Batcher:
         self.lessons = Lessons(metrics, device)
         self._models = models
         self._sequences = sequences
-        self._account = account
+        self._dealing = Dealing(self.lessons, sequences, account, self.end, self._step_over)
         # Invariant: a Work with rows that have no batch is in _queues; _under_way counts batches by model.
         self._queues: Queues[Work] = Queues()
         self._under_way: Counter[str] = Counter()
@@ -75,6 +76,7 @@ class Batcher:
         self._alone_under_way = False
         self._wake_s = math.inf
         self._most_ahead = BATCHES_AHEAD
+        self._pace = Pace()
         self._runner = Runner(lambda batches: deliver(lambda: self._finished(batches)), room, patience)
 
     def __bool__(self) -> bool:
@@ -235,10 +237,11 @@ class Batcher:
         now_s = time.monotonic()
         shares = taken([(work, work.rows)], now_s)
         work.rows = 0
-        self._run(formed(model, shares, ride, now_s, self._sequences), here=True)
+        batch = formed(model, shares, ride, now_s, self._sequences)
+        self._run(batch, here=True, answer_first=self._pace.is_quick())
         return True
 
-    def _run(self, batch: Batch, *, here: bool) -> None:
+    def _run(self, batch: Batch, *, here: bool, answer_first: bool = False) -> None:
         """Run a batch, on this thread if that need not wait."""
         self._under_way[batch.handle] += 1
         self._running_s += batch.charged_s
@@ -253,7 +256,7 @@ class Batcher:
         if done is None:
             self._runner.run(batch)
         else:
-            self._finished(done)
+            self._finished(done, answer_first=answer_first)
 
     def _end_late(self, work: Work) -> None:
         waited_s = time.monotonic() - work.arrived_s
@@ -267,40 +270,20 @@ class Batcher:
         with suppress(ChannelClosed):
             work.owner.channel.flush()
 
-    def _finished(self, batches: list[Batch]) -> None:
+    def _finished(self, batches: list[Batch], *, answer_first: bool = False) -> None:
+        """Deal out what became of a batch, in parts if it was run so; then, or first, have it counted."""
         self._under_way[batches[0].handle] -= 1
         self.batches_run += 1
         self._alone_under_way = self._alone_under_way and not batches[0].is_alone
         for batch in batches:
             model = self._models[batch.handle]
-            self.lessons.take(batch, model)
             self._running_s -= batch.charged_s
             self.rows_run[batch.handle] += batch.rows
             self._queues.settle(batch.handle, batch.charged_s, batch.compute_s)
-            waits = self.lessons.told(model).queue
-            if batch.fault is None:
-                if batch.states:
-                    self._sequences.keep(batch)
-                begin_s = time.perf_counter()
-                for share, outputs in zip(batch.shares, batch.split(), strict=True):
-                    self._add_part(share, outputs, batch, waits)
-                self._account.ran(batch, model, time.perf_counter() - begin_s)
-            else:
-                self._account.failed(batch, model)
-                for share in batch.shares:
-                    share.work.running_rows -= share.rows
-                    self.end(share.work, explained(batch.fault, model))
-
-    def _add_part(self, share: Share, outputs: list[Array], batch: Batch, waits: Any) -> None:
-        work = share.work
-        work.running_rows -= share.rows
-        work.parts.append(outputs)
-        work.compute_s += batch.compute_s
-        work.batch_rows = max(work.batch_rows, batch.rows)
-        if work.error is not None:
-            self.end(work, work.error)
-        elif work.is_done:
-            observe(waits, [work.dispatched_s - work.arrived_s] * work.requests)
-            self._sequences.keep_parts(work)
-            work.owner.reply(work, work.results())
-            self._step_over(work)
+            if batch.fault is not None:
+                self._dealing.fail(batch, model, batch.fault)
+                continue
+            output_s = self._dealing.deal(batch)
+            if answer_first:
+                self.flush()
+            self._dealing.count(batch, model, output_s)

@@ -4,7 +4,7 @@ from collections import OrderedDict
 from typing import Any, NamedTuple
 
 from horngate.server.costs import Cost, Curve
-from horngate.server.metrics import WorkerMetrics
+from horngate.server.metrics import WorkerMetrics, observe
 from horngate.server.worker.models import ServedModel
 from horngate.server.worker.work import Batch
 
@@ -74,6 +74,13 @@ class Lessons:
             self._count_padding(batch, model)
             self.cost(model, batch.names).learn(batch.rows, batch.compute_s)
             self._row_s.pop(batch.handle, None)
+
+    def answered(self, batch: Batch, model: ServedModel) -> None:
+        """Tell how long those had waited that have their answer with this batch."""
+        waits = self.told(model).queue
+        for work in (share.work for share in batch.shares):
+            if work.is_done and work.error is None:
+                observe(waits, [work.dispatched_s - work.arrived_s] * work.requests)
 
     def forget(self, handle: str) -> None:
         """Drop what is known of a model that is unloaded."""

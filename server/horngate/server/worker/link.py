@@ -28,6 +28,11 @@ class GatewayLink:
             raise
         self._replies: list[Any] = []
 
+    @property
+    def is_idle(self) -> bool:
+        """Whether there is nothing to send."""
+        return not self._replies and self.channel.is_flushed
+
     def reply(self, work: Work, arrays: list[Array]) -> None:
         """Queue an answer: shapes and raw contents of each output, and what the request's ride was like.
 

@@ -220,7 +220,7 @@ class Worker:
 
     def _flush(self) -> None:
         # With the steps of one that is gone, steps of others may fail, who are to hear of it now.
-        while gone := [link for link in self._links if not self._sent(link)]:
+        while gone := [link for link in self._links if not link.is_idle and not self._sent(link)]:
             for link in gone:
                 self._drop(link)
 
