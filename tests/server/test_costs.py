@@ -32,3 +32,17 @@ def test_one_slow_batch_is_no_reason_to_despair() -> None:
         cost.learn(1, 0.01)
     assert cost.is_known
     assert cost.seconds(1) == pytest.approx(0.01, rel=0.05)
+
+
+def test_as_few_go_together_as_go_fast() -> None:
+    flat = Curve({1: 24.0, 2: 23.5, 4: 23.0, 8: 25.0, 16: 26.0})
+    assert [flat.enough(rows) for rows in (1, 2, 4, 8, 16)] == [1, 1, 1, 8, 16]
+    assert flat.enough(32) == 32, "so many were never measured"
+    rising = Curve({1: 160.0, 4: 197.0, 8: 220.0})
+    assert [rising.enough(rows) for rows in (2, 3, 4, 8)] == [2, 3, 4, 8]
+
+
+def test_batches_of_a_tiny_network_and_those_meant_to_be_large_hold_all() -> None:
+    tiny = Curve({1: 1e5, 64: 1e5})
+    assert tiny.enough(8) == 8, "each batch costs the worker far more"
+    assert Cost(Curve({1: 24.0, 8: 24.0}), large=True).enough(8) == 8

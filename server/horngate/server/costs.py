@@ -3,6 +3,10 @@
 from bisect import bisect_left
 from collections.abc import Mapping
 
+GOOD_ENOUGH = 0.97
+"""A rate so near to another is as good: what was measured is no more certain."""
+BATCH_S = 0.0003
+"""What a batch costs the worker itself, which a larger one shares among more rows."""
 SLOWER_RATE, FASTER_RATE = 0.1, 0.3
 LARGEST_STEP = 4.0
 LEAST_BATCH_S = 1e-6
@@ -16,6 +20,24 @@ class Curve:
         """`rates` is rows a second by rows, at least one pair, as calibration measures it."""
         self._rows = sorted(rates)
         self._seconds = [rows / rates[rows] for rows in self._rows]
+        self._enough: dict[int, int] = {}
+
+    def enough(self, rows: int) -> int:
+        """The fewest rows that go, a row, nearly as fast as so many together do; all where that was not measured.
+
+        Those that are first then need not wait for the others to be computed, who lose next to nothing.
+        """
+        found = self._enough.get(rows)
+        if found is None:
+            found = self._enough[rows] = self._fewest(rows)
+        return found
+
+    def _fewest(self, rows: int) -> int:
+        if rows > self._rows[-1]:
+            return rows
+        sizes = [*self._rows[: bisect_left(self._rows, rows)], rows]
+        rates = {size: size / (self.seconds(size) + BATCH_S) for size in sizes}
+        return min(size for size in sizes if rates[size] >= GOOD_ENOUGH * rates[rows])
 
     def seconds(self, rows: int) -> float:
         """A batch's expected time on an idle device."""
@@ -30,10 +52,14 @@ class Curve:
 
 
 class Cost:
-    """One program's cost: the model's curve times a factor that follows what its batches really took."""
+    """One program's cost: the model's curve times a factor that follows what its batches really took.
 
-    def __init__(self, curve: Curve) -> None:
+    Batches that are to hold as much as they can are `large` ones.
+    """
+
+    def __init__(self, curve: Curve, *, large: bool = False) -> None:
         self._curve = curve
+        self._large = large
         self._factor = 1.0
         self._batches = 0
 
@@ -41,6 +67,10 @@ class Cost:
     def is_known(self) -> bool:
         """Whether enough batches of this very program have run to compare it with another."""
         return self._batches >= ENOUGH_BATCHES
+
+    def enough(self, rows: int) -> int:
+        """How many of so many rows the next batch need hold; see Curve."""
+        return rows if self._large else self._curve.enough(rows)
 
     def seconds(self, rows: int) -> float:
         """What a batch of so many rows is expected to take."""

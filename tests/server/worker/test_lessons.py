@@ -8,7 +8,7 @@ from horngate.server.worker.lessons import MOST_COSTS, Lessons
 
 def model(handle: str) -> Any:
     return SimpleNamespace(
-        order=SimpleNamespace(handle=handle),
+        order=SimpleNamespace(handle=handle, batching="fastest"),
         outputs=("y",),
         dispatch_rows=2,
         calibration=SimpleNamespace(curve={1: 10.0}),

@@ -27,7 +27,7 @@ def add(
         request,
         shapes=str(shapes),
         outputs=outputs,
-        cost=cost or Cost(LINEAR),
+        cost=cost or Cost(FLAT),
         limit=limit,
         program=outputs,
     )
@@ -63,6 +63,24 @@ def test_full_says_that_nothing_could_be_added() -> None:
     queues = Queues()
     add(queues, Request(rows=1, alone=True))
     assert queues.plan(NOW_S).full
+
+
+def test_nobody_waits_for_company_that_makes_rows_no_faster() -> None:
+    queues: Queues[Request] = Queues()
+    pair, *others = (add(queues, Request(rows=rows), cost=Cost(LINEAR)) for rows in (2, 1, 1))
+    for request in (pair, *others):
+        decision = queues.plan(NOW_S)
+        assert taken(decision) == [(request, request.rows)]
+        queues.begin("model", decision)
+    assert not queues
+
+
+def test_a_whole_batch_goes_whole_and_so_does_what_was_told_to_wait() -> None:
+    for limit, max_delay_s in ((3, 0.0), (8, 0.5)):
+        queues: Queues[Request] = Queues()
+        queues.flow("model").max_delay_s = max_delay_s
+        requests = [add(queues, Request(rows=1), cost=Cost(LINEAR), limit=limit) for _ in range(3)]
+        assert taken(queues.plan(NOW_S)) == [(request, 1) for request in requests]
 
 
 def test_a_request_larger_than_a_batch_goes_in_parts_and_keeps_its_place() -> None:
@@ -189,7 +207,7 @@ def test_max_delay_waits_for_company_until_it_is_there_or_time_is_up() -> None:
 def test_max_delay_does_not_cost_a_request_its_deadline() -> None:
     queues: Queues[Request] = Queues()
     queues.flow("model").max_delay_s = 0.5
-    add(queues, Request(rows=3, arrived_s=1.0, deadline_s=1.2))
+    add(queues, Request(rows=3, arrived_s=1.0, deadline_s=1.2), cost=Cost(LINEAR))
     assert queues.plan(1.0).wait_until_s == pytest.approx(1.2 - 0.03)
 
 

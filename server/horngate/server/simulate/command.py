@@ -7,7 +7,7 @@ from dataclasses import asdict
 from pathlib import Path
 
 from horngate.contract.errors import InvalidRequest
-from horngate.server.costs import Curve
+from horngate.server.costs import GOOD_ENOUGH, Curve
 from horngate.server.settings import QueueSettings, seconds
 from horngate.server.simulate.arrivals import Arrival, read_load, read_trace
 from horngate.server.simulate.figures import SHARES, Figures
@@ -25,7 +25,6 @@ examples:
   horngate bench simulate --curve 1:218,2:260,4:331 --arrivals poisson:1000 --devices 2,4,8 --queue-rows 64
   horngate bench simulate --curve ~/.cache/horngate/…/calibration-….json --arrivals monday.jsonl
 """
-GOOD_ENOUGH = 0.97
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:

@@ -21,6 +21,7 @@ from horngate.contract.errors import LoadError
 from horngate.server import memory
 from horngate.server.agreement import Agreement
 from horngate.server.artifact import Artifact, write_whole
+from horngate.server.costs import BATCH_S, GOOD_ENOUGH
 from horngate.server.devices import accelerators
 from horngate.server.placement import read_placement, written
 from horngate.server.precision import FLOAT32
@@ -40,9 +41,7 @@ from horngate.server.worker.reference import Reference
 from horngate.server.worker.stretches import memory_model
 
 CURVE_ROWS = tuple(1 << power for power in range(11))
-GOOD_ENOUGH = 0.97
 _PACKAGES = ("onnxruntime", "openvino", "keras", "jaxlib")
-BATCH_S = 0.0003
 LEAST_PART_ROWS = 2
 
 

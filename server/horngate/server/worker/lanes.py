@@ -75,6 +75,17 @@ class Lane(Generic[Q]):
         """When the request that has waited longest arrived."""
         return min(next(iter(line)).arrived_s for line in self.lines.values())
 
+    @property
+    def enough(self) -> int:
+        """How many rows the next batch need hold, those who are first being better off without the others.
+
+        The whole limit where it is filled, or where requests were told to wait for company.
+        """
+        if self.rows >= self.limit or self.flow.max_delay_s:
+            return self.limit
+        fewest = self.cost.enough(self.rows)
+        return fewest if fewest < self.rows else self.limit
+
     def cost_s(self, rows: int) -> float:
         """What a batch of so many rows is expected to take."""
         return self.cost.seconds(rows)

@@ -9,6 +9,9 @@ shapes). The lanes of a model are its flow.
   the highest. A level is thus worth so many seconds of waiting; nobody waits for ever.
 - The plan is work-conserving: asked while any request waits it finds a batch, unless the model's `max_delay_s`
   says that its first request may still wait for company; then it says until when.
+- Requests that wait for less than a whole batch go no more together than it takes for their rows to go as fast as
+  all would, nearly: where a batch of two takes twice as long as one, the first need not wait for the second. Where
+  a whole batch waits it goes whole, for then every little counts.
 - A request of more rows than a batch holds is split; its first rows go first, the rest keeps its place.
 - Of a sequence only the step whose turn it is waits in a lane, so that a batch never holds two: see turns.py.
 - Requests for other outputs of the model fill what room is left, where one program makes the outputs of both
@@ -49,6 +52,7 @@ W_co = TypeVar("W_co", bound=Waiting, covariant=True)
 class Lane(Protocol[W_co]):
     """Requests that may ride in one batch of at most `limit` rows, in the order of their ranks.
 
+    `enough` is how many rows the next batch need hold; no request is split for that.
     `outputs` are those of the lane's program; `siblings` are the lanes of the same model and shapes.
     """
 
@@ -60,6 +64,8 @@ class Lane(Protocol[W_co]):
     def outputs(self) -> frozenset[str]: ...
     @property
     def siblings(self) -> "Collection[Lane[W_co]]": ...
+    @property
+    def enough(self) -> int: ...
     @property
     def is_cost_known(self) -> bool: ...
     def cost_s(self, rows: int) -> float: ...
@@ -87,8 +93,8 @@ class Flow(Protocol[W_co]):
 class Decision(Generic[W]):
     """Drop the `expired`; run `batch`, requests and how many first rows of each, on the program of `lane`.
 
-    `full` says that nothing that waits could have been added. Without a batch, ask again at once if some had
-    expired; else at `wait_until_s`, infinity when only a new request can change the answer.
+    `full` says that nothing that waits could have been added, or was to be. Without a batch, ask again at once if
+    some had expired; else at `wait_until_s`, infinity when only a new request can change the answer.
     """
 
     expired: tuple[W, ...] = ()
@@ -137,7 +143,7 @@ class _Mix(Generic[W]):
         self._now_s = now_s
         self._expired: list[W] = []
         self._batch: list[tuple[W, int]] = []
-        self._cut = self._fill(lane, lane.limit, self._batch)
+        self._cut = self._fill(lane, lane.limit, self._batch, enough=lane.enough)
         self._rows = sum(rows for _, rows in self._batch)
 
     def decision(self) -> Decision[W]:
@@ -165,8 +171,20 @@ class _Mix(Generic[W]):
                 self._batch += more
                 self._rows += added
 
-    def _fill(self, lane: "Lane[W]", room: int, batch: list[tuple[W, int]], *, joining: bool = False) -> bool:
-        """Add the lane's first rows, `room` at most; whether one that is to be alone keeps the rest out."""
+    def _fill(
+        self,
+        lane: "Lane[W]",
+        room: int,
+        batch: list[tuple[W, int]],
+        *,
+        enough: int | None = None,
+        joining: bool = False,
+    ) -> bool:
+        """Add the lane's first rows, `room` at most, and no request once there are enough.
+
+        Whether that, or one that is to be alone, kept the rest out.
+        """
+        least_room = 0 if enough is None else max(0, room - enough)
         for waiting in lane:
             if is_expired(waiting, self._now_s):
                 self._expired.append(waiting)
@@ -176,7 +194,7 @@ class _Mix(Generic[W]):
             rows = min(room, waiting.rows)
             batch.append((waiting, rows))
             room -= rows
-            if room == 0 or waiting.alone:
+            if room <= least_room or waiting.alone:
                 return True
         return False
 
