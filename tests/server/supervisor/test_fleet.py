@@ -8,9 +8,10 @@ from typing import Any, cast
 import pytest
 
 from horngate.server.gateway_settings import GatewaySettings
-from horngate.server.supervisor import fleet as module
+from horngate.server.supervisor import group as module
 from horngate.server.supervisor.children import QUICK_DEATH_S, Child, next_pause_s
-from horngate.server.supervisor.fleet import LONGEST_PAUSE_S, Fleet
+from horngate.server.supervisor.fleet import Fleet
+from horngate.server.supervisor.group import LONGEST_PAUSE_S
 
 
 def ended_after(seconds: float) -> Child:

@@ -2,8 +2,7 @@
 
 import asyncio
 import itertools
-import time
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from functools import partial
 from pathlib import Path
 from typing import Any
@@ -14,10 +13,10 @@ from horngate.server.frames.channel import Frame
 from horngate.server.gateway_settings import GatewaySettings
 from horngate.server.logs import logger
 from horngate.server.metrics import SupervisorMetrics
-from horngate.server.past import forget_process
 from horngate.server.settings import available_cores
 from horngate.server.supervisor.answering import Answering
-from horngate.server.supervisor.children import Child, next_pause_s
+from horngate.server.supervisor.children import Child
+from horngate.server.supervisor.group import LONGEST_PAUSE_S, Group
 from horngate.server.supervisor.launches import Launches
 from horngate.server.supervisor.owner import Owner
 from horngate.server.supervisor.seats import Seat
@@ -27,7 +26,6 @@ from horngate.server.worker.notes import NOTE_SUFFIX, is_hunger, read_note
 
 DRAIN_S = 35.0
 LEAVE_S = 5.0
-LONGEST_PAUSE_S = 5.0
 HTTP = "http gateway"
 DECODER_PAUSE_S = 0.1
 """A decoder ends by what strangers send it; others are not to wait for the next because of that."""
@@ -57,45 +55,43 @@ class Fleet:
         self._numbers = itertools.count(1)
         # Invariant: a worker's name is in _listening only while it takes connections.
         self._seats: dict[str, Seat] = {}
-        self._workers: dict[str, Child] = {}
+        self._workers = Group(self._on_worker, self._worker_ended, self._goes_on)
         self._listening: dict[str, int] = {}
-        self._decoders: dict[str, Child] = {}
+        self._decoders = Group(self._on_decoder, self._decoder_ended, self._goes_on, _decoders_pause_s)
         self._decoding: dict[str, int] = {}
-        self._gateways: dict[str, Child] = {}
+        self._gateways = Group(self._on_gateway, self._gateway_ended, self._goes_on)
         self._routed: dict[str, int] = {}
         self._table: dict[str, Any] = {
             "generation": 0, "draining": False,
             "entries": [], "leaving": [], "version_labels": {}, "defaults": {},
         }  # fmt: skip
-        self._tasks: list[asyncio.Task[None]] = []
         self._watching: asyncio.Task[None] | None = None
         self._ending = False
         self._oom_kills = memory.oom_kills()
 
     def start_gateways(self) -> None:
         """Start the gateways; `fault` is set if one cannot listen."""
-        self._keep("gateway 1", self._gateways, self._gateway, self._on_gateway)
+        self._gateways.keep("gateway 1", self._gateway)
         if self.http_port is not None:
             # JSON is slow to read: in a process of its own it holds nobody up who speaks gRPC.
-            self._keep(HTTP, self._gateways, self._http_gateway, self._on_gateway)
+            self._gateways.keep(HTTP, self._http_gateway)
         self._watching = asyncio.get_running_loop().create_task(watch(self._children))
 
     def need_worker(self, seat: Seat) -> None:
         """Start a worker, unless it is there."""
-        if seat.worker not in self._workers:
+        if seat.worker not in self._workers.children:
             self._seats[seat.worker] = seat
-            self._keep(seat.worker, self._workers, self._worker, self._on_worker)
+            self._workers.keep(seat.worker, self._worker)
 
     def need_decoders(self) -> None:
         """Start the decoders, unless they are there."""
         count = self._settings.decoders or min(MOST_DECODERS, available_cores())
-        for name in (f"decoder {number}" for number in range(1, count + 1)):
-            if name not in self._decoders:
-                self._keep(name, self._decoders, self._launches.decoder, self._on_decoder)
+        for number in range(1, count + 1):
+            self._decoders.keep(f"decoder {number}", self._launches.decoder)
 
     def tell_worker(self, worker: str, *frame: Any) -> None:
         """Send a worker an order; one that is being restarted learns everything when it is there."""
-        self._workers[worker].send(*frame)
+        self._workers.children[worker].send(*frame)
 
     def listening(self, worker: str) -> bool:
         """Whether a worker takes orders."""
@@ -122,30 +118,30 @@ class Fleet:
 
     def routed(self, generation: int) -> bool:
         """Whether every gateway that lives has taken that table, or a later one."""
-        return bool(self._gateways) and all(
-            self._routed.get(name, -1) >= generation for name in self._gateways
-        )
+        gateways = self._gateways.children
+        return bool(gateways) and all(self._routed.get(name, -1) >= generation for name in gateways)
 
     async def drain(self) -> None:
         """Let the gateways answer what they accepted, then end everything."""
         self._ending = True
         if self._watching is not None:
             self._watching.cancel()
-        for child in self._gateways.values():
-            child.send("stop")
-        await self._gone(self._gateways, DRAIN_S)
-        for children in (self._workers, self._decoders):
-            for child in children.values():
-                child.send("stop")
-            await self._gone(children, LEAVE_S)
-        for child in self._children():
-            child.kill()
-        await asyncio.gather(*self._tasks, return_exceptions=True)
+        await self._gateways.leave(DRAIN_S)
+        await self._workers.leave(LEAVE_S)
+        await self._decoders.leave(LEAVE_S)
+        await asyncio.gather(*(group.end() for group in self._groups))
 
     # Processes
 
+    @property
+    def _groups(self) -> tuple[Group, Group, Group]:
+        return self._gateways, self._workers, self._decoders
+
     def _children(self) -> list[Child]:
-        return [*self._gateways.values(), *self._workers.values(), *self._decoders.values()]
+        return [child for group in self._groups for child in group.children.values()]
+
+    def _goes_on(self) -> bool:
+        return not self._ending and self.fault is None
 
     def _worker(self, name: str) -> Child:
         return self._launches.worker(self._seats[name])
@@ -156,58 +152,18 @@ class Fleet:
     def _http_gateway(self, name: str) -> Child:
         return self._launches.http_gateway(name, self.http_port)
 
-    def _keep(
-        self,
-        name: str,
-        children: dict[str, Child],
-        make: Callable[[str], Child],
-        on_frame: Callable[[Child, Frame], None],
-    ) -> None:
-        children[name] = make(name)
-        self._tasks.append(asyncio.get_running_loop().create_task(self._run(name, children, make, on_frame)))
+    def _worker_ended(self, child: Child, status: int) -> None:
+        self._metrics.worker_restarts.labels(child.name).inc()
+        self._listening.pop(child.name, None)
+        self._owner.worker_ended(child.name, self._starved(child, status))
 
-    async def _run(
-        self,
-        name: str,
-        children: dict[str, Child],
-        make: Callable[[str], Child],
-        on_frame: Callable[[Child, Frame], None],
-    ) -> None:
-        """Start a child, wait for its end, start the next, until the fleet ends."""
-        pause_s = 0.0
-        while not self._ending and self.fault is None:
-            child = children[name]
-            try:
-                await child.start(on_frame)
-            except OSError as error:
-                logger().error("process could not be started", name=name, error=str(error))
-                await asyncio.sleep(LONGEST_PAUSE_S)
-                continue
-            status = await child.wait()
-            forget_process(child.pid)
-            if self._ending:
-                break
-            self._ended(child, status)
-            # One that cannot even start is no picture's fault, and its next will hardly do better.
-            by_picture = children is self._decoders and child.spoke
-            longest_s = DECODER_PAUSE_S if by_picture else LONGEST_PAUSE_S
-            pause_s = next_pause_s(child, pause_s, longest_s=longest_s)
-            await asyncio.sleep(pause_s)
-            children[name] = make(name)
-        children.pop(name, None)
+    def _decoder_ended(self, child: Child, status: int) -> None:
+        self._metrics.decoder_restarts.labels(child.name).inc()
+        self._decoding.pop(child.name, None)
 
-    def _ended(self, child: Child, status: int) -> None:
-        logger().error("process ended by itself; another takes its place", name=child.name, status=status)
+    def _gateway_ended(self, child: Child, status: int) -> None:
+        self._metrics.gateway_restarts.labels(child.name).inc()
         self._routed.pop(child.name, None)
-        if child.name in self._workers:
-            self._metrics.worker_restarts.labels(child.name).inc()
-            self._listening.pop(child.name, None)
-            self._owner.worker_ended(child.name, self._starved(child, status))
-        elif child.name in self._decoders:
-            self._metrics.decoder_restarts.labels(child.name).inc()
-            self._decoding.pop(child.name, None)
-        else:
-            self._metrics.gateway_restarts.labels(child.name).inc()
 
     def _starved(self, child: Child, status: int) -> tuple[str, int] | None:
         kills, self._oom_kills = self._oom_kills, memory.oom_kills()
@@ -218,11 +174,6 @@ class Fleet:
             logger().error("ended for want of memory", name=child.name, model=note[0], rows=note[1])
             self._metrics.starved.labels(child.name).inc()
         return note
-
-    async def _gone(self, children: dict[str, Child], patience_s: float) -> None:
-        until_s = time.monotonic() + patience_s
-        while children and time.monotonic() < until_s:
-            await asyncio.sleep(0.02)
 
     # What they say
 
@@ -271,8 +222,7 @@ class Fleet:
     def _start_more_gateways(self) -> None:
         # The first may have picked the port that all share.
         for number in range(2, self._settings.gateways + 1):
-            if f"gateway {number}" not in self._gateways:
-                self._keep(f"gateway {number}", self._gateways, self._gateway, self._on_gateway)
+            self._gateways.keep(f"gateway {number}", self._gateway)
 
     def _tell_settings(self, child: Child) -> None:
         for frame in self._answering.settings:
@@ -285,15 +235,14 @@ class Fleet:
 
     def tell_all(self, *frame: Any) -> None:
         """Send all gateways and workers a frame."""
-        for child in [*self._gateways.values(), *self._workers.values()]:
-            child.send(*frame)
+        self._gateways.send(*frame)
+        self._workers.send(*frame)
 
     def _send_table(self) -> int:
         generation: int = self._table["generation"] + 1
         processes = {"workers": self._addresses(self._listening), "decoders": self._addresses(self._decoding)}
         self._table = self._table | processes | {"generation": generation}
-        for child in self._gateways.values():
-            child.send("routes", self._table)
+        self._gateways.send("routes", self._table)
         return generation
 
     def _addresses(self, incarnations: Mapping[str, int]) -> list[dict[str, Any]]:
@@ -301,3 +250,8 @@ class Fleet:
             {"name": name, "path": str(self._launches.socket(name)), "incarnation": incarnation}
             for name, incarnation in incarnations.items()
         ]
+
+
+def _decoders_pause_s(ended: Child) -> float:
+    """One that cannot even start is no picture's fault, and its next will hardly do better."""
+    return DECODER_PAUSE_S if ended.spoke else LONGEST_PAUSE_S
