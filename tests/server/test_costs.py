@@ -1,5 +1,7 @@
 """What batches are expected to cost."""
 
+import math
+
 import pytest
 
 from horngate.server.costs import ENOUGH_BATCHES, Cost, Curve
@@ -42,7 +44,12 @@ def test_as_few_go_together_as_go_fast() -> None:
     assert [rising.enough(rows) for rows in (2, 3, 4, 8)] == [2, 3, 4, 8]
 
 
-def test_batches_of_a_tiny_network_and_those_meant_to_be_large_hold_all() -> None:
+def test_rows_of_a_tiny_network_and_those_told_to_go_together() -> None:
     tiny = Curve({1: 1e5, 64: 1e5})
     assert tiny.enough(8) == 8, "each batch costs the worker far more"
-    assert Cost(Curve({1: 24.0, 8: 24.0}), large=True).enough(8) == 8
+    assert [Cost(Curve({1: 24.0, 8: 24.0}), least=rows).enough(8) for rows in (1, 2, 9, math.inf)] == [
+        1,
+        2,
+        8,
+        8,
+    ]

@@ -54,12 +54,12 @@ class Curve:
 class Cost:
     """One program's cost: the model's curve times a factor that follows what its batches really took.
 
-    Batches that are to hold as much as they can are `large` ones.
+    Of the rows that wait, `least` go together whatever they cost.
     """
 
-    def __init__(self, curve: Curve, *, large: bool = False) -> None:
+    def __init__(self, curve: Curve, *, least: float = 1) -> None:
         self._curve = curve
-        self._large = large
+        self._least = least
         self._factor = 1.0
         self._batches = 0
 
@@ -70,7 +70,7 @@ class Cost:
 
     def enough(self, rows: int) -> int:
         """How many of so many rows the next batch need hold; see Curve."""
-        return rows if self._large else self._curve.enough(rows)
+        return rows if rows <= self._least else max(int(self._least), self._curve.enough(rows))
 
     def seconds(self, rows: int) -> float:
         """What a batch of so many rows is expected to take."""

@@ -8,7 +8,8 @@ from horngate.server.worker.lessons import MOST_COSTS, Lessons
 
 def model(handle: str) -> Any:
     return SimpleNamespace(
-        order=SimpleNamespace(handle=handle, batching="fastest"),
+        order=SimpleNamespace(handle=handle),
+        least_rows=1,
         outputs=("y",),
         dispatch_rows=2,
         calibration=SimpleNamespace(curve={1: 10.0}),

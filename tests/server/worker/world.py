@@ -156,6 +156,7 @@ def model_of(limit: int) -> Any:
         inputs=lambda pixels: [SimpleNamespace(name="x")],
         states_bytes=0,
         dispatch_rows=limit,
+        least_rows=1,
         calibration=SimpleNamespace(
             curve={1: 100.0}, choice=SimpleNamespace(engine="test"), model=Curve({1: 1.0})
         ),

@@ -5,7 +5,7 @@ from typing import Any, NamedTuple
 
 from horngate.server.costs import Cost, Curve
 from horngate.server.metrics import WorkerMetrics, observe
-from horngate.server.worker.models import LARGEST, ServedModel
+from horngate.server.worker.models import ServedModel
 from horngate.server.worker.work import Batch
 
 MOST_COSTS = 4096
@@ -37,9 +37,7 @@ class Lessons:
         key = (model.order.handle, outputs)
         cost = self._costs.get(key)
         if cost is None:
-            cost = self._costs[key] = Cost(
-                Curve(model.calibration.curve), large=model.order.batching == LARGEST
-            )
+            cost = self._costs[key] = Cost(Curve(model.calibration.curve), least=model.least_rows)
             if len(self._costs) > MOST_COSTS:
                 self._costs.popitem(last=False)
         else:

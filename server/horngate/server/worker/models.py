@@ -1,5 +1,6 @@
 """The models that a worker holds: calibrated, capped, with a program for each set of outputs asked for."""
 
+import math
 from collections.abc import Callable, Sequence
 from dataclasses import replace
 from typing import Any
@@ -158,6 +159,12 @@ class ServedModel:
         if self.order.batching == LARGEST:
             return self.cap
         return min(self.cap, self.calibration.dispatch_rows)
+
+    @property
+    def least_rows(self) -> float:
+        """How many of the rows that wait go together in any case: those that run side by side; or all."""
+        choice = self.calibration.choice
+        return math.inf if self.order.batching == LARGEST else choice.threads if choice.apart else 1
 
     def shapes(self, inputs: Sequence[Array]) -> Shapes:
         """The trailing shapes of a request's inputs, where a request chooses them; else nothing."""
