@@ -12,7 +12,7 @@ VERSIONS = 100
 COUNTS = """
 import gc, json, tracemalloc
 from horngate.server.metrics import GatewayMetrics, SequenceMetrics, SupervisorMetrics, WorkerMetrics
-from horngate.server.metrics import collect_totals
+from horngate.server.scraping import collect_totals
 from horngate.server.series import forget_series
 from horngate.server.tallies import Tallies
 

@@ -1,4 +1,4 @@
-"""Every metric, in one place; and the sums that ModelStatistics is made of.
+"""Every metric, in one place. What all processes have counted is read in scraping.py.
 
 Each process writes its own memory-mapped files (prometheus_client's multiprocess mode); the supervisor reads
 them all. So a killed process loses none of its counts, and a scrape asks nothing of a busy worker.
@@ -6,24 +6,16 @@ them all. So a killed process loses none of its counts, and a scrape asks nothin
 """
 
 import os
-import time
 from bisect import bisect_left
-from collections import defaultdict
 from collections.abc import Sequence
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
-from horngate.server.past import READING
 from horngate.server.series import DIRECTORY_VARIABLE, use_mapped_values
-
-if TYPE_CHECKING:
-    from prometheus_client import CollectorRegistry, Metric
 
 SECONDS = (
     0.0001, 0.00025, 0.0005, 0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1.0, 2.5, 5.0, 10.0, 30.0,
 )  # fmt: skip
-COLLECT_TRIES = 5
-COLLECT_PAUSE_S = 0.005
 ROWS = tuple(float(1 << power) for power in range(13))
 
 
@@ -254,50 +246,3 @@ class SupervisorMetrics:
         self.worker_restarts = Counter("horngate_worker_restarts", "Workers restarted.", ("worker",))
         self.decoder_restarts = Counter("horngate_decoder_restarts", "Decoders restarted.", ("decoder",))
         self.gateway_restarts = Counter("horngate_gateway_restarts", "Gateways restarted.", ("gateway",))
-
-
-class _EveryProcess:
-    """Collects what all processes have written. A file that is just being made or grown is read again."""
-
-    def collect(self) -> "list[Metric]":
-        from prometheus_client.multiprocess import MultiProcessCollector
-
-        for _ in range(COLLECT_TRIES - 1):
-            try:
-                with READING:
-                    return list(MultiProcessCollector(None).collect())  # type: ignore[no-untyped-call]
-            except Exception:
-                time.sleep(COLLECT_PAUSE_S)
-        with READING:
-            return list(MultiProcessCollector(None).collect())  # type: ignore[no-untyped-call]
-
-
-def registry() -> "CollectorRegistry":
-    """A registry that sums every process's figures at each collection."""
-    from prometheus_client import CollectorRegistry
-
-    collected = CollectorRegistry()
-    collected.register(_EveryProcess())
-    return collected
-
-
-def collect_totals() -> dict[tuple[str, str], dict[str, float]]:
-    """Sums by (model, version): `horngate_rows_total`, `horngate_queue_duration_seconds_sum`, …
-
-    A name with a `code` label appears once a code as `name{CODE}`; the memory that a model holds, once a device.
-    """
-    totals: dict[tuple[str, str], dict[str, float]] = defaultdict(lambda: defaultdict(float))
-    for family in registry().collect():
-        for sample in family.samples:
-            _add(totals, sample)
-    return totals
-
-
-def _add(totals: dict[tuple[str, str], dict[str, float]], sample: Any) -> None:
-    if "model" not in sample.labels or sample.name.endswith("_bucket"):
-        return
-    label = sample.labels.get("code")
-    if sample.name == "horngate_model_memory_bytes":
-        label = sample.labels["device"]
-    name = f"{sample.name}{{{label}}}" if label else sample.name
-    totals[sample.labels["model"], sample.labels["version"]][name] += sample.value

@@ -13,8 +13,8 @@ from typing import Any
 from horngate.contract.errors import HorngateError
 from horngate.server.logs import LogLevels, logger, set_levels
 from horngate.server.mapped import Pair
-from horngate.server.metrics import collect_totals
 from horngate.server.orders import Order
+from horngate.server.scraping import collect_totals
 from horngate.server.series import DIRECTORY_VARIABLE
 from horngate.server.supervisor.standing_orders import StandingOrders
 from horngate.server.tallies import read_tallies

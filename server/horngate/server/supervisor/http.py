@@ -8,7 +8,7 @@ from wsgiref.simple_server import WSGIRequestHandler, WSGIServer, make_server
 
 from prometheus_client import make_wsgi_app
 
-from horngate.server.metrics import registry
+from horngate.server.scraping import registry
 
 StartResponse = Callable[..., Any]
 _TEXT = (("Content-Type", "text/plain; charset=utf-8"),)
