@@ -143,8 +143,13 @@ def inputs_for(model: Any, rows: int, seed: int) -> list[Array]:
     return arrays
 
 
+def input_names(model: Any) -> list[str]:
+    """The inputs as files, and so servers, name them: by their layers. Keras's tensors may have other names."""
+    return [tensor._keras_history.operation.name for tensor in model.inputs]
+
+
 def as_sent(model: Any, inputs: list[Array]) -> Any:
     """One array for a model with one input, else by name."""
     if len(inputs) == 1:
         return inputs[0]
-    return dict(zip([tensor.name for tensor in model.inputs], inputs, strict=True))
+    return dict(zip(input_names(model), inputs, strict=True))

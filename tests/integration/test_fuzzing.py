@@ -25,7 +25,7 @@ from horngate.oip import messages as oip
 from tests.integration.conftest import Fixture
 from tests.integration.fuzz import ADMIN, STREAM, Fuzzer, Method, methods, rounds
 from tests.integration.fuzz_http import HttpFuzzer, Request
-from tests.integration.models import inputs_for
+from tests.integration.models import input_names, inputs_for
 from tests.integration.processes import standing
 
 Code = grpc.StatusCode
@@ -43,10 +43,10 @@ def good_requests(models: dict[str, Any]) -> list[bytes]:
     for name, model in models.items():
         for raw in (True, False):
             request = oip.ModelInferRequest(model_name=name)
-            for tensor, x in zip(model.inputs, inputs_for(model, rows=2, seed=3), strict=True):
+            for input_name, x in zip(input_names(model), inputs_for(model, rows=2, seed=3), strict=True):
                 whole = x.dtype == np.int32
                 sent = request.inputs.add(
-                    name=tensor.name, datatype="INT32" if whole else "FP32", shape=x.shape
+                    name=input_name, datatype="INT32" if whole else "FP32", shape=x.shape
                 )
                 if raw:
                     request.raw_input_contents.append(x.tobytes())
@@ -60,8 +60,7 @@ def good_requests(models: dict[str, Any]) -> list[bytes]:
 
 def fuzzer_of(models: dict[str, Any], seed: int) -> Fuzzer:
     names = {
-        name: [*(tensor.name for tensor in model.inputs), *(layer.name for layer in model.layers)]
-        for name, model in models.items()
+        name: [*input_names(model), *(layer.name for layer in model.layers)] for name, model in models.items()
     }
     return Fuzzer(seed, names, good_requests(models))
 
@@ -184,8 +183,8 @@ def good_bodies(models: dict[str, Any]) -> list[tuple[str, Any, bytes]]:
     """A right request for two models, in JSON and with binary data."""
     found: list[tuple[str, Any, bytes]] = []
     for name, datatype in (("dense", "FP32"), ("recurrent", "INT32")):
-        [x], [tensor] = inputs_for(models[name], rows=2, seed=3), models[name].inputs
-        described = {"name": tensor.name, "datatype": datatype, "shape": list(x.shape)}
+        [x], [input_name] = inputs_for(models[name], rows=2, seed=3), input_names(models[name])
+        described = {"name": input_name, "datatype": datatype, "shape": list(x.shape)}
         found.append((name, {"id": "1", "inputs": [described | {"data": x.tolist()}]}, b""))
         binary = {"parameters": {"binary_data_size": x.nbytes}}
         outputs = [{"name": models[name].layers[-1].name, "parameters": {"binary_data": True}}]

@@ -30,8 +30,13 @@ KEEPALIVE_MS = 60_000
 """A connection that says nothing for so long is asked whether its caller is there, and ended if not."""
 FLUSH_S = 5.0
 """How long a stream's end may be on its way."""
+LARGE_BYTES = 1 << 16
+"""Answers from here on may still be on their way when the call's end has been sent."""
+READING_S = 0.5
+"""How long a caller is given to read such an answer before its call ends, and the server with it."""
 
 _SERVICES = (oip.SERVICE, DESCRIBE_SERVICE, tfs.PREDICTION, tfs.MODELS)
+Handle = Callable[[bytes, Any], Awaitable[bytes]]
 _SERVING = health_pb2.HealthCheckResponse.SERVING
 _NOT_SERVING = health_pb2.HealthCheckResponse.NOT_SERVING
 
@@ -78,19 +83,9 @@ class GrpcioTransport:
         self._under_way = UnderWay()
         self._health = HealthOfModels()
         gateway.on_routes(self._health.update)
-        for name in _SERVICES:
-            handlers = {
-                method.rsplit("/", 1)[1]: grpc.unary_unary_rpc_method_handler(
-                    _handler(gateway, method, self._under_way)
-                )
-                for method in METHODS
-                if method.startswith(f"/{name}/")
-            }
-            if name == oip.SERVICE:
-                handlers[STREAM] = grpc.stream_stream_rpc_method_handler(
-                    _stream_handler(gateway, self._under_way)
-                )
-            self._server.add_generic_rpc_handlers((grpc.method_handlers_generic_handler(name, handlers),))
+        stream = grpc.stream_stream_rpc_method_handler(_stream_handler(gateway, self._under_way))
+        streams = grpc.method_handlers_generic_handler(oip.SERVICE, {STREAM: stream})
+        self._server.add_generic_rpc_handlers((Unary(gateway, self._under_way), streams))
         health_pb2_grpc.add_HealthServicer_to_server(self._health.servicer, self._server)
         _enable_reflection(self._server)
 
@@ -148,7 +143,57 @@ def _answers(routes: Routes, name: str) -> bool:
     return not routes.draining and any(entry.ready for entry in routes.entries[name].values())
 
 
-def _handler(gateway: Gateway, method: str, under_way: UnderWay) -> Callable[[bytes, Any], Awaitable[bytes]]:
+class Unary(grpc.GenericRpcHandler):  # type: ignore[misc]
+    """The unary methods, each in one of two forms, which are the same to callers.
+
+    The usual form sends an answer with its status. That of methods whose answers have been large sends the status
+    apart, later where the server stops: grpcio ends a connection with the status of its last call, and what of the
+    answer is not read by then is lost.
+    """
+
+    def __init__(self, gateway: Gateway, under_way: UnderWay) -> None:
+        self._gateway = gateway
+        self._large: set[str] = set()
+        answers = {method: _handler(gateway, method, under_way) for method in METHODS}
+        self._usual = {
+            method: grpc.unary_unary_rpc_method_handler(self._noticing(method, answer))
+            for method, answer in answers.items()
+        }
+        self._apart = {
+            method: grpc.unary_stream_rpc_method_handler(self._in_two_parts(answer))
+            for method, answer in answers.items()
+        }
+
+    def service(self, handler_call_details: Any) -> Any:
+        """See grpc.GenericRpcHandler."""
+        method = handler_call_details.method
+        return (self._apart if method in self._large else self._usual).get(method)
+
+    def _noticing(self, method: str, answer: Handle) -> Handle:
+        async def handle(data: bytes, context: Any) -> bytes:
+            result = await answer(data, context)
+            if len(result) >= LARGE_BYTES:
+                self._large.add(method)
+            return result
+
+        return handle
+
+    def _in_two_parts(self, answer: Handle) -> Callable[[bytes, Any], Awaitable[None]]:
+        async def handle(data: bytes, context: Any) -> None:
+            result = await answer(data, context)
+            await context.write(result)
+            await _read(self._gateway, len(result))
+
+        return handle
+
+
+async def _read(gateway: Gateway, size: int) -> None:
+    """Let a caller read an answer of that size, where the server will be gone afterwards."""
+    if size >= LARGE_BYTES and gateway.stopping.is_set():
+        await asyncio.sleep(READING_S)
+
+
+def _handler(gateway: Gateway, method: str, under_way: UnderWay) -> Handle:
     async def handle(data: bytes, context: Any) -> bytes:
         loop = asyncio.get_running_loop()
         answer: asyncio.Future[bytes | HorngateError] = loop.create_future()
@@ -181,7 +226,10 @@ def _stream_handler(
         try:
             stream = Stream(gateway, context.write, _deadline_s(context), origin)
             with under_way.taken(), gateway.door.staying(STREAM, _authorization(context), stream.end):
-                await stream.serve(requests)
+                try:
+                    await stream.serve(requests)
+                finally:
+                    await _read(gateway, stream.largest)
         except HorngateError as error:
             await context.abort(code_of(error), str(error), trailers_of(error))
 

@@ -54,6 +54,8 @@ class Stream:
         self._asked: deque[_Asked] = deque()
         self._bytes = 0
         self._writes_since_s = math.inf
+        # The size of the largest answer.
+        self.largest = 0
         self._moved = asyncio.Event()
         self._ended: asyncio.Future[HorngateError] = asyncio.get_running_loop().create_future()
 
@@ -122,6 +124,7 @@ class Stream:
                 asked = self._asked[0]
                 reply = stream_reply(await asked.answer, asked.data)
                 self._writes_since_s = asyncio.get_running_loop().time()
+                self.largest = max(self.largest, len(reply))
                 await self._write(reply)
                 self._writes_since_s = math.inf
                 self._asked.popleft()
