@@ -1,9 +1,13 @@
 """Which workers an instance is served by when some cannot hold it."""
 
+import json
 from pathlib import Path
 from types import SimpleNamespace
 from typing import Any, cast
 
+import pytest
+
+from horngate.server.artifact import SPEC, write_whole
 from horngate.server.settings import ModelConfig, ServerSettings
 from horngate.server.supervisor.instances import Instance
 from horngate.server.supervisor.loads import Loads
@@ -68,6 +72,27 @@ def test_a_worker_that_still_loads_an_instance_keeps_it_served_when_another_cann
     assert (instance.state, instance.wanted_on) == (State.READY, ("onnx copy 2",))
     loads.worker_said("onnx copy 2", ["failed", instance.handle, "no room either", True])
     assert (instance.state, instance.reason) == (State.FAILED, "no room either")
+
+
+@pytest.mark.parametrize(
+    ("precision", "state"),
+    [("float32", State.BUILT), ("bfloat16", State.BUILT), ("int8", State.FAILED)],
+)
+def test_keras_serves_what_no_other_engine_can_unless_it_does_not_compute_so(
+    tmp_path: Path, precision: str, state: State
+) -> None:
+    write_whole(tmp_path / SPEC, json.dumps({"precision": precision}).encode())
+    source = Source(name="m", version=1, path=Path("m.h5"), config=ModelConfig())
+    instance = Instance(handle="m/1@1", source=source, state=State.BUILT, folder=tmp_path)
+    metrics = cast(Any, SimpleNamespace(budget=SimpleNamespace(set=lambda size: None)))
+    loads = Loads(ServerSettings(), {instance.handle: instance}, Steps(), metrics)
+    loads.workers = cast(Any, Workers())
+    loads.load(instance)
+    loads.worker_said("onnx", ["failed", instance.handle, "no such units", False])
+    assert instance.state is state
+    assert (instance.family, instance.stage.endswith("no such units")) == (
+        ("keras", True) if state is State.BUILT else ("onnx", False)
+    )
 
 
 def test_an_artifact_that_was_loaded_and_is_no_more_is_made_again_once() -> None:

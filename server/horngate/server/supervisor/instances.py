@@ -14,7 +14,7 @@ from horngate.server.able import why_keras
 from horngate.server.artifact import Artifact
 from horngate.server.orders import UNLOADED
 from horngate.server.placement import written
-from horngate.server.precision import FLOAT32
+from horngate.server.precision import ENGINES, FLOAT32
 from horngate.server.settings import ServerSettings
 from horngate.server.supervisor.reconcile import TRANSITIONS, Seen, State
 from horngate.server.supervisor.repository import Key, Source
@@ -161,9 +161,17 @@ class Instance:
 
     @property
     def may_run_on_keras(self) -> bool:
-        """Whether Keras may serve what no ONNX engine does; not where a precision was asked for, for their sake."""
-        exact = self.folder is None or Artifact(self.folder).precision == FLOAT32
-        return self.family != KERAS and self.source.config.engine == "auto" and exact
+        """Whether Keras may serve what no ONNX engine does: not in int8, in which it does not compute."""
+        precision = FLOAT32 if self.folder is None else Artifact(self.folder).precision
+        computes_so = precision == FLOAT32 or KERAS in ENGINES[precision]
+        return self.family != KERAS and self.source.config.engine == "auto" and computes_so
+
+    def fall_back(self, reason: str) -> None:
+        """Have Keras serve it: no other engine does, and why."""
+        self.family = KERAS
+        self.stage = f"on Keras: {reason}"
+        self.ordered.clear()
+        self.move(State.BUILT)
 
     def load_order(self, settings: ServerSettings) -> dict[str, Any]:
         """What a worker is told, in LoadOrder's fields; the settings are for models without any of their own."""

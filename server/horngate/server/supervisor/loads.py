@@ -12,7 +12,7 @@ from horngate.server.supervisor.fleet import Fleet
 from horngate.server.supervisor.instances import Instance
 from horngate.server.supervisor.rations import Rations
 from horngate.server.supervisor.reconcile import State
-from horngate.server.supervisor.seats import KERAS, Seat, placed_seats, seats
+from horngate.server.supervisor.seats import Seat, placed_seats, seats
 
 LOAD_DEATHS = 2
 RETRY_S = 60.0
@@ -204,9 +204,7 @@ class Loads:
             return
         if instance.state is State.LOADING and not is_too_large and instance.may_run_on_keras:
             logger().warning("served by Keras itself", model=instance.source.name, reason=reason)
-            instance.family = KERAS
-            instance.ordered.clear()
-            instance.move(State.BUILT)
+            instance.fall_back(reason)
             self._owner.publish()
         elif self._may_be_damaged(instance, worker) and not is_too_large:
             logger().warning("its artifact is made again", model=instance.source.name, reason=reason)
