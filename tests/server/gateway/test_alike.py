@@ -124,8 +124,8 @@ def test_the_worker_is_told_the_same_and_answers_are_dealt_out(tmp_path: Path) -
             [[kind, item]] = await world.frames()
             alike = Alike(*item)
             assert kind == "alike"
-            assert [item[:5] for item in alike.singly()] == sent_singly(world, calls)
-            contents = [[raw for _, raw in item[-2]] for item in alike.singly()]
+            assert [list(item[:5]) for item in alike.singly()] == sent_singly(world, calls)
+            contents = [[raw for _, raw in item.tensors] for item in alike.singly()]
             assert contents == [list(each) for each in CONTENTS[:3]]
             raws = [REPLY[1][1] + b"t" * 16 + b"u" * 16]
             await world.reply([alike.numbers, None, [[[6, 1], raws[0]]], [0.0, 0.0, 6]])

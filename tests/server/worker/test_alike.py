@@ -12,6 +12,7 @@ from horngate.contract.errors import DeadlineExceeded, InternalError, ResourceEx
 from horngate.contract.tensors import TensorSpec
 from horngate.server.costs import ENOUGH_BATCHES
 from horngate.server.worker.alike import Alike
+from horngate.server.worker.item import Item
 from horngate.server.worker.reception import Reception
 from horngate.server.worker.wanted import Wanted
 from horngate.server.worker.work import Work
@@ -177,6 +178,6 @@ def test_of_larger_parts_each_has_its_own_contents_and_deadlines() -> None:
 def test_parts_of_what_lies_in_shared_memory_are_where_they_lay() -> None:
     alike = Alike([5, 6], HANDLE, ["y"], 2, [None, 7.0], 3, True, [([4, 3], [4096, 48])])
     assert list(alike.singly()) == [
-        [5, HANDLE, ["y"], 2, None, False, 3, None, True, None, [[[2, 3], [4096, 24]]], None],
-        [6, HANDLE, ["y"], 2, 7.0, False, 3, None, True, None, [[[2, 3], [4120, 24]]], None],
+        Item(5, HANDLE, ["y"], 2, None, False, 3, None, True, None, [([2, 3], [4096, 24])], None),
+        Item(6, HANDLE, ["y"], 2, 7.0, False, 3, None, True, None, [([2, 3], [4120, 24])], None),
     ]

@@ -8,6 +8,7 @@ from horngate.contract.errors import DeadlineExceeded, ResourceExhausted, Sequen
 from horngate.contract.tensors import TensorSpec
 from horngate.server.step import Step
 from horngate.server.worker.bounds import Size
+from horngate.server.worker.item import Item
 from horngate.server.worker.ledger import Ledger
 from horngate.server.worker.reception import Reception
 from horngate.server.worker.sequences import Sequences
@@ -16,9 +17,9 @@ from horngate.server.worker.shelf import Early
 HANDLE = "m/1@1"
 
 
-def item(request: int, id_: int, *, start: bool = False) -> list[Any]:
+def item(request: int, id_: int, *, start: bool = False) -> Item:
     step = Step(model="m", version="", id=id_, start=start)
-    return [request, HANDLE, [], 1, None, False, 0, None, False, None, [["x"]], step.to_plain()]
+    return Item(request, HANDLE, [], 1, None, False, 0, None, False, None, [([1], b"x")], step.to_plain())
 
 
 class Link:
@@ -43,7 +44,7 @@ class World:
         sequences = Sequences(Ledger(folder / "ledger"), {}, nothing, "cpu", lambda: 0, lambda: None)
         self.reception = Reception(shelf, nothing, sequences)
 
-    def receive(self, *items: list[Any]) -> None:
+    def receive(self, *items: Item) -> None:
         for sent in items:
             self.reception.receive(cast(Any, self.link), sent)
 
@@ -112,8 +113,7 @@ def test_requests_that_wait_for_a_program_count_in_the_queue_s_limits(tmp_path: 
 
     def receive(*requests: int) -> None:
         for request in requests:
-            tensors = [[[1, 1], bytes(4)]]
-            sent = [request, HANDLE, [], 1, None, False, 0, None, False, None, tensors, None]
+            sent = Item(request, HANDLE, [], 1, None, False, 0, None, False, None, [([1, 1], bytes(4))], None)
             reception.receive(cast(Any, link), sent)
 
     receive(1, 2, 3)

@@ -80,7 +80,7 @@ def test_an_artifact_that_is_gone_fails_its_load_and_not_the_worker(tmp_path: Pa
     shelf = shelf_of({}, told.append, outcomes.put, tmp_path / "note")
     shelf.load(LoadOrder(handle="m/1@1", name="m", version=1, folder=str(tmp_path / "gone")))
     link = Link()
-    shelf.arriving["m/1@1"].requests[cast(Any, link), 7] = [7]
+    shelf.arriving["m/1@1"].requests[cast(Any, link), 7] = cast(Any, SimpleNamespace(number=7))
     for _ in ("loading", "failed"):
         outcomes.get(timeout=30)()
     assert [frame[:2] for frame in told] == [("loading", "m/1@1"), ("failed", "m/1@1")]

@@ -22,12 +22,6 @@ def imagenet() -> tuple[tuple[str, str], ...]:
     return tuple((wnid, name) for wnid, _, name in (line.partition(" ") for line in lines))
 
 
-def wordnet_ids(labels: tuple[str, ...]) -> tuple[str, ...]:
-    """Each label's WordNet id, if they are ImageNet's; else nothing."""
-    known = imagenet()
-    return tuple(wnid for wnid, _ in known) if labels == tuple(name for _, name in known) else ()
-
-
 def read_labels(named: str | tuple[str, ...], folder: Path) -> tuple[str, ...]:
     """The labels that a model's configuration names: themselves, "imagenet", or a text file, a label a line.
 

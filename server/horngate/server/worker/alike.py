@@ -6,9 +6,10 @@ when one is cancelled before they run, or late, when the queue has no room for a
 """
 
 from collections.abc import Iterator
-from typing import Any, NamedTuple
+from typing import NamedTuple
 
-from horngate.server.frames.channel import Frame, Payload
+from horngate.server.frames.channel import Payload
+from horngate.server.worker.item import Item
 
 
 class Alike(NamedTuple):
@@ -50,13 +51,23 @@ class Alike(NamedTuple):
             numbers, deadlines_s = self.numbers[start:stop], self.deadlines_s[start:stop]
             yield self._replace(numbers=numbers, deadlines_s=deadlines_s, tensors=tensors)
 
-    def singly(self) -> Iterator[Frame]:
-        """Each as an item of its own; see Reception.receive."""
+    def singly(self) -> Iterator[Item]:
+        """Each as an item of its own."""
         for one in self.parts(1):
-            deadline_s = one.deadlines_s[0] if one.deadlines_s else None
-            how: list[Any] = [deadline_s, False, self.priority, None, self.pixels, None]
-            tensors = [list(tensor) for tensor in one.tensors]
-            yield [one.numbers[0], self.handle, self.outputs, self.rows, *how, tensors, None]
+            yield Item(
+                number=one.numbers[0],
+                handle=self.handle,
+                outputs=self.outputs,
+                rows=self.rows,
+                deadline_s=one.deadlines_s[0] if one.deadlines_s else None,
+                alone=False,
+                priority=self.priority,
+                seed=None,
+                pixels=self.pixels,
+                trace=None,
+                tensors=one.tensors,
+                step=None,
+            )
 
 
 def _part(payload: Payload, start: int, stop: int, count: int) -> Payload:

@@ -4,10 +4,11 @@ from typing import Any
 
 from horngate.contract.tensors import TensorSpec
 from horngate.oip.codec import decode_tensor
-from horngate.server.frames.channel import Channel, Payload
+from horngate.server.frames.channel import Channel
 from horngate.server.worker.alike import Alike
 from horngate.server.worker.bounds import Asked, Size
 from horngate.server.worker.engines import Array
+from horngate.server.worker.item import contents_bytes
 from horngate.server.worker.link import GatewayLink
 from horngate.server.worker.models import ServedModel
 from horngate.server.worker.wanted import Wanted
@@ -20,11 +21,6 @@ def inputs_of(channel: Channel, specs: tuple[TensorSpec, ...], tensors: list[Any
         decode_tensor(channel.get(payload), spec.datatype, shape, spec.name)
         for spec, (shape, payload) in zip(specs, tensors, strict=True)
     ]
-
-
-def contents_bytes(payload: Payload) -> int:
-    """How much there is in a payload."""
-    return len(payload) if isinstance(payload, bytes) else payload[1]
 
 
 def as_one(link: GatewayLink, model: ServedModel, alike: Alike, now_s: float) -> Work:

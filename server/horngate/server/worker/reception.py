@@ -12,16 +12,16 @@ from horngate.contract.errors import (
     NotFound,
     ResourceExhausted,
 )
-from horngate.server.frames.channel import Frame
 from horngate.server.step import Step
 from horngate.server.worker.alike import Alike
 from horngate.server.worker.batcher import Batcher
 from horngate.server.worker.bounds import NOTHING, Asked, Size
 from horngate.server.worker.company import limit
 from horngate.server.worker.engines import Program, Shapes, most_rows
+from horngate.server.worker.item import Item
 from horngate.server.worker.link import GatewayLink
 from horngate.server.worker.models import ServedModel
-from horngate.server.worker.reading import as_one, contents_bytes, first_and_others, inputs_of
+from horngate.server.worker.reading import as_one, first_and_others, inputs_of
 from horngate.server.worker.sequence import Sequence
 from horngate.server.worker.sequences import Sequences
 from horngate.server.worker.shelf import Shelf
@@ -72,27 +72,27 @@ class Reception:
                 return True
         return True
 
-    def receive(self, link: GatewayLink, item: Frame, *, taken_s: float | None = None) -> None:
+    def receive(self, link: GatewayLink, item: Item, *, taken_s: float | None = None) -> None:
         """Take a request in; one that cannot be run is refused at once.
 
         One that was taken in before, with others, at `taken_s`, keeps its place and is not refused for what waits.
         """
-        request, handle, said, tensors = item[0], item[1], item[-1], item[-2]
-        step = Step.from_plain(said) if said else None
+        handle, step = item.handle, Step.from_plain(item.step) if item.step else None
         try:
             begins = step is None or step.start or self._begins_early(step, handle)
             turn = None if step is None or begins else self._sequences.find(step, handle)
-            if turn is not None and not tensors:
+            if turn is not None and not item.tensors:
                 self._sequences.end(turn)
-                link.acknowledge(request)
+                link.acknowledge(item.number)
                 return
             model = self._shelf.models.get(handle)
             if model is None:
                 self._put_off(link, item, step)
                 return
-            work = link.works[request] = self._admitted(link, model, item, step, turn, taken_s)
+            work = link.works[item.number] = self._admitted(link, model, item, step, turn, taken_s)
         except (HorngateError, ValueError) as error:
-            link.refuse(request, error if isinstance(error, HorngateError) else InternalError(str(error)))
+            told = error if isinstance(error, HorngateError) else InternalError(str(error))
+            link.refuse(item.number, told)
             return
         if self._batcher.is_first(work):
             self._proceed(work)
@@ -153,13 +153,12 @@ class Reception:
         early = self._shelf.arriving.get(handle)
         return early is not None and step.key in early.begun
 
-    def _put_off(self, link: GatewayLink, item: Frame, step: Step | None) -> None:
+    def _put_off(self, link: GatewayLink, item: Item, step: Step | None) -> None:
         """Keep a request for a model that is being loaded. NotFound if it is not."""
-        handle = item[1]
-        early = self._shelf.arriving.get(handle)
+        early = self._shelf.arriving.get(item.handle)
         if early is None:
-            raise NotFound(f"this worker does not hold {handle}")
-        early.requests[link, item[0]] = item
+            raise NotFound(f"this worker does not hold {item.handle}")
+        early.requests[link, item.number] = item
         if step is not None and step.start:
             early.begun.add(step.key)
 
@@ -167,7 +166,7 @@ class Reception:
         self,
         link: GatewayLink,
         model: ServedModel,
-        item: Frame,
+        item: Item,
         step: Step | None,
         turn: Sequence | None,
         taken_s: float | None,
@@ -176,45 +175,43 @@ class Reception:
 
         A step that begins a sequence makes it, once nothing else can refuse the step.
         """
-        request, handle, names, rows, deadline_s, alone, priority, seed, pixels, trace, tensors, _ = item
         arrived_s = time.monotonic() if taken_s is None else taken_s
-        left_s = None if deadline_s is None else deadline_s - arrived_s
-        size = sum(contents_bytes(payload) for _, payload in tensors)
-        asked = Asked(rows=rows, bytes=size, priority=priority, left_s=left_s)
         # One that a worker has ended over, or that went with others, was taken before and is not turned away now.
-        if not alone and taken_s is None:
-            refused = self._batcher.refusal(model, asked, self._waiting.get(handle, NOTHING))
-            if refused is not None:
-                raise refused
-        inputs = inputs_of(link.channel, model.inputs(pixels=pixels), tensors)
-        outputs = tuple(names) or model.outputs
-        program_outputs = outputs if step is None else model.step_outputs(outputs)
-        wanted, shapes = Wanted(outputs=program_outputs, pixels=pixels), model.shapes(inputs)
-        too_large = model.refusal(wanted, shapes)
-        if too_large is None and seed is not None:
-            too_large = _unsplit_refusal(model, rows, model.whole_limit(wanted, shapes))
-        if too_large is not None:
-            raise too_large
+        if not item.alone and taken_s is None:
+            self._check_queue(model, item, arrived_s)
+        inputs = inputs_of(link.channel, model.inputs(pixels=item.pixels), item.tensors)
+        outputs = tuple(item.outputs) or model.outputs
+        needed = outputs if step is None else model.step_outputs(outputs)
+        wanted = Wanted(outputs=needed, pixels=item.pixels)
+        _check_size(model, item, wanted, model.shapes(inputs))
         if step is not None:
-            turn = self._sequences.taken(step, turn, model, rows)
+            turn = self._sequences.taken(step, turn, model, item.rows)
         return Work(
             owner=link,
-            request=request,
-            handle=handle,
+            request=item.number,
+            handle=item.handle,
             outputs=outputs,
             wanted=wanted,
             inputs=inputs,
-            total_rows=rows,
+            total_rows=item.rows,
             arrived_s=arrived_s,
-            bytes=size,
-            deadline_s=deadline_s,
-            alone=alone,
-            priority=priority,
-            seed=seed,
+            bytes=item.bytes,
+            deadline_s=item.deadline_s,
+            alone=item.alone,
+            priority=item.priority,
+            seed=item.seed,
             turn=turn,
             step=step,
-            trace=trace,
+            trace=item.trace,
         )
+
+    def _check_queue(self, model: ServedModel, item: Item, now_s: float) -> None:
+        """ResourceExhausted: it may not wait."""
+        left_s = None if item.deadline_s is None else item.deadline_s - now_s
+        asked = Asked(rows=item.rows, bytes=item.bytes, priority=item.priority, left_s=left_s)
+        refused = self._batcher.refusal(model, asked, self._waiting.get(item.handle, NOTHING))
+        if refused is not None:
+            raise refused
 
     def _proceed(self, work: Work) -> None:
         """Queue a work: at once, or when what it needs is made on the maker's thread, while others run."""
@@ -276,14 +273,17 @@ class Reception:
                 self._proceed(work)
 
 
-def _unsplit_refusal(model: ServedModel, rows: int, limit: int) -> ResourceExhausted | None:
-    if rows <= limit:
-        return None
-    return ResourceExhausted(
-        f"model '{model.order.name}': received {rows} rows for the training phase; at most {limit} fit, and such a "
-        "request is never split, for its layers may look at all of its rows: send fewer at a time",
-        reason="memory",
-    )
+def _check_size(model: ServedModel, item: Item, wanted: Wanted, shapes: Shapes) -> None:
+    """ResourceExhausted: not one of its rows fits, or not all of those that are not to be split."""
+    too_large = model.refusal(wanted, shapes)
+    if too_large is not None:
+        raise too_large
+    if item.seed is not None and item.rows > (limit := model.whole_limit(wanted, shapes)):
+        raise ResourceExhausted(
+            f"model '{model.order.name}': received {item.rows} rows for the training phase; at most {limit} fit, "
+            "and such a request is never split, for its layers may look at all of its rows: send fewer at a time",
+            reason="memory",
+        )
 
 
 def _unmade(outputs: tuple[str, ...], fault: Exception) -> HorngateError:

@@ -11,7 +11,6 @@ from typing import Any
 from horngate.contract.errors import ResourceExhausted, Unavailable
 from horngate.server import memory
 from horngate.server.artifact import Artifact
-from horngate.server.frames.channel import Frame
 from horngate.server.metrics import WorkerMetrics
 from horngate.server.step import Key
 from horngate.server.worker.background import Background
@@ -20,6 +19,7 @@ from horngate.server.worker.engines import Program
 from horngate.server.worker.garbage import settle, sweep_out
 from horngate.server.worker.gauges import gauge
 from horngate.server.worker.holdings import Holdings
+from horngate.server.worker.item import Item
 from horngate.server.worker.link import GatewayLink
 from horngate.server.worker.load_order import LoadOrder
 from horngate.server.worker.loading import import_engines, load
@@ -36,7 +36,7 @@ LOAD_FACTOR = 3
 class Early:
     """The requests that came before their model was loaded, in order, and the sequences that begin with them."""
 
-    requests: dict[tuple[GatewayLink, int], Frame] = field(default_factory=dict)
+    requests: dict[tuple[GatewayLink, int], Item] = field(default_factory=dict)
     begun: set[Key] = field(default_factory=set)
 
 
@@ -55,7 +55,7 @@ class Shelf:
         *,
         tell: Callable[..., None],
         deliver: Callable[[Callable[[], None]], None],
-        receive: Callable[[GatewayLink, Frame], None],
+        receive: Callable[[GatewayLink, Item], None],
         metrics: WorkerMetrics,
         room: Room,
         patience: Patience,
@@ -210,7 +210,7 @@ class Shelf:
             self._tell("failed", order.handle, str(result) or repr(result), is_too_large)
             error = Unavailable(f"model '{order.name}' could not be loaded: {result}")
             for link, item in early:
-                link.refuse(item[0], error)
+                link.refuse(item.number, error)
             return
         self.models[order.handle] = result
         self._batcher.welcome(result)

@@ -16,7 +16,7 @@ from functools import partial
 from pathlib import Path
 from typing import Any
 
-from horngate.server.frames.channel import Channel, ChannelClosed, Frame
+from horngate.server.frames.channel import Channel, ChannelClosed
 from horngate.server.frames.listening import Listener
 from horngate.server.logs import LogLevels, set_levels
 from horngate.server.metrics import SequenceMetrics, WorkerMetrics
@@ -25,6 +25,7 @@ from horngate.server.tallies import Tallies
 from horngate.server.worker.account import Account
 from horngate.server.worker.alike import Alike
 from horngate.server.worker.batcher import Batcher
+from horngate.server.worker.item import Item
 from horngate.server.worker.ledger import Ledger, read_ledger
 from horngate.server.worker.link import GatewayLink
 from horngate.server.worker.load_order import LoadOrder
@@ -199,7 +200,7 @@ class Worker:
         for kind, items in frames:
             if kind == "requests":
                 for item in items:
-                    self._reception.receive(link, item)
+                    self._reception.receive(link, Item(*item))
             elif kind == "alike":
                 self._reception.receive_alike(link, Alike(*items), is_all=self._is_one and len(frames) == 1)
             elif kind == "release":
@@ -208,7 +209,7 @@ class Worker:
                 for request in items:
                     self._reception.cancel(link, request)
 
-    def _receive(self, link: GatewayLink, item: Frame) -> None:
+    def _receive(self, link: GatewayLink, item: Item) -> None:
         self._reception.receive(link, item)
 
     def _drop(self, link: GatewayLink) -> None:

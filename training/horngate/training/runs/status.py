@@ -6,13 +6,11 @@ from typing import Any
 
 from horngate.training.runs.folder import RunFolder
 
-STATES = ("running", "stopped", "interrupted", "failed", "finished")
-"""`stopped` was asked to; `interrupted` says that its process is gone without a word."""
-
 
 @dataclass(frozen=True, kw_only=True)
 class Status:
-    """One run's state. Epochs count from 1; `best` is the best value of `monitor` and its epoch."""
+    """One run's state: running, stopped (it was asked to), interrupted (its process is gone without a word), failed
+    or finished. Epochs count from 1; `best` is the best value of `monitor` and its epoch."""
 
     state: str
     epoch: int = 0
