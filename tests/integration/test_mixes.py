@@ -35,7 +35,7 @@ def checked(outcomes: Sequence[Outcome], expected: dict[Ask, Outcome]) -> Counte
     wrong = [(outcome, difference(outcome, expected[outcome.ask])) for outcome in outcomes]
     told = [f"{one.manner} {one.ask.model} {one.ask.rows} rows: {why}" for one, why in wrong if why]
     assert not told, f"{len(told)} of {len(outcomes)}:\n" + "\n".join(told[:10])
-    return Counter(outcome.code for outcome in outcomes)
+    return Counter(outcome.code or "in a stream" for outcome in outcomes)
 
 
 class Books:
