@@ -120,11 +120,7 @@ def read_call(
     message = parsed.message
     step = read_step(entry, message)
     is_end_alone = step is not None and step.end and not step.start and not message.inputs
-    pictures = None if is_end_alone else read_pictures(entry, message, parsed.raws, regions)
-    if pictures is not None:
-        tensors = _at_size(entry, pictures)
-    else:
-        tensors = [] if is_end_alone else _tensors(entry, message, parsed.raws, regions)
+    pictures, tensors = (None, []) if is_end_alone else _contents(entry, parsed, regions)
     rows = pictures.rows if pictures is not None else tensors[0][0][0] if tensors else 0
     asked = () if is_end_alone else _asked(entry, message, rows)
     seed = read_seed(entry, message)
@@ -202,12 +198,16 @@ def write_answer(
     return assemble_infer_response(response, answers)
 
 
-def _at_size(entry: Entry, pictures: Pictures) -> list[Tensor]:
-    """Pixels that have the network's size already; nothing where some work is left to do on them."""
-    tensors = [pictures.tensor] if pictures.tensor is not None else []
+def _contents(
+    entry: Entry, parsed: ParsedRequest, regions: Regions | None
+) -> tuple[Pictures | None, list[Tensor]]:
+    """What is in a request: pictures, and tensors, of which there are none while pictures are to be decoded."""
+    pictures = read_pictures(entry, parsed.message, parsed.raws, regions)
+    if pictures is None:
+        return None, _tensors(entry, parsed.message, parsed.raws, regions)
     if not pictures.rows:
         _check_rows(entry, [(pictures.shape, b"")])
-    return tensors
+    return pictures, [] if pictures.tensor is None else [pictures.tensor]
 
 
 def _classes(entry: Entry, message: ModelInferRequest) -> dict[str, int]:
