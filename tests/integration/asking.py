@@ -45,8 +45,10 @@ class Asking:
         asks = [self._plain("dense", 1) for _ in range(ALIKE)]
         asks += [self._plain("dense", 2, id=str(number)) for number in range(ALIKE)]
         asks += [self._plain("several", 1) for _ in range(ALIKE)]
-        # Together these are too large for a frame, each by itself is not.
+        # Together these are too large for a frame, each by itself is not; the next are each too large.
         asks += [self._plain("convolutional", 3) for _ in range(ALIKE)]
+        asks += [self._plain("dense", 450) for _ in range(ALIKE // 2)]
+        asks += [self._plain("convolutional", 40) for _ in range(ALIKE // 2)]
         asks += [make() for make in self._unlike() for _ in range(2)]
         asks += [make() for make in self._wrong()]
         if region is not None:
@@ -55,7 +57,7 @@ class Asking:
         return asks
 
     def _unlike(self) -> Iterator[Callable[[], Ask]]:
-        for rows in (1, 3, 7, 33, 450):
+        for rows in (1, 3, 7, 33, 451):
             yield partial(self._plain, "dense", rows)
         for rows in (1, 8):
             yield partial(self._plain, "convolutional", rows)
