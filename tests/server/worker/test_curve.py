@@ -31,3 +31,8 @@ def test_it_takes_no_longer_than_needed(machine: Machine) -> None:
     machine.ran.clear()
     settled(machine.program("one", 0.01), ROW, {1: 40.0, 4: 100.0}, GUARD)
     assert not machine.ran, "the others are far behind"
+
+
+def test_what_has_no_memory_any_more_keeps_the_rate_that_it_had(machine: Machine) -> None:
+    program = machine.program("one", 0.01, most_rows=4)
+    assert settled(program, ROW, {4: 90.0, 8: 95.0}, GUARD) == pytest.approx({4: 100.0, 8: 95.0})

@@ -6,9 +6,11 @@ batches would be filled to another for good. So those that come close are timed 
 
 import time
 from collections.abc import Mapping
+from contextlib import suppress
 from functools import partial
 
 from horngate.server.worker.engines import Program
+from horngate.server.worker.engines.out_of_memory import OutOfMemory
 from horngate.server.worker.probe import Guard
 from horngate.server.worker.reference import Reference
 from horngate.server.worker.rounds import TURN_S
@@ -33,9 +35,9 @@ def settled(
         if len(near) < 2 or time.monotonic() - begin_s > ENOUGH_S:
             break
         for rows in near:
-            with guard.alone():
+            with guard.alone(), suppress(OutOfMemory):  # There was enough before.
                 took_s = undisturbed_s(partial(program.run, reference.rows(rows)), TURN_S)
-            rates[rows] = max(rates[rows], rows / took_s)
+                rates[rows] = max(rates[rows], rows / took_s)
         if all(rates[rows] <= STEADY * before[rows] for rows in near):
             break
     return rates
