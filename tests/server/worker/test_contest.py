@@ -170,7 +170,7 @@ def test_parts_hold_the_weights_twice_so_they_have_to_fit(
     together = EngineChoice(engine="onnxruntime", threads=2)
     apart = replace(together, apart=True)
     artifact = built("float32")
-    small = replace(GUARD, room_bytes=3 * GUARD.weights_bytes)
+    small = replace(GUARD, room_bytes=3 * GUARD.weights_bytes, row_bytes=1 << 10)
     found = contest(artifact, [together, apart], Reference.read(artifact), small, artifact.tolerance)
     assert [each.agrees for each in found] == [True, False]
     assert "for the weights" in found[1].verdict

@@ -32,8 +32,10 @@ def entered(machine: Machine, guard: Guard = GUARD, **row_s: float) -> Rounds:
 
 
 def test_what_slows_one_of_them_for_a_moment_does_not_decide(machine: Machine) -> None:
-    machine.busy = [1.5] * 2 * len(TIMED_ROWS)  # All of the first one's first turn.
-    rounds = entered(machine, fast=0.010, slow=0.012)
+    machine.busy = [1.5] * 100
+    rounds = entered(machine, fast=0.010)
+    machine.busy.clear()
+    rounds.enter(named("slow"), machine.program("slow", 0.012))
     assert rounds.best is not None
     assert rounds.best.choice.engine == "slow"
     rounds.decide()
@@ -69,11 +71,18 @@ def test_parts_win_where_they_are_nearly_as_fast(machine: Machine) -> None:
     assert not max(rounds.scores, key=rounds.scores.__getitem__).apart
 
 
-def test_larger_batches_of_what_is_slow_are_not_tried(machine: Machine) -> None:
-    rounds = entered(machine, heavy=0.060, heavier=0.070, hopeless=1.0)
+@pytest.mark.parametrize(
+    ("row_s", "sizes"),
+    [(0.0007, [1, 4, 16, 64]), (0.004, [1, 4, 16]), (0.060, [1, 4]), (0.3, [1])],
+)
+def test_larger_batches_of_what_is_slow_are_not_tried(
+    machine: Machine, row_s: float, sizes: list[int]
+) -> None:
+    rounds = entered(machine, first=row_s, other=1.1 * row_s, hopeless=20 * row_s)
     rounds.decide()
-    assert {rows for _, rows in machine.ran} == {1, 4}, "the first that takes long is the last"
-    assert {rows for name, rows in machine.ran if name == "hopeless"} == {1}
+    assert sorted({rows for _, rows in machine.ran}) == sizes
+    assert rounds.most_rows == sizes[-1]
+    assert len({rows for name, rows in machine.ran if name == "hopeless"}) <= 3, "it is left behind"
 
 
 def test_none_is_compared_at_sizes_that_one_has_no_memory_for(machine: Machine) -> None:

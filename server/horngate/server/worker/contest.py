@@ -86,14 +86,19 @@ def contest(
 def _is_worth_trying(choice: EngineChoice, rounds: Rounds) -> bool:
     """All cores on each layer always; parts only for networks that are not tiny, one thread for those that are.
 
-    A tiny one's batch is so short that waking a second thread could cost more than it gives.
+    A tiny one's batch is so short that waking a second thread could cost more than it gives. In one so slow that no
+    batch is timed which has a row for each core, nothing would be seen of parts.
     """
     if choice.threads > 1 and not choice.apart:
         return True
     scores = {tried.engine: score for tried, score in rounds.scores.items() if not tried.apart}
     best = max(scores.values(), default=math.inf)
     is_tiny = best > TINY_ROWS_PER_S
-    return not is_tiny and scores.get(choice.engine, 0.0) >= NEAR * best if choice.apart else is_tiny
+    if not choice.apart:
+        return is_tiny
+    return (
+        not is_tiny and rounds.most_rows >= choice.threads and scores.get(choice.engine, 0.0) >= NEAR * best
+    )
 
 
 def _tried(

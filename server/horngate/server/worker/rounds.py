@@ -17,7 +17,10 @@ from horngate.server.worker.probe import LONGEST_RUN_S, Guard
 from horngate.server.worker.reference import Reference
 from horngate.server.worker.undisturbed import undisturbed_s
 
-TIMED_ROWS = (1, 4, 8, 32)
+TIMED_ROWS = (1, 4, 16, 64)
+LONG_S = 0.05
+"""The first batch of several rows that takes longer is the last; so is one row, beyond LONGEST_RUN_S."""
+
 TURN_S = 0.01
 """A batch that takes less runs again and again for so long."""
 
@@ -86,6 +89,11 @@ class Rounds:
         return max(self._entrants, key=lambda entrant: entrant.merit, default=None)
 
     @property
+    def most_rows(self) -> int:
+        """The largest batch that is timed."""
+        return self._sizes[-1]
+
+    @property
     def scores(self) -> dict[EngineChoice, float]:
         """What each came to."""
         return {entrant.choice: entrant.score for entrant in self._entrants}
@@ -116,7 +124,7 @@ class Rounds:
 
     def _is_enough(self, entrant: Entrant, rows: int, best: Entrant | None) -> bool:
         """Whether larger batches would take long: of the first, which none runs then, or of one left behind."""
-        if entrant.took_s[rows] <= LONGEST_RUN_S:
+        if entrant.took_s[rows] <= (LONG_S if rows > 1 else LONGEST_RUN_S):
             return False
         if best is None:
             self._stop_at(rows)
