@@ -96,7 +96,7 @@ def test_none_is_compared_at_sizes_that_one_has_no_memory_for(machine: Machine) 
 
 
 def test_without_room_for_all_each_gets_its_turns_before_it_goes(machine: Machine) -> None:
-    small = replace(GUARD, room_bytes=5 * GUARD.weights_bytes)
+    small = replace(GUARD, weights_bytes=100 << 20, room_bytes=600 << 20)
     rounds = entered(machine, small, one=0.010, other=0.0101)
     machine.ran.clear()
     rounds.make_room(named("third"))

@@ -36,6 +36,9 @@ TINY_ROWS_PER_S, TINY_ROUNDS = 2000.0, 2
 PARTS_ROOM, PARTS_COPIES = 4, 2
 """Parts want room for so many times the weights: they hold them twice, and leave as much to other models."""
 
+BESIDE_WEIGHTS_BYTES = 32 << 20
+"""What a program holds beside its weights, about."""
+
 KEPT_SHARE = 0.5
 """The part of the room that programs may take while others are tried; batches run in the rest."""
 
@@ -112,7 +115,8 @@ class Rounds:
                 entrant.program = None
 
     def _held_bytes(self, choice: EngineChoice) -> int:
-        return self._guard.held_bytes(choice.engine, times=PARTS_COPIES if choice.apart else 1)
+        copies = PARTS_COPIES if choice.apart else 1
+        return copies * BESIDE_WEIGHTS_BYTES + self._guard.held_bytes(choice.engine, times=copies)
 
     def enter(self, choice: EngineChoice, program: Program) -> None:
         """Time a program for the first time. OutOfMemory if not one row of it runs."""
