@@ -41,6 +41,9 @@ from horngate.server.worker.reference import Reference
 from horngate.server.worker.stretches import memory_model
 
 CURVE_ROWS = tuple(1 << power for power in range(11))
+GOOD_ENOUGH_APART = 0.94
+"""In parts two batches are under way at once, and smaller ones fill both: they need less of the best rate."""
+
 _PACKAGES = ("onnxruntime", "openvino", "keras", "jaxlib")
 LEAST_PART_ROWS = 2
 
@@ -71,7 +74,8 @@ class Calibration:
         rates = {rows: rows / (rows / rate + BATCH_S) for rows, rate in self.curve.items()}
         least = min(LEAST_PART_ROWS * self.choice.threads if self.choice.apart else 1, max(rates))
         rates = {rows: rate for rows, rate in rates.items() if rows >= least}
-        return min(rows for rows, rate in rates.items() if rate >= GOOD_ENOUGH * max(rates.values()))
+        share = GOOD_ENOUGH_APART if self.choice.apart else GOOD_ENOUGH
+        return min(rows for rows, rate in rates.items() if rate >= share * max(rates.values()))
 
     def to_json(self) -> dict[str, Any]:
         """A plain form for `json`; `from_json` is its inverse."""
