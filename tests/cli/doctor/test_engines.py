@@ -4,6 +4,7 @@ from pathlib import Path
 
 import pytest
 
+from horngate.cli.doctor import python
 from horngate.cli.doctor.engines import Trial, engine_findings, try_engines
 from horngate.cli.doctor.finding import State
 from horngate.cli.doctor.gpus import gpu_findings
@@ -30,6 +31,28 @@ def test_engines_that_cannot_be_imported_or_crash_or_answer_wrongly_are_faults(
     assert found["keras"].found == "answered [[2.0], [2.0], [2.0], [2.0]]; expected 4 rows of 3"
     assert found["openvino"].found == "ImportError: libopenvino.so: cannot open"
     assert found["onnxruntime"].found.startswith("ended by signal 6")
+
+
+def test_openvino_may_be_left_out(monkeypatch: pytest.MonkeyPatch) -> None:
+    missing = Trial(engine="openvino", told={}, failure="ModuleNotFoundError: No module named 'openvino'")
+    monkeypatch.setattr("horngate.cli.doctor.engines.installed", lambda package: "")
+    assert [one.state for one in engine_findings([missing])] == [State.WARNING]
+    needed = Trial(
+        engine="onnxruntime", told={}, failure="ModuleNotFoundError: No module named 'onnxruntime'"
+    )
+    assert [one.state for one in engine_findings([needed])] == [State.FAULT]
+
+
+@pytest.mark.parametrize(
+    ("without", "state"), [(("openvino",), State.WARNING), (("openvino", "uvicorn"), State.FAULT)]
+)
+def test_an_extra_that_lacks_what_is_needed_is_a_fault(
+    without: tuple[str, ...], state: State, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(python, "installed", lambda package: "" if package in without else "1")
+    found = {one.name: one for one in python.python_findings()}
+    assert found["horngate[server]"].state is state
+    assert set(found["horngate[server]"].found.removesuffix(" missing").split(", ")) == set(without)
 
 
 def test_an_engine_that_hangs_is_given_up() -> None:

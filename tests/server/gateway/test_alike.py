@@ -30,14 +30,14 @@ PATIENCE_S = 30.0
 class World:
     """A gateway's links to one worker, which is a channel here; answers by the caller's id."""
 
-    def __init__(self, path: Path) -> None:
+    def __init__(self, path: Path, *, row_s: float = 0.0) -> None:
         self._path = str(path)
         self._listener = socket.socket(socket.AF_UNIX)
         self._listener.bind(self._path)
         self._listener.listen()
         self.answers: dict[str, Any] = {}
         self.links = Links(self._answered, lambda handle: None)
-        self.entry = model(workers=("w",))
+        self.entry = model(workers=("w",), report={"row_s": row_s})
         self._arena = Arena(ARENA_BYTES)
         self.worker = self._start(1)
         self.plans = Plans()
@@ -221,6 +221,46 @@ def test_no_more_leave_together_than_are_to_be_held(tmp_path: Path, monkeypatch:
                 [calls[0].number, calls[1].number],
                 [calls[2].number],
             ]
+
+    asyncio.run(run())
+
+
+def test_while_the_worker_has_enough_to_do_calls_wait_for_one_another(tmp_path: Path) -> None:
+    async def run() -> None:
+        with World(tmp_path / "w", row_s=0.02) as world:
+            world.links.submit(world.call(0))  # Nothing is ahead of it.
+            assert len(await world.frames()) == 1
+            for _ in range(2):
+                with world.links.burst:
+                    world.links.submit(world.call(0))
+            [[_, item]] = await world.frames()
+            assert len(Alike(*item).numbers) == 2
+            with world.links.burst:
+                world.links.submit(held := world.call(0))
+            world.links.cancel(held)
+            frames = await world.frames()
+            assert [kind for kind, _ in frames] == ["alike", "cancel"]
+            assert Alike(*frames[0][1]).numbers == frames[1][1] == [held.number]
+
+    asyncio.run(run())
+
+
+@pytest.mark.parametrize("hurry", ["priority", "deadline"])
+def test_one_in_a_hurry_waits_for_nobody_and_takes_the_others_along(tmp_path: Path, hurry: str) -> None:
+    async def run() -> None:
+        with World(tmp_path / "w", row_s=1e6) as world:
+            world.links.submit(world.call(0))
+            await world.frames()
+            with world.links.burst:
+                world.links.submit(world.call(0))
+            urgent = world.call(0)
+            if hurry == "priority":
+                urgent.priority = 1
+            else:
+                urgent.deadline_s = urgent.arrived_s + 0.1
+            with world.links.burst:
+                world.links.submit(urgent)
+            assert [len(Alike(*item).numbers) for _, item in world.worker.receive()] == [2]
 
     asyncio.run(run())
 

@@ -8,11 +8,14 @@ from typing import Any, cast
 import pytest
 
 from horngate.server.artifact import SPEC, write_whole
+from horngate.server.devices import read_devices
 from horngate.server.settings import ModelConfig, ServerSettings
+from horngate.server.supervisor.children import worker_environment
 from horngate.server.supervisor.instances import Instance
 from horngate.server.supervisor.loads import Loads
 from horngate.server.supervisor.reconcile import State
 from horngate.server.supervisor.repository import Source
+from horngate.server.supervisor.seats import KERAS
 
 
 class Workers:
@@ -20,9 +23,10 @@ class Workers:
 
     def __init__(self) -> None:
         self.told: list[tuple[Any, ...]] = []
+        self.seats: list[Any] = []
 
     def need_worker(self, seat: Any) -> None:
-        """They are there."""
+        self.seats.append(seat)
 
     def listening(self, worker: str) -> bool:
         return True
@@ -93,6 +97,25 @@ def test_keras_serves_what_no_other_engine_can_unless_it_does_not_compute_so(
     assert (instance.family, instance.stage.endswith("no such units")) == (
         ("keras", True) if state is State.BUILT else ("onnx", False)
     )
+
+
+def test_workers_that_share_a_gpu_each_have_their_part_of_its_memory(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.delenv("XLA_PYTHON_CLIENT_MEM_FRACTION", raising=False)
+    found = {}
+    for name, copies in (("one", 1), ("three", 3)):
+        source = Source(name=name, version=1, path=Path(name), config=ModelConfig(instances=copies))
+        found[name] = Instance(handle=name, source=source, state=State.BUILT, family=KERAS)
+    metrics = cast(Any, SimpleNamespace(budget=SimpleNamespace(set=lambda size: None)))
+    settings = ServerSettings(devices=read_devices("gpu:0", range(2)))
+    loads, workers = Loads(settings, found, Steps(), metrics), Workers()
+    loads.workers = cast(Any, workers)
+    loads.load(found["one"])  # Its worker is one of the other's three.
+    assert [worker_environment(seat) for seat in workers.seats] == [
+        {"XLA_PYTHON_CLIENT_MEM_FRACTION": "0.250"}
+    ]
+    del found["three"]
+    loads.load(Instance(handle="again", source=found["one"].source, state=State.BUILT, family=KERAS))
+    assert worker_environment(workers.seats[-1]) == {}
 
 
 def test_an_artifact_that_was_loaded_and_is_no_more_is_made_again_once() -> None:

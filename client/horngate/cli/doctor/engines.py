@@ -10,6 +10,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from horngate.cli.doctor.finding import Finding, State
+from horngate.cli.doctor.python import SPARED, installed
 
 AREA = "Engines"
 ENGINES = ("onnxruntime", "openvino", "keras")
@@ -44,11 +45,12 @@ def engine_findings(trials: list[Trial]) -> Iterator[Finding]:
     """A finding for each trial."""
     for trial in trials:
         if trial.failure:
+            is_spared = trial.engine in SPARED and not installed(trial.engine)
             yield Finding(
                 area=AREA,
                 name=trial.engine,
-                found=trial.failure,
-                state=State.FAULT,
+                found="not installed: models run on the other engines" if is_spared else trial.failure,
+                state=State.WARNING if is_spared else State.FAULT,
                 remedy="pip install --upgrade --force-reinstall 'horngate[server]'",
             )
         else:

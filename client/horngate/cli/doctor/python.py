@@ -9,6 +9,9 @@ from importlib.metadata import PackageNotFoundError, requires, version
 from horngate.cli.doctor.finding import Finding, State
 
 AREA = "Python"
+SPARED = ("openvino",)
+"""What a server does without: on a machine whose GPU JAX computes on it may well be left out."""
+
 OLDEST = (3, 11)
 _SHOWN = (
     "keras",
@@ -54,7 +57,8 @@ def _extra(extra: str) -> Finding:
     missing = [name for name in _needed(extra) if not installed(name)]
     if not missing:
         return Finding(area=AREA, name=f"horngate[{extra}]", found="complete")
-    state = State.FAULT if extra == "server" else State.WARNING
+    is_needed = extra == "server" and not set(missing) <= set(SPARED)
+    state = State.FAULT if is_needed else State.WARNING
     return Finding(
         area=AREA,
         name=f"horngate[{extra}]",

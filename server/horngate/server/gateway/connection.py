@@ -92,6 +92,10 @@ class Connection:
             else:
                 self._loop.add_writer(self._channel.fileno(), self.flush)
 
+    def later(self, delay_s: float, call: Callable[[], None]) -> None:
+        """Have something called on the event loop; whoever has the baton may ask."""
+        self._loop.call_soon_threadsafe(self._loop.call_later, delay_s, call)
+
     def close(self) -> None:
         """Stop listening, and let go of the memory."""
         with suppress(ValueError, OSError):

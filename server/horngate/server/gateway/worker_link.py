@@ -14,6 +14,13 @@ from horngate.server.gateway.infer import Call
 from horngate.server.gateway.outlook import Outlook
 from horngate.server.gateway.routes import WorkerAddress
 
+HELD_SHARE = 1 / 8
+"""Calls that may go together wait for one another for this part of what is ahead of them, and lose nothing by it."""
+
+SHORTEST_HELD_S, LONGEST_HELD_S = 0.001, 0.005
+HURRIES_S = 0.5
+"""With less left until its deadline, no call waits for others."""
+
 
 class WorkerLink:
     """A connection to one incarnation of a worker. The gateway's event loop owns it."""
@@ -32,6 +39,8 @@ class WorkerLink:
         self._outgoing: list[Any] = []
         # By plan: those that go together.
         self._joining: dict[int, list[Call]] = {}
+        self._held_until_s = 0.0
+        self._is_woken = False
         self._release: list[int] = []
         self._cancelled: list[int] = []
         self._burst = burst
@@ -44,11 +53,21 @@ class WorkerLink:
         as a frame: `["unsent", number, error]`.
         """
         if may_join(call):
+            self._hold(call)
             self._take_up(call)
             self._joining.setdefault(id(call.writer), []).append(call)
         else:
             self._put_out(call)
             self._take_up(call)
+
+    def _hold(self, call: Call) -> None:
+        """Have calls wait for those that come soon, while the worker has enough to do."""
+        if call.priority or (call.deadline_s is not None and call.deadline_s < call.arrived_s + HURRIES_S):
+            self._held_until_s = 0.0
+        elif not self._joining:
+            now_s = time.monotonic()
+            held_s = min(LONGEST_HELD_S, HELD_SHARE * self.outlook.ahead_s(now_s))
+            self._held_until_s = now_s + held_s if held_s >= SHORTEST_HELD_S else 0.0
 
     def _put_out(self, call: Call) -> None:
         """Have a call told by itself."""
@@ -99,10 +118,11 @@ class WorkerLink:
 
     def _flush(self) -> None:
         self._scheduled = False
-        joining, self._joining = self._joining, {}
-        for calls in joining.values():
-            for group in groups(calls):
-                self._send_together(group)
+        left_s = self._held_until_s - time.monotonic() if self._joining and self._held_until_s else 0.0
+        if left_s > 0 and not self._cancelled:
+            self._wake_in(left_s)
+        else:
+            self._send_joined()
         for kind, items in (
             ("requests", self._outgoing),
             ("release", self._release),
@@ -112,6 +132,21 @@ class WorkerLink:
                 self._connection.send(kind, items)
                 items.clear()
         self._connection.flush()
+
+    def _wake_in(self, delay_s: float) -> None:
+        if not self._is_woken:
+            self._is_woken = True
+            self._connection.later(delay_s, self._on_time)
+
+    def _on_time(self) -> None:
+        self._is_woken = False
+        self._flush()
+
+    def _send_joined(self) -> None:
+        joining, self._joining = self._joining, {}
+        for calls in joining.values():
+            for group in groups(calls):
+                self._send_together(group)
 
     def _send_together(self, calls: Sequence[Call]) -> None:
         put = self._connection.put_together

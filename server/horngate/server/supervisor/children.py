@@ -47,6 +47,9 @@ GIVES_BACK = {
     "MALLOC_TOP_PAD_": str(1 << 20),
 }
 
+JAXS_PART = 0.75
+"""Of a GPU's memory, JAX takes that for itself."""
+
 
 class Child:
     """One gateway, worker or decoder; it ends when its control connection does.
@@ -159,11 +162,15 @@ def next_pause_s(ended: Child, before_s: float, *, longest_s: float) -> float:
 def worker_environment(seat: Seat) -> dict[str, str]:
     """What the worker of a seat runs with besides; the operator's own variables win.
 
-    On a GPU batches take little of the machine's memory, and what compiles for it needs a heap for each thread.
+    On a GPU batches take little of the machine's memory, and what compiles for it needs a heap for each thread. JAX
+    takes the GPU's beforehand: each of those that share it a part.
     """
     if seat.device.is_gpu:
-        return {}
-    chosen = ONE_HEAP | OWN_PAGES if seat.family == KERAS else ONE_HEAP
+        chosen = (
+            {"XLA_PYTHON_CLIENT_MEM_FRACTION": f"{JAXS_PART / seat.sharing:.3f}"} if seat.sharing > 1 else {}
+        )
+    else:
+        chosen = ONE_HEAP | OWN_PAGES if seat.family == KERAS else ONE_HEAP
     return {name: os.environ.get(name, value) for name, value in chosen.items()}
 
 

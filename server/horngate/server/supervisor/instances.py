@@ -120,10 +120,11 @@ class Instance:
         """From its beginning to ready."""
         return self.ready_s - self.begun_s
 
-    def built(self, folder: Path) -> str | None:
+    def built(self, folder: Path, *, on_gpus: bool = False) -> str | None:
         """Take the finished artifact; the configuration and the converter say which engines it needs.
 
-        Why Keras alone runs it, if the converter or the precision says so.
+        Of the engines, Keras alone computes on a GPU, so that there `auto` is Keras. Why Keras alone runs it, if
+        the converter or the precision says so.
         LoadError: the configuration names layers that it has not.
         """
         self.folder = folder
@@ -132,7 +133,8 @@ class Instance:
         reason = why_keras(artifact, config.engine)
         if reason is not None:
             self.stage = f"on Keras: {reason}"
-        if reason is not None or config.engine == "keras" or config.placement:
+        engines = ("keras", "auto") if on_gpus else ("keras",)
+        if reason is not None or config.engine in engines or config.placement:
             self.family = KERAS
         if config.placement:
             self.untrainable = "its layers are placed on several devices; serve it without [placement]"

@@ -2,6 +2,7 @@
 
 import time
 from collections.abc import Callable, Mapping
+from dataclasses import replace
 from typing import Protocol
 
 from horngate.server.frames.channel import Frame
@@ -63,7 +64,7 @@ class Loads:
         places = self._seats(instance)
         instance.wanted_on = tuple(seat.worker for seat in places)
         for seat in places:
-            self.workers.need_worker(seat)
+            self.workers.need_worker(replace(seat, sharing=self._sharing()))
         first = next((worker for worker in instance.wanted_on if self.workers.listening(worker)), None)
         if first is None:
             return
@@ -78,6 +79,10 @@ class Loads:
             return seats(instance.family, devices[:1], 1)
         seated = placed_seats if config.placement else seats
         return seated(instance.family, devices, config.instances)
+
+    def _sharing(self) -> int:
+        """The most workers that share a device, of all models that are known."""
+        return max(each.source.config.instances for each in self._instances.values())
 
     def training_wanted(self, handle: str) -> None:
         """See Owner. It is loaded once; where that has failed, again after a while."""

@@ -12,11 +12,12 @@ ONNX, KERAS = "onnx", "keras"
 
 @dataclass(frozen=True, kw_only=True)
 class Seat:
-    """A worker's name, the family of its engines, and the device that it computes on."""
+    """A worker's name, the family of its engines, and the device that it computes on, one of `sharing` that do."""
 
     worker: str
     family: str
     device: Device
+    sharing: int = 1
 
 
 def seats(family: str, devices: Sequence[Device], copies: int) -> tuple[Seat, ...]:

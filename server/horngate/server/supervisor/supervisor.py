@@ -251,7 +251,8 @@ class Supervisor:
     async def _make_artifact(self, instance: Instance) -> None:
         with self._giving_up(instance):
             folder = await self._artifacts.of(instance.source, partial(self._at_stage, instance))
-            why_keras = instance.built(folder)
+            devices = self.settings.devices
+            why_keras = instance.built(folder, on_gpus=all(device.is_gpu for device in devices))
             if instance.takes_pictures:
                 self._fleet.need_decoders()
             if why_keras is not None:

@@ -35,8 +35,8 @@ from horngate.server.worker.sequences import Sequences
 from horngate.server.worker.work import Batch, Work
 
 BATCHES_AHEAD = 2
-ENQUEUED_AHEAD = 3
-"""Of a program whose device computes by itself: one is computed, one waits there, one is on its way."""
+ENQUEUED_AHEAD = 4
+"""Of a program whose device computes by itself: one is computed, one waits there, one is enqueued, one merged."""
 Refuse = Callable[[Work, HorngateError], None]
 
 

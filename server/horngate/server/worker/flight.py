@@ -1,6 +1,8 @@
 """Batches on a device that computes by itself: the next is begun before the last one's outputs are here.
 
 So the device never waits for the host: what it is to compute next is enqueued, its inputs copied beside what runs.
+Merging a batch's requests, enqueueing it and waiting for its outputs are a thread's work each: one alone would take
+longer over them than the device over the batch.
 """
 
 import threading
@@ -8,6 +10,7 @@ import time
 from collections.abc import Callable
 from dataclasses import dataclass
 from queue import SimpleQueue
+from typing import Any
 
 from horngate.server.worker.engines import Outputs, Overlapping
 from horngate.server.worker.engines.out_of_memory import out_of_memory_told
@@ -20,6 +23,15 @@ LONGEST_S = 0.5
 
 
 @dataclass(frozen=True, kw_only=True)
+class Staged:
+    """A batch whose inputs are on their way to the device."""
+
+    batch: Batch
+    program: Overlapping
+    inputs: Any
+
+
+@dataclass(frozen=True, kw_only=True)
 class Begun:
     """A batch under way, since `began`, and what waits for its outputs."""
 
@@ -29,7 +41,7 @@ class Begun:
 
 
 class Flight:
-    """Begins batches on the runner's thread, and collects their outputs on its own.
+    """Merges batches on the runner's thread, begins them and collects their outputs on two of its own.
 
     `deliver` hears of what has run; `alone` of those that could not be run beside others, or had a fault: they are
     to be run by themselves.
@@ -46,32 +58,39 @@ class Flight:
         self._alone = alone
         self._room = room
         self._patience = patience
+        self._staged: SimpleQueue[Staged] = SimpleQueue()
         self._begun: SimpleQueue[Begun] = SimpleQueue()
         self._changed = threading.Condition()
         # Invariant: room.alone is held while _count, of the batches under way, is not 0; it changes under _changed.
         self._count = 0
         self._since_s = 0.0
-        self._collector: threading.Thread | None = None
+        self._is_going = False
 
     def begin(self, batch: Batch, program: Overlapping) -> None:
         """Begin a batch behind those that are under way; one that cannot goes to `alone`."""
-        if self._since_s + LONGEST_S < time.monotonic():
+        if self._room.alone.is_wanted and self._since_s + LONGEST_S < time.monotonic():
             self.land()
         self._enter(batch)
         try:
-            begun = self._enqueued(batch, program)
+            staged = self._on_its_way(batch, program)
         except Exception:  # It is found again, and told, when it runs by itself.
-            begun = None
-        if begun is None:
-            self._leave()
-            self._alone(batch)
+            staged = None
+        if staged is None:
+            self._give_up(batch)
         else:
-            self._begun.put(begun)
+            self._start()
+            self._staged.put(staged)
 
     def land(self) -> None:
         """Wait until nothing is under way."""
         with self._changed:
             self._changed.wait_for(lambda: not self._count)
+
+    def _start(self) -> None:
+        if not self._is_going:
+            self._is_going = True
+            for name, work in (("enqueuer", self._enqueue), ("collector", self._collect)):
+                threading.Thread(target=work, name=name, daemon=True).start()
 
     def _enter(self, batch: Batch) -> None:
         with self._changed:
@@ -89,20 +108,33 @@ class Flight:
                 self._room.alone.release()
                 self._changed.notify_all()
 
-    def _enqueued(self, batch: Batch, program: Overlapping) -> Begun | None:
-        """The batch begun; None if there is no room for it beside the others."""
+    def _give_up(self, batch: Batch) -> None:
+        self._leave()
+        self._alone(batch)
+
+    def _on_its_way(self, batch: Batch, program: Overlapping) -> Staged | None:
+        """The batch merged; None if there is no room for it beside the others."""
         if batch.rows > 1 and not self._room.make(batch.program, batch.needed_bytes(batch.rows)):
             return None
         begin = time.perf_counter()
         inputs = batch.merged()
         batch.input_s += time.perf_counter() - begin
-        batch.began_s, began = time.monotonic(), time.perf_counter()
         with out_of_memory_told():
-            begun = Begun(batch=batch, outputs=program.begin(program.stage(inputs)), began=began)
-        if self._collector is None:
-            self._collector = threading.Thread(target=self._collect, name="collector", daemon=True)
-            self._collector.start()
-        return begun
+            return Staged(batch=batch, program=program, inputs=program.stage(inputs))
+
+    def _enqueue(self) -> None:
+        while True:
+            staged = self._staged.get()
+            batch = staged.batch
+            batch.began_s, began = time.monotonic(), time.perf_counter()
+            try:
+                with out_of_memory_told():
+                    outputs = staged.program.begin(staged.inputs)
+            except Exception:
+                self._give_up(batch)
+            else:
+                self._begun.put(Begun(batch=batch, outputs=outputs, began=began))
+            del staged, batch  # A model may be gone before the next comes.
 
     def _collect(self) -> None:
         last_ended = 0.0

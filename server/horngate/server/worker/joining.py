@@ -11,8 +11,8 @@ from horngate.server.worker.engines import Array
 VIEWED_FROM_BYTES = 1 << 16
 """To see that arrays lie one behind the other takes as long as to copy so much of each."""
 
-FEW = 8
-"""So many copies are worth handing the interpreter over for: others have their turn meanwhile."""
+HANDED_OVER_BYTES = 1 << 19
+"""Copies of so many bytes are worth handing the interpreter over for: others have their turn meanwhile."""
 
 NUMBERS = "biuf"
 """NumPy's kinds that are nothing but their bytes, and that it lets others see as such."""
@@ -31,7 +31,8 @@ def joined(arrays: Sequence[Array]) -> Array:
     shape = (sum(len(array) for array in arrays), *first.shape[1:])
     if _lie_so(arrays):
         return as_strided(first, shape, first.strides, writeable=False)
-    if first.dtype.kind not in NUMBERS or len(arrays) <= FEW:
+    is_long = sum(array.nbytes for array in arrays) >= HANDED_OVER_BYTES * len(arrays)
+    if is_long or first.dtype.kind not in NUMBERS:
         return np.concatenate(arrays)
     # NumPy hands the interpreter over for each copy, and gets it back when others have had their turn.
     return np.frombuffer(b"".join(cast(Sequence[Any], arrays)), first.dtype).reshape(shape)

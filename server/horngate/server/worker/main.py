@@ -21,6 +21,12 @@ from horngate.server.worker.worker import Worker
 # A builder that takes too much is to go before a worker does, a worker before a gateway.
 WORKER_BADNESS = 300
 
+SWITCH_S = 0.0005
+"""The runner waits for the GIL whenever a batch is done: five milliseconds would be the default."""
+
+SWITCH_GPU_S = 0.00005
+"""A device that computes by itself waits for whoever enqueues, and that one for the GIL after every copy."""
+
 
 def main() -> None:
     """`python -m horngate.server.worker.main NAME OPTIONS_JSON CONTROL_FD`"""
@@ -32,8 +38,7 @@ def main() -> None:
     signal.signal(signal.SIGTERM, signal.SIG_IGN)
     setproctitle.setproctitle(f"horngate: worker {name}")
     configure_logs(f"worker {name}")
-    # The runner waits for the GIL whenever a batch is done: five milliseconds would be the default.
-    sys.setswitchinterval(0.0005)
+    sys.setswitchinterval(SWITCH_GPU_S if options["device"].startswith("gpu") else SWITCH_S)
     path.unlink(missing_ok=True)
     listener = socket.socket(socket.AF_UNIX)
     listener.bind(str(path))

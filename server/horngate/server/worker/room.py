@@ -6,13 +6,13 @@ it, it is given back first.
 """
 
 import math
-import threading
 import time
 from collections.abc import Callable, Hashable
 from typing import Protocol
 from weakref import WeakKeyDictionary, WeakSet
 
 from horngate.server import memory
+from horngate.server.worker.alone import Alone
 from horngate.server.worker.gauges import gauge
 
 BROKEN_SHARE = 0.3
@@ -46,7 +46,7 @@ class Room:
 
     def __init__(self, left_bytes: Callable[[], int] | None = None) -> None:
         self.budget_bytes: int | None = None
-        self.alone = threading.Lock()
+        self.alone = Alone()
         self._left = left_bytes or self._measured_left
         # Invariant: what the largest batch needed since all was given back, by program.
         self._kept: WeakKeyDictionary[Kept, int] = WeakKeyDictionary()
