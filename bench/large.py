@@ -69,7 +69,7 @@ def _figure(server: Serving, message: bytes, at_once: int, seconds: float) -> di
     post = grpc_post(server.grpc, message)
     streams = max(1, at_once // 8)
     shape = {"connections": at_once // streams, "streams": streams}
-    closed_loop(post, **shape, seconds=0.5)
+    closed_loop(post, **shape, seconds=1.0)
     [worker] = tree_named(server.pid, "worker")
     before, main = tree_cpu_s(server.pid), main_thread_cpu_s(worker)
     seen = closed_loop(post, **shape, seconds=seconds)

@@ -30,6 +30,9 @@ pytestmark = [
     pytest.mark.skipif(find_spec("jax") is None, reason="JAX is not installed"),
 ]
 
+MOST_ROWS = 1024
+"""A batch of the network `wide` with so many rows is beyond the part of the GPU's memory that the server has."""
+
 SAVED = """
 import sys, numpy as np
 from tests.gpu.networks import convolutions, wide
@@ -80,9 +83,9 @@ def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
     subprocess.run([sys.executable, "-c", SAVED, str(made)], env=environment, check=True)
     models = made / "models"
     for name, settings in (
-        ("conv", 'engine = "keras"\nmax_rows = 64\n'),
-        ("low", 'engine = "keras"\nmax_rows = 64\nprecision = "bfloat16"\n'),
-        ("wide", 'engine = "keras"\nbatching = "largest"\nmax_rows = 4096\n'),
+        ("conv", "max_rows = 16\n"),
+        ("low", 'engine = "keras"\nmax_rows = 16\nprecision = "bfloat16"\n'),
+        ("wide", f'engine = "keras"\nbatching = "largest"\nmax_rows = {MOST_ROWS}\n'),
     ):
         (models / name / "1").mkdir(parents=True)
         shutil.copy(made / f"{'conv' if name == 'low' else name}.keras", models / name / "1" / "model.keras")
@@ -94,6 +97,7 @@ def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
 def server(folder: Path) -> Iterator[Serving]:
     with pytest.MonkeyPatch.context() as patch:
         patch.setenv("KERAS_BACKEND", "jax")
+        patch.setenv("XLA_PYTHON_CLIENT_MEM_FRACTION", "0.05")
         with serving(
             folder / "models", workspace=folder, arguments=["--devices", "gpu:0"], ready_timeout_s=500
         ) as running:
@@ -109,6 +113,7 @@ def answers(folder: Path, name: str) -> tuple[Any, Any]:
 def test_what_is_served_is_what_keras_answers(folder: Path, server: Serving) -> None:
     x, y = answers(folder, "conv")
     with Client(server.grpc) as client:
+        assert client.describe("conv").engine.startswith("keras"), "the engine that computes on a GPU"
         for rows in (1, 2, 7, 48):
             assert relative_error(y[:rows], client.predict("conv", x[:rows])) <= 1e-5
         low = relative_error(y, client.predict("low", x))
@@ -132,6 +137,7 @@ def test_the_largest_batch_that_the_planner_allows_fits(folder: Path, server: Se
     text = connection.getresponse().read().decode()
     cap = int(float(re.findall(r'horngate_model_max_batch_rows\{[^}]*model="wide"[^}]*\} (\S+)', text)[0]))
     print("the planner's largest batch:", cap)
+    assert cap < MOST_ROWS, "memory is to bound it"
     with Client(server.grpc) as client:
         answer = client.predict("wide", np.resize(x, (cap, 1)), timeout=300)
     assert relative_error(np.resize(y, (cap, 3)), answer) <= 1e-5

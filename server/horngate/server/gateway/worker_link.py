@@ -15,7 +15,7 @@ from horngate.server.gateway.outlook import Outlook
 from horngate.server.gateway.routes import WorkerAddress
 
 HELD_SHARE = 1 / 8
-"""Calls that may go together wait for one another for this part of what is ahead of them, and lose nothing by it."""
+"""Calls that may go together wait for one another for this part of what is ahead of them; they lose nothing."""
 
 SHORTEST_HELD_S, LONGEST_HELD_S = 0.001, 0.005
 HURRIES_S = 0.5
