@@ -14,11 +14,14 @@ import numpy as np
 from horngate.server.precision import BFLOAT16
 
 Figure = dict[str, Any]
-UNDER_WAY = 3
 
 
 def loop(network: str, precision: str, sizes: Sequence[int], seconds: float) -> Iterator[Figure]:
-    """The jitted network's rates: float32 images that are on the device, or go there for each call."""
+    """The jitted network's rates: float32 images that are on the device, or go there for each call.
+
+    float32 is computed as the server has it computed: a GPU would else multiply in TF32.
+    """
+    from horngate.server.worker.engines.ahead import in_full_precision
     from horngate.zoo.architectures import build_choice
     from horngate.zoo.backend import import_keras
     from horngate.zoo.registry import read_choice
@@ -37,7 +40,8 @@ def loop(network: str, precision: str, sizes: Sequence[int], seconds: float) -> 
     for rows in sizes:
         images = np.random.default_rng(0).random((rows, *model.input_shape[1:]), np.float32)
         for kind, given in (("resident", jax.device_put(images)), ("fed", images)):
-            rate = _rate(call, weights, given, seconds)
+            with in_full_precision():
+                rate = _rate(call, weights, given, seconds)
             yield {"kind": f"in a loop, {kind}, {rows} a batch", "rows": rows, "images_per_s": rate}
 
 
@@ -74,6 +78,7 @@ def worker(cache: Path, sizes: Sequence[int], seconds: float) -> Iterator[Figure
 
 
 def _run(program: Any, name: str, pictures: Sequence[Any], seconds: float) -> float:
+    from horngate.server.worker.batcher import ENQUEUED_AHEAD
     from horngate.server.worker.patience import Patience
     from horngate.server.worker.room import Room
     from horngate.server.worker.runner import Runner
@@ -81,7 +86,7 @@ def _run(program: Any, name: str, pictures: Sequence[Any], seconds: float) -> fl
     note: Any = type("NoNote", (), {"running": lambda *_: None, "idle": lambda *_: None})()
     done: SimpleQueue[list[Any]] = SimpleQueue()
     runner = Runner(done.put, Room(), Patience(note))
-    for _ in range(UNDER_WAY):
+    for _ in range(ENQUEUED_AHEAD):
         runner.run(_batch(program, name, pictures))
     begin = time.perf_counter()
     rows = 0
@@ -92,7 +97,7 @@ def _run(program: Any, name: str, pictures: Sequence[Any], seconds: float) -> fl
             rows += batch.rows
         runner.run(_batch(program, name, pictures))
     took_s = time.perf_counter() - begin
-    for _ in range(UNDER_WAY):
+    for _ in range(ENQUEUED_AHEAD):
         done.get()
     return rows / took_s
 

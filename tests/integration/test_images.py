@@ -100,6 +100,18 @@ def test_pixels_and_floats_are_answered_as_pictures_are(served: Fixture, name: s
         )
 
 
+def test_pixels_that_come_together_are_each_answered_as_alone(served: Fixture) -> None:
+    shape = (48, *wanted_by("own").shape)
+    pixels = np.random.default_rng(5).integers(0, 256, shape, np.uint8)
+    expected = served.ask.infer("own", [of_array(pixels, "UINT8")]).as_numpy("flower")
+
+    def ask(one: Array) -> Array:
+        return served.ask.infer("own", [of_array(one[None], "UINT8")]).as_numpy("flower")[0]
+
+    with ThreadPoolExecutor(16) as pool:
+        np.testing.assert_allclose(list(pool.map(ask, pixels)), expected, atol=2e-5, rtol=0)
+
+
 def test_layers_of_pictures_and_a_batch_with_an_axis_more(served: Fixture) -> None:
     wanted = [triton.InferRequestedOutput(name) for name in ("pool", "image")]
     answer = served.ask.infer("own", [of_files(FILES, (len(FILES), 1))], outputs=wanted)

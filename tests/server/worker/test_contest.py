@@ -204,6 +204,14 @@ def test_keras_itself_computes_in_bfloat16_and_answers_in_float32(built: Built) 
     )
 
 
+@pytest.mark.parametrize(("on_gpus", "found"), [(True, ("keras", "keras")), (False, ("onnx", "auto"))])
+def test_on_gpus_auto_is_the_engine_that_computes_there(built: Built, on_gpus: bool, found: Any) -> None:
+    source = Source(name="bars", version=1, path=Path("model.keras"), config=ModelConfig())
+    instance = Instance(handle="bars/1@1", source=source)
+    assert instance.built(built("float32").folder, on_gpus=on_gpus) is None
+    assert (instance.family, instance.load_order(ServerSettings())["engine"]) == found
+
+
 def test_embeddings_in_bfloat16_run_on_keras_which_refuses_what_is_out_of_range(tmp_path: Path) -> None:
     words = keras.Input((4,), dtype="int32", name="words")
     pooled = layers.GlobalAveragePooling1D()(layers.Embedding(9, 6, name="meanings")(words))
