@@ -28,14 +28,14 @@ class Machine:
     busy: list[float] = field(default_factory=list)
     ran: list[tuple[str, int]] = field(default_factory=list)
 
-    def program(self, name: str, row_s: float, *, most_rows: int = 64) -> Any:
-        """One whose rows take so long."""
+    def program(self, name: str, row_s: float, *, batch_s: float = 0.0, most_rows: int = 64) -> Any:
+        """One whose rows take so long, and each batch so long besides."""
 
         def run(inputs: Mapping[str, Array]) -> Sequence[Array]:
             if (rows := len(inputs["x"])) > most_rows:
                 raise OutOfMemory("too many")
             self.ran.append((name, rows))
-            self.now_s += rows * row_s * (self.busy.pop(0) if self.busy else 1.0)
+            self.now_s += (batch_s + rows * row_s) * (self.busy.pop(0) if self.busy else 1.0)
             return [inputs["x"]]
 
         return SimpleNamespace(run=run)

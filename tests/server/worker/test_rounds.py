@@ -85,6 +85,16 @@ def test_larger_batches_of_what_is_slow_are_not_tried(
     assert len({rows for name, rows in machine.ran if name == "hopeless"}) <= 3, "it is left behind"
 
 
+def test_the_best_so_far_may_be_slow_with_large_batches(machine: Machine) -> None:
+    rounds = Rounds(ROW, GUARD)
+    rounds.enter(named("large"), machine.program("large", 0.001, batch_s=0.030))
+    rounds.enter(named("small"), machine.program("small", 0.005))
+    assert rounds.best is not None
+    assert rounds.best.choice.engine == "small"
+    rounds.enter(named("other"), machine.program("other", 0.006))
+    assert set(rounds.scores) == {named("large"), named("small"), named("other")}
+
+
 def test_none_is_compared_at_sizes_that_one_has_no_memory_for(machine: Machine) -> None:
     rounds = entered(machine, one=0.001)
     rounds.enter(named("other"), machine.program("other", 0.001, most_rows=4))

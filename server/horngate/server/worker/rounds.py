@@ -82,7 +82,7 @@ class Rounds:
         self._reference = reference
         self._guard = guard
         self._beside = replace(guard, room_bytes=int((1 - KEPT_SHARE) * guard.room_bytes))
-        # Invariant: whoever still has turns has a time for each of these sizes, and for no other.
+        # Invariant: nobody has a time for a size that is not one of these.
         self._sizes: Sequence[int] = guard.served(TIMED_ROWS)
         self._entrants: list[Entrant] = []
 
@@ -132,7 +132,8 @@ class Rounds:
             return False
         if best is None:
             self._stop_at(rows)
-        return best is None or best.took_s[rows] < CLOSENESS[0] * entrant.took_s[rows]
+        # The best one may have been left behind itself, with less of the larger sizes and more of the smaller.
+        return best is None or best.took_s.get(rows, math.inf) < CLOSENESS[0] * entrant.took_s[rows]
 
     def decide(self) -> None:
         """Turns for those that could be the fastest, until there is one or it has been long enough."""
