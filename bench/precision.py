@@ -4,8 +4,8 @@
 
 The networks have random weights, their batch normalizations fitted to crops of two photographs, so that values have
 the sizes that they have in a trained network. int8 is calibrated on other crops than it is compared on. Every
-precision and engine runs in turns, in one process; a rate is the fastest of its turns. What a CPU does not have is
-left out.
+precision and engine runs in turns, in one process; a rate is the fastest of its turns, less what others took of the
+cores (`worker/undisturbed.py`). What a CPU does not have is left out.
 """
 
 import argparse
@@ -25,7 +25,6 @@ os.environ.setdefault("ORT_DISABLE_TELEMETRY", "1")
 
 import numpy as np
 from table import table
-from turns import turn
 
 from horngate.contract.errors import LoadError
 from horngate.server.agreement import Agreement
@@ -36,6 +35,7 @@ from horngate.server.builder.report import report_to
 from horngate.server.precision import BFLOAT16, FLOAT32, INT8
 from horngate.server.settings import available_cores
 from horngate.server.worker.engines import Program, engine_named
+from horngate.server.worker.undisturbed import undisturbed_s
 
 TRIED = (
     (FLOAT32, "onnxruntime"),
@@ -130,8 +130,10 @@ def measure(network: str, sizes: Sequence[int], repeats: int) -> list[Figures]:
         best: dict[tuple[int, int], float] = {}
         for _, (place, one), rows in itertools.product(range(repeats), enumerate(tried), sizes):
             _, _, program, compared, _ = one
-            found = turn(partial(_run, program, compared[:rows]), rows, TURN_S)
-            best[place, rows] = max(found.rows_per_s, best.get((place, rows), 0.0))
+            run = partial(_run, program, compared[:rows])
+            if (place, rows) not in best:
+                run()  # What is made when a size first comes does not count.
+            best[place, rows] = max(rows / undisturbed_s(run, TURN_S), best.get((place, rows), 0.0))
         return [
             _figures(network, one, {rows: best[place, rows] for rows in sizes})
             for place, one in enumerate(tried)
