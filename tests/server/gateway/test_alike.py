@@ -225,7 +225,11 @@ def test_no_more_leave_together_than_are_to_be_held(tmp_path: Path, monkeypatch:
     asyncio.run(run())
 
 
-def test_while_the_worker_has_enough_to_do_calls_wait_for_one_another(tmp_path: Path) -> None:
+def test_while_the_worker_has_enough_to_do_calls_wait_for_one_another(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("horngate.server.gateway.worker_link.HELD_FROM_CALLS", 1)
+
     async def run() -> None:
         with World(tmp_path / "w", row_s=0.02) as world:
             world.links.submit(world.call(0))  # Nothing is ahead of it.
@@ -246,7 +250,11 @@ def test_while_the_worker_has_enough_to_do_calls_wait_for_one_another(tmp_path: 
 
 
 @pytest.mark.parametrize("hurry", ["priority", "deadline"])
-def test_one_in_a_hurry_waits_for_nobody_and_takes_the_others_along(tmp_path: Path, hurry: str) -> None:
+def test_one_in_a_hurry_waits_for_nobody_and_takes_the_others_along(
+    tmp_path: Path, hurry: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("horngate.server.gateway.worker_link.HELD_FROM_CALLS", 1)
+
     async def run() -> None:
         with World(tmp_path / "w", row_s=1e6) as world:
             world.links.submit(world.call(0))
@@ -287,5 +295,16 @@ def test_others_go_by_themselves(tmp_path: Path) -> None:
             with world.links.burst:
                 world.links.submit(world.call(0, plans=Plans()))
             assert [kind for kind, _ in await world.frames()] == ["requests"]
+
+    asyncio.run(run())
+
+
+def test_few_calls_wait_for_nobody(tmp_path: Path) -> None:
+    async def run() -> None:
+        with World(tmp_path / "w", row_s=1e6) as world:
+            for _ in range(3):
+                with world.links.burst:
+                    world.links.submit(world.call(0))
+            assert [len(Alike(*item).numbers) for _, item in await world.frames()] == [1, 1, 1]
 
     asyncio.run(run())

@@ -21,6 +21,11 @@ class Outlook:
         self._heard_s = 0.0
         self._full: dict[str, tuple[float, ResourceExhausted]] = {}
 
+    @property
+    def calls(self) -> int:
+        """Ours that are not answered."""
+        return self._calls
+
     def ahead_s(self, now_s: float) -> float:
         """What a call that is sent now waits for, at the least. Others' work is being worked off meanwhile."""
         return self._ours_s + max(0.0, self._others_s - (now_s - self._heard_s))

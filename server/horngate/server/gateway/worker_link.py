@@ -17,6 +17,9 @@ from horngate.server.gateway.routes import WorkerAddress
 HELD_SHARE = 1 / 8
 """Calls that may go together wait for one another for this part of what is ahead of them; they lose nothing."""
 
+HELD_FROM_CALLS = 16
+"""With fewer under way, what is ahead may be one batch that is as good as done, and the device would wait."""
+
 SHORTEST_HELD_S, LONGEST_HELD_S = 0.001, 0.005
 HURRIES_S = 0.5
 """With less left until its deadline, no call waits for others."""
@@ -67,7 +70,8 @@ class WorkerLink:
         elif not self._joining:
             now_s = time.monotonic()
             held_s = min(LONGEST_HELD_S, HELD_SHARE * self.outlook.ahead_s(now_s))
-            self._held_until_s = now_s + held_s if held_s >= SHORTEST_HELD_S else 0.0
+            is_worth_it = held_s >= SHORTEST_HELD_S and self.outlook.calls >= HELD_FROM_CALLS
+            self._held_until_s = now_s + held_s if is_worth_it else 0.0
 
     def _put_out(self, call: Call) -> None:
         """Have a call told by itself."""
