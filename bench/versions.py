@@ -46,12 +46,16 @@ def request(model: str) -> bytes:
 
 
 @contextmanager
-def version(tree_folder: Path, models: Path, name: str, arguments: list[str]) -> Iterator[Serving]:
-    """A server of the code in a folder."""
+def version(
+    tree_folder: Path, models: Path, name: str, arguments: list[str], *, bench: bool = False
+) -> Iterator[Serving]:
+    """A server of the code in a folder; with the engines of our own `bench`, if so."""
     workspace = OUT / name
     workspace.mkdir(parents=True, exist_ok=True)
     before = os.environ.get("PYTHONPATH")
-    os.environ["PYTHONPATH"] = os.pathsep.join(str(tree_folder.resolve() / package) for package in PACKAGES)
+    paths = [tree_folder.resolve() / package for package in PACKAGES]
+    more = [Path(__file__).resolve().parent] if bench else []
+    os.environ["PYTHONPATH"] = os.pathsep.join(map(str, [*paths, *more]))
     try:
         with serving(models, workspace=workspace, arguments=arguments) as server:
             yield server

@@ -23,9 +23,9 @@ class Curve:
         self._enough: dict[int, int] = {}
 
     def enough(self, rows: int) -> int:
-        """The fewest rows that go, a row, nearly as fast as so many together do; all where that was not measured.
+        """The fewest rows that are no slower, a row, than so many together; all where that was not measured.
 
-        Those that are first then need not wait for the others to be computed, who lose next to nothing.
+        Those that are first then need not wait for the others to be computed, who lose nothing.
         """
         found = self._enough.get(rows)
         if found is None:
@@ -37,7 +37,7 @@ class Curve:
             return rows
         sizes = [*self._rows[: bisect_left(self._rows, rows)], rows]
         rates = {size: size / (self.seconds(size) + BATCH_S) for size in sizes}
-        return min(size for size in sizes if rates[size] >= GOOD_ENOUGH * rates[rows])
+        return min(size for size in sizes if rates[size] >= rates[rows])
 
     def seconds(self, rows: int) -> float:
         """A batch's expected time on an idle device."""

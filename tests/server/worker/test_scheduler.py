@@ -11,6 +11,8 @@ NOW_S = 100.0
 LINEAR = Curve({1: 100.0, 64: 100.0})
 FLAT = Curve({1: 100.0, 64: 6400.0})
 """A row takes 10 ms; and, of FLAT, any batch does."""
+FALLING = Curve({1: 100.0, 2: 95.0, 64: 95.0})
+"""A row by itself is the fastest."""
 
 
 def add(
@@ -67,7 +69,7 @@ def test_full_says_that_nothing_could_be_added() -> None:
 
 def test_nobody_waits_for_company_that_makes_rows_no_faster() -> None:
     queues: Queues[Request] = Queues()
-    pair, *others = (add(queues, Request(rows=rows), cost=Cost(LINEAR)) for rows in (2, 1, 1))
+    pair, *others = (add(queues, Request(rows=rows), cost=Cost(FALLING)) for rows in (2, 1, 1))
     for request in (pair, *others):
         decision = queues.plan(NOW_S)
         assert taken(decision) == [(request, request.rows)]
@@ -79,7 +81,7 @@ def test_a_whole_batch_goes_whole_and_so_does_what_was_told_to_wait() -> None:
     for limit, max_delay_s in ((3, 0.0), (8, 0.5)):
         queues: Queues[Request] = Queues()
         queues.flow("model").max_delay_s = max_delay_s
-        requests = [add(queues, Request(rows=1), cost=Cost(LINEAR), limit=limit) for _ in range(3)]
+        requests = [add(queues, Request(rows=1), cost=Cost(FALLING), limit=limit) for _ in range(3)]
         assert taken(queues.plan(NOW_S)) == [(request, 1) for request in requests]
 
 

@@ -9,9 +9,8 @@ shapes). The lanes of a model are its flow.
   the highest. A level is thus worth so many seconds of waiting; nobody waits for ever.
 - The plan is work-conserving: asked while any request waits it finds a batch, unless the model's `max_delay_s`
   says that its first request may still wait for company; then it says until when.
-- Requests that wait for less than a whole batch go no more together than it takes for their rows to go as fast as
-  all would, nearly: where a batch of two takes twice as long as one, the first need not wait for the second. Where
-  a whole batch waits it goes whole, for then every little counts.
+- Requests that wait for less than a whole batch go together only where their rows are faster for it: where a batch
+  of two takes more than twice as long as one, the first need not wait for the second.
 - A request of more rows than a batch holds is split; its first rows go first, the rest keeps its place.
 - Of a sequence only the step whose turn it is waits in a lane, so that a batch never holds two: see turns.py.
 - Requests for other outputs of the model fill what room is left, where one program makes the outputs of both
