@@ -150,6 +150,21 @@ def test_a_batch_is_begun_on_the_device_before_the_last_one_s_outputs_are_there(
         assert runner.run_here(batch_of([2], program)) is None
 
 
+def test_one_that_cannot_be_enqueued_is_found_again_by_itself_and_the_others_run(tmp_path: Path) -> None:
+    class Refusing(OnADevice):
+        def begin(self, staged: Any) -> Any:
+            if len(staged) == 3:
+                raise ValueError("no such kernel")
+            return super().begin(staged)
+
+    runner = Runner(DONE.put, Room(lambda: 1 << 40), Patience(Note(tmp_path / "note")))
+    program = Refusing(2)
+    for rows in (2, 3, 4):
+        runner.run(batch_of([rows], program))
+    found = {part.rows: part.fault for _ in range(3) for part in DONE.get(timeout=60)}
+    assert {rows: str(fault) for rows, fault in found.items()} == {2: "None", 3: "no such kernel", 4: "None"}
+
+
 def test_a_batch_without_memory_beside_others_is_run_in_parts_by_itself(tmp_path: Path) -> None:
     program = OnADevice(3, most_rows=4)
     runner = Runner(DONE.put, Room(lambda: 1 << 40), Patience(Note(tmp_path / "note")))
