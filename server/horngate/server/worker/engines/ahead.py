@@ -4,7 +4,6 @@ JAX tells of what it compiled how much memory it takes beside its arguments. Wei
 not in what is compiled, once more for each size.
 """
 
-import os
 from collections import OrderedDict
 from collections.abc import Callable, Sequence
 from contextlib import AbstractContextManager, nullcontext
@@ -12,7 +11,6 @@ from pathlib import Path
 from threading import Lock
 from typing import Any
 
-from horngate.contract.errors import LoadError
 from horngate.server.worker.engines import Array
 
 Weights = Sequence[Any]
@@ -54,15 +52,6 @@ def is_apart() -> bool:
     import jax
 
     return bool(jax.local_devices()[0].platform != "cpu")
-
-
-def check_gpu() -> None:
-    """LoadError: this process was given a GPU, and JAX, which would compute without, does not see it."""
-    if os.environ.get("JAX_PLATFORMS", "").startswith("cuda") and not is_apart():
-        raise LoadError(
-            "JAX sees no GPU; expected the one that --devices names: see `horngate doctor`, "
-            "pip install 'horngate[gpu]', or serve with --devices cpu"
-        )
 
 
 class AheadOfTime:

@@ -19,7 +19,7 @@ from horngate.server.placement import Placement
 from horngate.server.precision import BFLOAT16
 from horngate.server.worker.buckets import ladder
 from horngate.server.worker.engines import Array, Outputs, Shapes
-from horngate.server.worker.engines.ahead import check_gpu, is_apart, keep_compiled
+from horngate.server.worker.engines.ahead import is_apart, keep_compiled
 from horngate.server.worker.engines.compiled import (
     Compiled,
     Forward,
@@ -27,6 +27,7 @@ from horngate.server.worker.engines.compiled import (
     compiled_call,
     input_signature,
 )
+from horngate.server.worker.engines.given_gpu import check_gpu
 from horngate.server.worker.engines.lowered import computed_in_bfloat16
 from horngate.server.worker.engines.nameless import nameless_variables
 from horngate.server.worker.engines.open_files import hold
@@ -68,8 +69,8 @@ class Keras:
 
         from horngate.zoo.submodel import submodel
 
+        check_gpu(keras.backend.backend())
         if keras.backend.backend() == "jax":
-            check_gpu()
             keep_compiled(artifact.folder.parent / COMPILED)
         names = [spec.name for spec in artifact.spec.inputs]
         carried = [state for state in artifact.carried if state.output in outputs]
