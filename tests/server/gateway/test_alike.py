@@ -15,6 +15,8 @@ from horngate.oip.messages import ModelInferResponse
 from horngate.oip.wire import parse_infer_request
 from horngate.server.frames.arena import ARENA_BYTES, Arena
 from horngate.server.frames.channel import Channel
+from horngate.server.gateway.burst import Burst
+from horngate.server.gateway.connection import Connection
 from horngate.server.gateway.infer import Answer, Call, read_call
 from horngate.server.gateway.links import Links
 from horngate.server.gateway.plans import Plans
@@ -207,6 +209,69 @@ def test_of_those_that_lie_in_shared_memory_only_what_is_gone_is_refused(tmp_pat
     asyncio.run(run())
 
 
+def test_those_that_cannot_be_put_together_go_singly_and_what_cannot_be_sent_is_told(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    put = Connection.put
+
+    def put_some(connection: Connection, raw: Any) -> Any:
+        if raw == CONTENTS[1][0]:
+            raise MemoryError("no page is left")
+        return put(connection, raw)
+
+    def put_none(*_: object) -> None:
+        raise MemoryError("no pages are left")
+
+    monkeypatch.setattr(Connection, "put", put_some)
+    monkeypatch.setattr(Connection, "put_together", put_none)
+
+    async def run() -> None:
+        with World(tmp_path / "w") as world:
+            with world.links.burst:
+                for place in range(3):
+                    world.links.submit(world.call(place))
+            [[kind, items]] = await world.frames()
+            assert (kind, len(items), world.links.pending) == ("requests", 2, 2)
+            assert str(world.answers["1"]) == "MemoryError inside the gateway: no page is left"
+
+    asyncio.run(run())
+
+
+def test_a_reply_that_cannot_be_taken_costs_no_other_of_its_frame_its_answer(tmp_path: Path) -> None:
+    async def run() -> None:
+        with World(tmp_path / "w") as world:
+            with world.links.burst:
+                for place in range(3):
+                    world.links.submit(world.call(place))
+            [[_, item]] = await world.frames()
+            first, *others = Alike(*item).numbers
+            beyond = [1 << 60, 16]
+            await world.reply(
+                [first, None, [[[2, 1], beyond]], [0.0, 0.0, 2]],
+                [others, None, [[[4, 1], b"s" * 32]], [0.0, 0.0, 4]],
+            )
+            kinds = [type(world.answers[id_]) for id_ in "012"]
+            assert (kinds, world.links.pending) == ([InternalError, bytes, bytes], 0)
+
+    asyncio.run(run())
+
+
+def test_what_one_connection_cannot_send_keeps_no_other_from_sending() -> None:
+    burst, sent = Burst(), list[str]()
+
+    def broken() -> None:
+        raise MemoryError
+
+    def leave() -> None:
+        with burst:
+            burst.at_end(broken)
+            burst.at_end(lambda: sent.append("other"))
+
+    with pytest.raises(MemoryError):
+        leave()
+    assert sent == ["other"]
+
+
 def test_no_more_leave_together_than_are_to_be_held(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr("horngate.server.gateway.alike.MOST_BYTES", 2 * (6 + 8 + 2 * 8))
 
@@ -249,7 +314,7 @@ def test_while_the_worker_has_enough_to_do_calls_wait_for_one_another(
     asyncio.run(run())
 
 
-@pytest.mark.parametrize("hurry", ["priority", "deadline"])
+@pytest.mark.parametrize("hurry", ["priority", "deadline", "little left"])
 def test_one_in_a_hurry_waits_for_nobody_and_takes_the_others_along(
     tmp_path: Path, hurry: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -266,6 +331,8 @@ def test_one_in_a_hurry_waits_for_nobody_and_takes_the_others_along(
                 urgent.priority = 1
             else:
                 urgent.deadline_s = urgent.arrived_s + 0.1
+            if hurry == "little left":
+                urgent.arrived_s -= 60
             with world.links.burst:
                 world.links.submit(urgent)
             assert [len(Alike(*item).numbers) for _, item in world.worker.receive()] == [2]

@@ -7,6 +7,7 @@ from typing import Any, cast
 
 import pytest
 
+from horngate.contract.models import ModelSpec
 from horngate.server.artifact import SPEC, write_whole
 from horngate.server.devices import read_devices
 from horngate.server.settings import ModelConfig, ServerSettings
@@ -97,6 +98,22 @@ def test_keras_serves_what_no_other_engine_can_unless_it_does_not_compute_so(
     assert (instance.family, instance.stage.endswith("no such units")) == (
         ("keras", True) if state is State.BUILT else ("onnx", False)
     )
+
+
+@pytest.mark.parametrize(
+    ("precision", "family"), [("float32", "keras"), ("bfloat16", "keras"), ("int8", "onnx")]
+)
+def test_auto_is_keras_on_gpus_in_the_precisions_that_it_computes_in(
+    tmp_path: Path, precision: str, family: str
+) -> None:
+    spec = ModelSpec(inputs=(), outputs=(), layers=(), parameters=0)
+    manifest = {"precision": precision, "refused": None, "model": spec.to_json()}
+    write_whole(tmp_path / SPEC, json.dumps(manifest).encode())
+    source = Source(name="m", version=1, path=Path("m.h5"), config=ModelConfig())
+    for on_gpus, expected in ((True, family), (False, "onnx")):
+        instance = Instance(handle="m/1@1", source=source, state=State.BUILDING)
+        instance.built(tmp_path, on_gpus=on_gpus)
+        assert instance.family == expected
 
 
 def test_workers_that_share_a_gpu_each_have_their_part_of_its_memory(monkeypatch: pytest.MonkeyPatch) -> None:

@@ -108,6 +108,13 @@ def test_of_those_whose_batch_fails_only_the_cause_does(desk: Desk) -> None:
     assert (desk.together, desk.link.works) == ([], {})
 
 
+def test_the_only_one_that_fails_is_run_once(desk: Desk) -> None:
+    desk.receive(1, -1)
+    desk.world.run()
+    assert (desk.world.answers, desk.link.works) == ({1: InternalError}, {})
+    assert desk.world.program.sizes == [1]
+
+
 def test_of_more_than_a_batch_holds_each_is_answered_with_its_batch(tmp_path: Path) -> None:
     desk = Desk(tmp_path, limit=2)
     desk.receive(1, 1, 2, 3)

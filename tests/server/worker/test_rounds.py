@@ -60,6 +60,20 @@ def test_it_ends_as_soon_as_one_alone_is_left(machine: Machine) -> None:
     assert [name for name, rows in machine.ran if rows == TIMED_ROWS[1]] == ["fast", "slow"]
 
 
+def test_one_that_fails_when_its_turn_comes_is_left_and_the_others_go_on(machine: Machine) -> None:
+    rounds = entered(machine, good=0.010)
+    broken = machine.program("broken", 0.0098)
+    rounds.enter(named("broken"), broken)
+
+    def fail(inputs: object) -> None:
+        raise ValueError("no such kernel")
+
+    broken.run = fail
+    rounds.decide()
+    assert rounds.best is not None
+    assert (rounds.best.choice.engine, rounds.scores[named("broken")]) == ("good", 0.0)
+
+
 def test_parts_win_where_they_are_nearly_as_fast(machine: Machine) -> None:
     rounds = Rounds(ROW, GUARD)
     rounds.enter(named("one"), machine.program("one", 0.0100))

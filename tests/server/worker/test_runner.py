@@ -13,7 +13,7 @@ from hypothesis import strategies as st
 from horngate.contract.errors import ResourceExhausted
 from horngate.server.worker.engines.out_of_memory import OutOfMemory
 from horngate.server.worker.notes import Note, is_hunger, read_note
-from horngate.server.worker.patience import Patience
+from horngate.server.worker.patience import LONGEST_LOOK_S, Patience
 from horngate.server.worker.room import Room
 from horngate.server.worker.runner import Runner
 from horngate.server.worker.work import Batch, Share
@@ -108,8 +108,8 @@ def batch_of(sizes: list[int], program: object) -> Batch:
 DONE: "SimpleQueue[list[Batch]]" = SimpleQueue()
 
 
-def run(batch: Batch, note: Path, left_bytes: int = 1 << 40) -> list[Batch]:
-    Runner(DONE.put, Room(lambda: left_bytes), Patience(Note(note))).run(batch)
+def run(batch: Batch, patience: Patience, left_bytes: int = 1 << 40) -> list[Batch]:
+    Runner(DONE.put, Room(lambda: left_bytes), patience).run(batch)
     return DONE.get(timeout=10)
 
 
@@ -119,7 +119,7 @@ def test_every_row_is_answered_once_whatever_memory_suffices_for(sizes: list[int
     note = Path("/dev/shm/horngate-test-note")
     batch = batch_of(sizes, Doubling(most))
     expected = [array * 2 for array in (share.work.inputs[0] for share in batch.shares)]
-    parts = run(batch, note)
+    parts = run(batch, Patience(Note(note)))
     assert max(part.rows for part in parts) <= most
     found: dict[int, list[Any]] = {}
     for part in parts:
@@ -193,13 +193,13 @@ def test_a_batch_that_needs_no_more_memory_begins_while_the_one_before_it_runs(
 
 
 def test_one_row_that_finds_no_memory_is_refused_by_that_name(tmp_path: Path) -> None:
-    (part,) = run(batch_of([1], Doubling(0)), tmp_path / "note")
+    (part,) = run(batch_of([1], Doubling(0)), Patience(Note(tmp_path / "note")))
     assert isinstance(part.fault, ResourceExhausted)
     assert "one row needs more memory than there is" in str(part.fault)
 
 
 def test_a_batch_without_room_is_halved_before_it_is_tried(tmp_path: Path) -> None:
-    parts = run(batch_of([8], Doubling(8)), tmp_path / "note", left_bytes=4)
+    parts = run(batch_of([8], Doubling(8)), Patience(Note(tmp_path / "note")), left_bytes=4)
     assert [part.rows for part in parts] == [4, 4]
     assert (parts[0].halved, parts[0].short_rows) == (1, 0)
 
@@ -208,9 +208,11 @@ def test_a_batch_without_room_is_halved_before_it_is_tried(tmp_path: Path) -> No
 def test_a_request_in_training_is_never_run_in_parts(tmp_path: Path, left_bytes: int, most_rows: int) -> None:
     batch = batch_of([8], Doubling(most_rows))
     batch.shares[0].work.seed = 3
-    (part,) = run(batch, tmp_path / "note", left_bytes=left_bytes)
+    patience = Patience(Note(tmp_path / "note"))
+    (part,) = run(batch, patience, left_bytes=left_bytes)
     assert isinstance(part.fault, ResourceExhausted)
     assert "8 rows, which are not to be split, need more memory than there is" in str(part.fault)
+    assert not any(patience.overdue(looks * LONGEST_LOOK_S) for looks in range(1000)), "it is over"
 
 
 def test_what_runs_is_noted_and_outlives_the_process(tmp_path: Path) -> None:

@@ -1,5 +1,6 @@
 """What callers get, written from what a worker said."""
 
+from collections.abc import Iterable
 from typing import Any
 
 from horngate.contract.errors import HorngateError, InternalError
@@ -27,8 +28,22 @@ def written(call: Call, shapes: list[list[int]], raws: list[Any], ride: Ride | N
     """
     try:
         return write_answer(call, shapes, raws, ride)
-    except HorngateError as error:
-        return error
     except Exception as fault:
-        logger().exception("an answer could not be written", model=call.entry.name)
-        return InternalError(f"{type(fault).__name__} inside the gateway: {fault}")
+        return told(fault, "an answer could not be written", model=call.entry.name)
+
+
+def in_vain(calls: Iterable[Call | None], fault: Exception) -> list[Answer]:
+    """What those who wait for answers are told that could not be taken from a reply."""
+    error = told(fault, "a reply could not be taken")
+    waiting = [call for call in calls if call is not None and not call.answered]
+    for call in waiting:
+        call.answered = True
+    return [(call, error) for call in waiting]
+
+
+def told(fault: Exception, what: str, **about: str) -> HorngateError:
+    """What a caller is told of a fault; one that is the gateway's own is logged besides, with what failed."""
+    if isinstance(fault, HorngateError):
+        return fault
+    logger().exception(what, **about)
+    return InternalError(f"{type(fault).__name__} inside the gateway: {fault}")

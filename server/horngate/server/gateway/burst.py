@@ -2,6 +2,7 @@
 
 import asyncio
 from collections.abc import Callable
+from contextlib import ExitStack
 
 
 class Burst:
@@ -17,8 +18,9 @@ class Burst:
     def __exit__(self, *_: object) -> None:
         self._going_on = False
         flushes, self._flushes = self._flushes, []
-        for flush in flushes:
-            flush()
+        with ExitStack() as all_of_them:  # Should one fail, the others go out all the same.
+            for flush in reversed(flushes):
+                all_of_them.callback(flush)
 
     def at_end(self, flush: Callable[[], None]) -> None:
         """Have it called when all that belongs together is there."""

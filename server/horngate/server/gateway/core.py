@@ -10,7 +10,6 @@ from google.protobuf.message import DecodeError
 
 from horngate.contract.errors import (
     HorngateError,
-    InternalError,
     InvalidRequest,
     ResourceExhausted,
     Unsupported,
@@ -18,6 +17,7 @@ from horngate.contract.errors import (
 from horngate.oip import messages as oip
 from horngate.oip.wire import ParsedRequest, parse_infer_request
 from horngate.server.frames.channel import Channel, ChannelClosed
+from horngate.server.gateway.answers import told
 from horngate.server.gateway.burst import Burst
 from horngate.server.gateway.counts import Counts
 from horngate.server.gateway.decoders import Decoders
@@ -113,11 +113,8 @@ class Gateway:
                 raise Unsupported(f"this server does not offer {method}")
             request, run = ANSWERS[method]
             return run(self, _parsed(request, data), deadline_s, respond, origin)
-        except HorngateError as error:
-            respond(error)
         except Exception as fault:
-            logger().exception("request failed inside the gateway", method=method)
-            respond(InternalError(f"{type(fault).__name__} inside the gateway: {fault}"))
+            respond(told(fault, "request failed inside the gateway", method=method))
         return None
 
     @property

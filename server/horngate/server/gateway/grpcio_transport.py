@@ -182,15 +182,19 @@ class Unary(grpc.GenericRpcHandler):  # type: ignore[misc]
         async def handle(data: bytes, context: Any) -> None:
             result = await answer(data, context)
             await context.write(result)
-            await _read(self._gateway, len(result))
+            await _read(self._gateway, len(result), context)
 
         return handle
 
 
-async def _read(gateway: Gateway, size: int) -> None:
-    """Let a caller read an answer of that size, where the server will be gone afterwards."""
+async def _read(gateway: Gateway, size: int, context: Any) -> None:
+    """Let a caller read an answer of that size, where the server will be gone afterwards.
+
+    A caller has its answer with the status that comes after this: half of the time that it gave is left for that.
+    """
     if size >= LARGE_BYTES and gateway.stopping.is_set():
-        await asyncio.sleep(READING_S)
+        left_s = context.time_remaining()
+        await asyncio.sleep(READING_S if left_s is None else min(READING_S, left_s / 2))
 
 
 def _handler(gateway: Gateway, method: str, under_way: UnderWay) -> Handle:
@@ -229,7 +233,7 @@ def _stream_handler(
                 try:
                     await stream.serve(requests)
                 finally:
-                    await _read(gateway, stream.largest)
+                    await _read(gateway, stream.largest, context)
         except HorngateError as error:
             await context.abort(code_of(error), str(error), trailers_of(error))
 

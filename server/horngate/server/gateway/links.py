@@ -17,7 +17,6 @@ from horngate.contract.errors import (
     DeadlineExceeded,
     HorngateError,
     InternalError,
-    InvalidRequest,
     LoadError,
     NotFound,
     ResourceExhausted,
@@ -26,7 +25,7 @@ from horngate.contract.errors import (
 )
 from horngate.server.elsewhere import Elsewhere
 from horngate.server.frames.channel import Frame
-from horngate.server.gateway.answers import all_written, written
+from horngate.server.gateway.answers import all_written, in_vain, told, written
 from horngate.server.gateway.burst import Burst
 from horngate.server.gateway.infer import Answer, Call
 from horngate.server.gateway.routes import UNAVAILABLE, Entry, Routes
@@ -96,8 +95,8 @@ class Links:
             return
         try:
             least_busy(links, call.entry.handle).send(call)
-        except InvalidRequest as error:  # What it has in shared memory is gone.
-            self._answer(call, error)
+        except Exception as fault:  # What it has in shared memory is gone, say.
+            self._answer(call, told(fault, "a request could not be sent", model=call.entry.name))
 
     def _hold(self, call: Call) -> None:
         """Let a call wait for a worker; the training phase is loaded when the first asks for it."""
@@ -172,21 +171,29 @@ class Links:
 
     def _on_replies(self, link: WorkerLink, replies: Sequence[Sequence[Any]]) -> None:
         answers: list[Answer] = []
-        for number, error, outputs, timings in replies:
-            raws = [link.get(payload) for _, payload in outputs]
-            if isinstance(number, list):
-                answers += all_written([link.take(each) for each in number], outputs, raws)
-                continue
-            call = link.take(number)
-            if call is None or call.answered:
-                continue
-            if error is not None:
-                self._on_error(link, call, error)
-                continue
-            ride = Ride(*timings, worker=link.address.name) if call.timings else None
-            call.answered = True
-            answers.append((call, written(call, [shape for shape, _ in outputs], raws, ride)))
+        for reply in replies:
+            try:
+                answers += self._on_reply(link, *reply)
+            except Exception as fault:  # Those whose answers come in the same frame have them all the same.
+                numbers = reply[0] if isinstance(reply[0], list) else [reply[0]]
+                answers += in_vain(map(link.take, numbers), fault)
         self._answered(answers)
+
+    def _on_reply(
+        self, link: WorkerLink, number: Any, error: Any, outputs: Any, timings: Any
+    ) -> list[Answer]:
+        raws = [link.get(payload) for _, payload in outputs]
+        if isinstance(number, list):
+            return all_written([link.take(each) for each in number], outputs, raws)
+        call = link.take(number)
+        if call is None or call.answered:
+            return []
+        if error is not None:
+            self._on_error(link, call, error)
+            return []
+        ride = Ride(*timings, worker=link.address.name) if call.timings else None
+        call.answered = True
+        return [(call, written(call, [shape for shape, _ in outputs], raws, ride))]
 
     def _on_error(self, link: WorkerLink, call: Call, error: Sequence[Any]) -> None:
         if error[0] == NotFound.__name__:

@@ -5,9 +5,9 @@ from collections.abc import Callable, Sequence
 from functools import partial
 from typing import Any
 
-from horngate.contract.errors import InvalidRequest
 from horngate.server.frames.channel import Frame
 from horngate.server.gateway.alike import contents, groups, may_join, written
+from horngate.server.gateway.answers import told
 from horngate.server.gateway.burst import Burst
 from horngate.server.gateway.connection import Connection
 from horngate.server.gateway.infer import Call
@@ -65,10 +65,10 @@ class WorkerLink:
 
     def _hold(self, call: Call) -> None:
         """Have calls wait for those that come soon, while the worker has enough to do."""
-        if call.priority or (call.deadline_s is not None and call.deadline_s < call.arrived_s + HURRIES_S):
+        now_s = time.monotonic()
+        if call.priority or (call.deadline_s is not None and call.deadline_s < now_s + HURRIES_S):
             self._held_until_s = 0.0
         elif not self._joining:
-            now_s = time.monotonic()
             held_s = min(LONGEST_HELD_S, HELD_SHARE * self.outlook.ahead_s(now_s))
             is_worth_it = held_s >= SHORTEST_HELD_S and self.outlook.calls >= HELD_FROM_CALLS
             self._held_until_s = now_s + held_s if is_worth_it else 0.0
@@ -94,13 +94,14 @@ class WorkerLink:
 
     def take(self, number: int) -> Call | None:
         """Remove a call that is answered, and give back its memory."""
-        call = self.calls.pop(number, None)
+        call = self.calls.get(number)
         if call is not None:
-            self.running.discard(number)
-            self.outlook.answered(call.cost_s)
             held, call.held = call.held, None
             if held is not None:
                 self._connection.leave(held)
+            del self.calls[number]
+            self.running.discard(number)
+            self.outlook.answered(call.cost_s)
         return call
 
     def get(self, payload: Any) -> Any:
@@ -156,7 +157,9 @@ class WorkerLink:
         put = self._connection.put_together
         try:
             held = self._connection.hold(map(put, contents(calls)), len(calls))
-        except InvalidRequest:  # What one of them has in shared memory is gone.
+        except (
+            Exception
+        ):  # What one of them has in shared memory is gone, or there is no memory for all of them.
             self._send_singly(calls)
             return
         for call in calls:
@@ -167,7 +170,8 @@ class WorkerLink:
         for call in calls:
             try:
                 self._put_out(call)
-            except InvalidRequest as error:
+            except Exception as fault:
+                error = told(fault, "a request could not be sent", model=call.entry.name)
                 self._on_frames(self, [["unsent", call.number, error]])
 
 

@@ -123,8 +123,8 @@ class Instance:
     def built(self, folder: Path, *, on_gpus: bool = False) -> str | None:
         """Take the finished artifact; the configuration and the converter say which engines it needs.
 
-        Of the engines, Keras alone computes on a GPU, so that there `auto` is Keras. Why Keras alone runs it, if
-        the converter or the precision says so.
+        Of the engines, Keras alone computes on a GPU: there, `auto` is Keras in the precisions that it computes in.
+        Why Keras alone runs it, if the converter or the precision says so.
         LoadError: the configuration names layers that it has not.
         """
         self.folder = folder
@@ -133,8 +133,8 @@ class Instance:
         reason = why_keras(artifact, config.engine)
         if reason is not None:
             self.stage = f"on Keras: {reason}"
-        engines = ("keras", "auto") if on_gpus else ("keras",)
-        if reason is not None or config.engine in engines or config.placement:
+        is_auto_keras = on_gpus and config.engine == "auto" and _keras_computes_in(artifact.precision)
+        if reason is not None or config.engine == KERAS or is_auto_keras or config.placement:
             self.family = KERAS
         if config.placement:
             self.untrainable = "its layers are placed on several devices; serve it without [placement]"
@@ -165,8 +165,8 @@ class Instance:
     def may_run_on_keras(self) -> bool:
         """Whether Keras may serve what no ONNX engine does: not in int8, in which it does not compute."""
         precision = FLOAT32 if self.folder is None else Artifact(self.folder).precision
-        computes_so = precision == FLOAT32 or KERAS in ENGINES[precision]
-        return self.family != KERAS and self.source.config.engine == "auto" and computes_so
+        is_auto = self.source.config.engine == "auto"
+        return self.family != KERAS and is_auto and _keras_computes_in(precision)
 
     def fall_back(self, reason: str) -> None:
         """Have Keras serve it: no other engine does, and why."""
@@ -291,6 +291,10 @@ def _training(instance: Instance, trainer: Instance | None) -> dict[str, Any]:
         "workers": trainer.workers if ready else [],
         "report": dict(trainer.report),
     }
+
+
+def _keras_computes_in(precision: str) -> bool:
+    return precision == FLOAT32 or KERAS in ENGINES[precision]
 
 
 def _policy(instance: Instance) -> str:

@@ -14,7 +14,6 @@ from horngate.contract.errors import (
     SequenceLost,
     Unavailable,
 )
-from horngate.server.frames.channel import ChannelClosed
 from horngate.server.metrics import WorkerMetrics
 from horngate.server.pace import Pace
 from horngate.server.worker.account import Account
@@ -267,8 +266,7 @@ class Batcher:
         self._alone_under_way = True
         self.flush()
         work.owner.channel.send(["running", [work.request]])
-        with suppress(ChannelClosed):
-            work.owner.channel.flush()
+        self.flush()
 
     def _finished(self, batches: list[Batch], *, answer_first: bool = False) -> None:
         """Deal out what became of a batch, in parts if it was run so; then, or first, have it counted."""

@@ -156,3 +156,4 @@ class Flight:
                 self._deliver([batch])
             else:
                 self._alone(batch)
+            del begun, batch

@@ -11,6 +11,7 @@ from dataclasses import dataclass, field, replace
 from functools import partial
 from typing import cast
 
+from horngate.server.logs import logger
 from horngate.server.worker.engines import EngineChoice, Program
 from horngate.server.worker.engines.out_of_memory import OutOfMemory
 from horngate.server.worker.probe import LONGEST_RUN_S, Guard
@@ -161,6 +162,11 @@ class Rounds:
                 self._time(entrant, rows)
         except OutOfMemory:  # There was enough before.
             entrant.program = None
+        except Exception as fault:  # It would fail when it serves such a batch, too.
+            logger().warning(
+                "an engine failed while it was timed", engine=str(entrant.choice), reason=str(fault)
+            )
+            entrant.program, entrant.took_s = None, {}
 
     def _run(self, entrant: Entrant, rows: int) -> bool:
         """Time a batch for the first time; whether there is memory for it. If not, none is compared from it on."""

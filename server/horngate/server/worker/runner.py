@@ -113,6 +113,7 @@ class Runner:
             if batch.may_halve:
                 return self._halved(batch, was_run=False)
             batch.fault = _too_large(batch, "its memory is taken")
+            self._patience.ended(batch)
             return [batch]
         self._patience.begins(batch)
         self._running = batch
