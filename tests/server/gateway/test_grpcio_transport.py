@@ -139,3 +139,25 @@ def test_a_large_answer_is_read_whole_before_a_server_stops(is_stream: bool) -> 
             await channel.close()
 
     asyncio.run(run())
+
+
+def test_a_large_answer_comes_before_its_caller_s_deadline_when_a_server_stops(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setattr("horngate.server.gateway.grpcio_transport.READING_S", 60.0)
+
+    async def run() -> None:
+        gateway = Gateway()
+        transport, channel = await started(gateway)
+        ask = channel.unary_unary(f"/{SERVICE}/ModelInfer")
+        assert await ask(b"at once") == ANSWER
+        call = asyncio.ensure_future(ask(WAITING, timeout=2.0))
+        while not gateway.waiting:
+            await asyncio.sleep(0.01)
+        gateway.stopping.set()
+        gateway.waiting[0](ANSWER)
+        assert await call == ANSWER
+        await channel.close()
+        await transport.stop(GRACE_S)
+
+    asyncio.run(run())
