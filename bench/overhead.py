@@ -44,6 +44,8 @@ OUT = Path(__file__).parent / "out" / "overhead"
 BATCHES = {"mlp": (1, 64, 256, 1024)}
 IMAGE_BATCHES = (1, 4, 8, 16, 32)
 CONNECTIONS = 4
+LEAST_ROWS = 600
+"""A load lasts as long as the engine alone takes for so many: the batches under way at its end do not count."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -96,7 +98,10 @@ def measure(model: str, options: argparse.Namespace) -> Iterator[Result]:
         _call(server.grpc, message)
         wait_until_quiet(options.wait)
         alone = _alone(folder, BATCHES.get(model, IMAGE_BATCHES), options.seconds / 5)
-        runs = [_drive(server, message, concurrency, options) for concurrency in options.concurrency]
+        seconds = max(options.seconds, LEAST_ROWS / alone.rows_per_s)
+        runs = [
+            _drive(server, message, concurrency, seconds, options.wait) for concurrency in options.concurrency
+        ]
         wait_until_quiet(options.wait)
         again = _again(folder, alone, options.seconds)
         apart = _apart(folder, BATCHES.get(model, IMAGE_BATCHES), options.seconds / 5)
@@ -150,15 +155,15 @@ def _again(folder: Path, rate: Rate, seconds: float) -> Rate:
     return again
 
 
-def _drive(server: Serving, message: bytes, concurrency: int, options: argparse.Namespace) -> Run:
+def _drive(server: Serving, message: bytes, concurrency: int, seconds: float, wait_s: float) -> Run:
     connections = min(CONNECTIONS, concurrency)
     shape = {"connections": connections, "streams": concurrency // connections}
     load(server.grpc, message, seconds=1, **shape)
     # h2load walks away from what is under way at its end, and the server may still compute that.
     wait_until_idle(server.pid)
-    wait_until_quiet(options.wait)
+    wait_until_quiet(wait_s)
     before, busy_before = tree_cpu_s(server.pid), machine_cpu_s()
-    run = load(server.grpc, message, seconds=options.seconds, **shape)
+    run = load(server.grpc, message, seconds=seconds, **shape)
     after, busy_after = tree_cpu_s(server.pid), machine_cpu_s()
     used = {kind: after[kind] - before.get(kind, 0.0) for kind in after}
     others_s = max(0.0, busy_after - busy_before - sum(used.values()) - run.cpu_s)
@@ -235,7 +240,7 @@ def main() -> None:
     )
     parser.add_argument("--models", nargs="+", default=["mlp", "mobilenet_v2", "resnet50"])
     parser.add_argument("--concurrency", nargs="+", type=int, default=[1, 8, 32, 128])
-    parser.add_argument("--seconds", type=float, default=5.0, help="of load for each cell")
+    parser.add_argument("--seconds", type=float, default=5.0, help="of load for each cell, at the least")
     parser.add_argument(
         "--wait", type=float, default=0.0, help="seconds, at most, to wait for an idle machine"
     )
