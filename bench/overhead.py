@@ -94,7 +94,7 @@ def measure(model: str, options: argparse.Namespace) -> Iterator[Result]:
     wait_until_quiet(options.wait)  # the server compares engines when it loads the model for the first time
     with serving(_models(model, workspace), workspace=workspace, arguments=_zoo(model)) as server:
         [folder] = {path.parent for path in (workspace / "cache").rglob("spec.json")}
-        message = _request(model, Artifact(folder))
+        message = _request(model, Artifact(folder), pixels=options.pixels)
         _call(server.grpc, message)
         wait_until_quiet(options.wait)
         alone = _alone(folder, BATCHES.get(model, IMAGE_BATCHES), options.seconds / 5)
@@ -123,11 +123,14 @@ def _zoo(model: str) -> list[str]:
     return [] if model == "mlp" else ["--zoo", model, "--zoo-weights", "none"]
 
 
-def _request(model: str, artifact: Artifact) -> bytes:
-    """A ModelInferRequest of one row."""
+def _request(model: str, artifact: Artifact, *, pixels: bool) -> bytes:
+    """A ModelInferRequest of one row; `pixels`: as bytes, where the model takes pictures."""
     [spec] = artifact.spec.inputs
-    array = np.random.default_rng(0).random((1, *(size or 1 for size in spec.shape[1:])), np.float32)
-    return infer_message(model, spec.name, array)
+    random = np.random.default_rng(0)
+    shape = (1, *(size or 1 for size in spec.shape[1:]))
+    if pixels and artifact.image is not None:
+        return infer_message(model, spec.name, random.integers(0, 256, shape, np.uint8))
+    return infer_message(model, spec.name, random.random(shape, np.float32))
 
 
 def _call(target: str, message: bytes) -> None:
@@ -240,6 +243,9 @@ def main() -> None:
     )
     parser.add_argument("--models", nargs="+", default=["mlp", "mobilenet_v2", "resnet50"])
     parser.add_argument("--concurrency", nargs="+", type=int, default=[1, 8, 32, 128])
+    parser.add_argument(
+        "--pixels", action="store_true", help="send pictures as bytes, which the server scales"
+    )
     parser.add_argument("--seconds", type=float, default=5.0, help="of load for each cell, at the least")
     parser.add_argument(
         "--wait", type=float, default=0.0, help="seconds, at most, to wait for an idle machine"
