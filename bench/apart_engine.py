@@ -9,10 +9,11 @@ the server does around a GPU.
 
 import os
 import time
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
 import numpy as np
+from timed_engine import TimedProgram, read_seconds
 
 from horngate.server.artifact import Artifact
 from horngate.server.worker.engines import Array, Outputs, Program
@@ -26,23 +27,18 @@ class Apart:
 
     def load(self, artifact: Artifact, outputs: Sequence[str], threads: int) -> "ApartProgram":
         """ONNX Runtime's program, as a device of its own."""
-        batch_s, row_s = map(float, os.environ["HORNGATE_TIMED"].split("+"))
-        return ApartProgram(OnnxRuntime().load(artifact, outputs, 1), batch_s, row_s)
+        return ApartProgram(
+            OnnxRuntime().load(artifact, outputs, 1), read_seconds(os.environ["HORNGATE_TIMED"])
+        )
 
 
-class ApartProgram:
+class ApartProgram(TimedProgram):
     """See Program and Overlapping."""
 
     overlaps = enqueues = True
 
-    def __init__(self, program: Program, batch_s: float, row_s: float) -> None:
-        self._program = program
-        self.pool = program.pool
-        self.padded = program.padded
-        self.prepare = program.prepare
-        self.release = program.release
-        self._batch_s = batch_s
-        self._row_s = row_s
+    def __init__(self, program: Program, seconds: Callable[[int], float]) -> None:
+        super().__init__(program, seconds)
         self._free_s = 0.0
 
     def stage(self, inputs: Mapping[str, Array]) -> Mapping[str, Array]:
@@ -53,7 +49,7 @@ class ApartProgram:
         """Enqueue a batch behind those that are there."""
         rows = len(next(iter(staged.values())))
         begins_s = max(time.perf_counter(), self._free_s)
-        self._free_s = ready_s = begins_s + self._batch_s + rows * self._row_s
+        self._free_s = ready_s = begins_s + self._seconds(rows)
 
         def outputs() -> list[Array]:
             found = self._answers(staged, rows)
