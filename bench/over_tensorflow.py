@@ -8,7 +8,6 @@ side. A time is the least of its turns, on a machine that does nothing else, as 
 (`worker/undisturbed.py`).
 """
 
-import argparse
 import itertools
 import json
 import math
@@ -25,7 +24,7 @@ os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
 os.environ.setdefault("ORT_DISABLE_TELEMETRY", "1")
 
 import numpy as np
-from precision import built, crops, fitted
+from precision import built, crops, fitted, read_options
 from table import table
 
 from horngate.contract.errors import LoadError
@@ -112,14 +111,7 @@ def limits(found: Sequence[Figures]) -> Iterator[str]:
 
 
 def main() -> None:
-    parser = argparse.ArgumentParser(
-        description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
-    )
-    parser.add_argument("--networks", nargs="+", default=["mobilenet_v2", "resnet50"])
-    parser.add_argument("--rows", nargs="+", type=int, default=[1, 8, 32], help="sizes of batches")
-    parser.add_argument("--repeats", type=int, default=5, help="turns of each")
-    parser.add_argument("--json", action="store_true", help="one JSON object a line instead of the table")
-    options = parser.parse_args()
+    options = read_options(__doc__, rows=[1, 8, 32])
     report_to(sys.stderr)
     for network in options.networks:
         found = measure(network, options.rows, options.repeats)

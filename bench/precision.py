@@ -159,15 +159,18 @@ def _run(program: Program, rows: Any) -> Any:
     return program.run({input_name: rows})[0].copy()
 
 
-def main() -> None:
-    parser = argparse.ArgumentParser(
-        description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
-    )
+def read_options(about: str | None, rows: list[int]) -> argparse.Namespace:
+    """What a comparison of networks in batches of several sizes is told; `rows` are those sizes unless given."""
+    parser = argparse.ArgumentParser(description=about, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--networks", nargs="+", default=["mobilenet_v2", "resnet50"])
-    parser.add_argument("--rows", nargs="+", type=int, default=[1, 8], help="sizes of batches")
+    parser.add_argument("--rows", nargs="+", type=int, default=rows, help="sizes of batches")
     parser.add_argument("--repeats", type=int, default=5, help="turns of each")
     parser.add_argument("--json", action="store_true", help="one JSON object a line instead of the table")
-    options = parser.parse_args()
+    return parser.parse_args()
+
+
+def main() -> None:
+    options = read_options(__doc__, rows=[1, 8])
     report_to(sys.stderr)
     for network in options.networks:
         found = measure(network, options.rows, options.repeats)
