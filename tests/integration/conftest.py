@@ -84,6 +84,21 @@ def served(
     assert server.exit_code == 0
 
 
+@pytest.fixture(scope="module", params=["native", "grpcio"])
+def mine(
+    request: pytest.FixtureRequest,
+    saved_models: tuple[Path, dict[str, Any]],
+    cache: Path,
+    tmp_path_factory: pytest.TempPathFactory,
+) -> Iterator[Serving]:
+    """A server that no other file shares, so every method may be asked, with shared memory."""
+    workspace = tmp_path_factory.mktemp("mine")
+    arguments = ("--cache", str(cache), "--shared-memory", "--transport", request.param)
+    with serving(saved_models[0], workspace=workspace, arguments=arguments) as server:
+        yield server
+    assert server.exit_code == 0
+
+
 @pytest.fixture
 def client(served: Fixture) -> Iterator[Client]:
     """An SDK client of the shared server."""

@@ -19,7 +19,7 @@ import numpy as np
 import pytest
 import tritonclient.grpc as triton
 
-from horngate.cli.serving import Serving, serving
+from horngate.cli.serving import Serving
 from horngate.client import Client
 from horngate.oip import messages as oip
 from tests.integration.conftest import Fixture
@@ -125,21 +125,6 @@ def test_whatever_comes_is_answered_and_costs_no_process(served: Fixture) -> Non
     assert codes[Code.INVALID_ARGUMENT] > 20
     assert standing(served.server.pid).items() >= before.items()
     still_answers(served.server.grpc, served.models)
-
-
-@pytest.fixture(scope="module", params=["native", "grpcio"])
-def mine(
-    request: pytest.FixtureRequest,
-    saved_models: tuple[Path, dict[str, Any]],
-    cache: Path,
-    tmp_path_factory: pytest.TempPathFactory,
-) -> Iterator[Serving]:
-    """A server that nobody shares, so every method may be asked."""
-    workspace = tmp_path_factory.mktemp("fuzzed")
-    arguments = ("--cache", str(cache), "--shared-memory", "--transport", request.param)
-    with serving(saved_models[0], workspace=workspace, arguments=arguments) as server:
-        yield server
-    assert server.exit_code == 0
 
 
 @pytest.mark.slow

@@ -18,7 +18,7 @@ from typing import Any
 import pytest
 import tritonclient.grpc as triton
 
-from horngate.cli.serving import Serving, serving
+from horngate.cli.serving import Serving
 from tests.integration.asking import REGION, SLOT_BYTES, Ask, Asking
 from tests.integration.conftest import Fixture
 from tests.integration.mixing import IMPATIENT, Callers, Outcome, difference
@@ -98,21 +98,6 @@ def test_each_of_a_mix_is_answered_as_it_is_alone_and_counted_once(served: Fixtu
     assert codes["INVALID_ARGUMENT"] > 20
     for book in books:
         book.check(outcomes)
-
-
-@pytest.fixture(scope="module", params=["native", "grpcio"])
-def mine(
-    request: pytest.FixtureRequest,
-    saved_models: tuple[Path, dict[str, Any]],
-    cache: Path,
-    tmp_path_factory: pytest.TempPathFactory,
-) -> Iterator[Serving]:
-    """A server that nobody shares, with shared memory."""
-    workspace = tmp_path_factory.mktemp("mixed")
-    arguments = ("--cache", str(cache), "--shared-memory", "--transport", request.param)
-    with serving(saved_models[0], workspace=workspace, arguments=arguments) as server:
-        yield server
-    assert server.exit_code == 0
 
 
 @pytest.fixture

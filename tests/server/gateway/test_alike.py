@@ -75,6 +75,12 @@ class World:
         call = (plans or self.plans).read(data, float(place) or None, lambda result: None)
         return call or self._read(data)
 
+    def submit(self, *calls: Call) -> None:
+        """They come in one burst."""
+        with self.links.burst:
+            for call in calls:
+                self.links.submit(call)
+
     async def frames(self) -> list[Any]:
         return await until(self.worker.receive)
 
@@ -120,9 +126,7 @@ def test_the_worker_is_told_the_same_and_answers_are_dealt_out(tmp_path: Path) -
     async def run() -> None:
         with World(tmp_path / "w") as world:
             calls = [world.call(place) for place in range(3)]
-            with world.links.burst:
-                for call in calls:
-                    world.links.submit(call)
+            world.submit(*calls)
             [[kind, item]] = await world.frames()
             alike = Alike(*item)
             assert kind == "alike"
@@ -151,9 +155,7 @@ def test_each_may_be_answered_by_itself_and_the_memory_is_given_back_with_the_la
 
     async def run() -> None:
         with World(tmp_path / "w") as world:
-            with world.links.burst:
-                for place in range(2):
-                    world.links.submit(world.call(place))
+            world.submit(*map(world.call, range(2)))
             [[_, item]] = await world.frames()
             first, second = Alike(*item).numbers
             await world.reply([first, ["InternalError", "broken"], [], []])
@@ -171,9 +173,7 @@ def test_what_they_had_of_a_worker_that_ended_is_not_given_back_to_its_successor
 
     async def run() -> None:
         with World(tmp_path / "w") as world:
-            with world.links.burst:
-                for place in range(2):
-                    world.links.submit(world.call(place))
+            world.submit(*map(world.call, range(2)))
             await world.frames()
             world.replace_worker()
             [[kind, items]] = await world.frames()
@@ -191,16 +191,12 @@ def test_of_those_that_lie_in_shared_memory_only_what_is_gone_is_refused(tmp_pat
             calls = [world.call(place) for place in range(3)]
             for place, call in enumerate(calls):
                 call.tensors[0] = (call.tensors[0][0], lying(tmp_path, memory, 6 * place, 6))
-            with world.links.burst:
-                for call in calls[:2]:
-                    world.links.submit(call)
+            world.submit(*calls[:2])
             [[kind, item]] = await world.frames()
             assert kind == "alike"
             assert [item[-2][0][1] for item in Alike(*item).singly()] == [CONTENTS[0][0], CONTENTS[1][0]]
             os.truncate(memory, 12)
-            with world.links.burst:
-                for call in (calls[2], again := world.call(3)):
-                    world.links.submit(call)
+            world.submit(calls[2], again := world.call(3))
             [[kind, items]] = await world.frames()
             assert (kind, [item[0] for item in items]) == ("requests", [again.number])
             assert type(world.answers["2"]) is InvalidRequest
@@ -227,9 +223,7 @@ def test_those_that_cannot_be_put_together_go_singly_and_what_cannot_be_sent_is_
 
     async def run() -> None:
         with World(tmp_path / "w") as world:
-            with world.links.burst:
-                for place in range(3):
-                    world.links.submit(world.call(place))
+            world.submit(*map(world.call, range(3)))
             [[kind, items]] = await world.frames()
             assert (kind, len(items), world.links.pending) == ("requests", 2, 2)
             assert str(world.answers["1"]) == "MemoryError inside the gateway: no page is left"
@@ -240,9 +234,7 @@ def test_those_that_cannot_be_put_together_go_singly_and_what_cannot_be_sent_is_
 def test_a_reply_that_cannot_be_taken_costs_no_other_of_its_frame_its_answer(tmp_path: Path) -> None:
     async def run() -> None:
         with World(tmp_path / "w") as world:
-            with world.links.burst:
-                for place in range(3):
-                    world.links.submit(world.call(place))
+            world.submit(*map(world.call, range(3)))
             [[_, item]] = await world.frames()
             first, *others = Alike(*item).numbers
             beyond = [1 << 60, 16]
@@ -278,9 +270,7 @@ def test_no_more_leave_together_than_are_to_be_held(tmp_path: Path, monkeypatch:
     async def run() -> None:
         with World(tmp_path / "w") as world:
             calls = [world.call(place) for place in range(3)]
-            with world.links.burst:
-                for call in calls:
-                    world.links.submit(call)
+            world.submit(*calls)
             sent = [Alike(*item) for _, item in await world.frames()]
             assert [alike.numbers for alike in sent] == [
                 [calls[0].number, calls[1].number],
@@ -300,12 +290,10 @@ def test_while_the_worker_has_enough_to_do_calls_wait_for_one_another(
             world.links.submit(world.call(0))  # Nothing is ahead of it.
             assert len(await world.frames()) == 1
             for _ in range(2):
-                with world.links.burst:
-                    world.links.submit(world.call(0))
+                world.submit(world.call(0))
             [[_, item]] = await world.frames()
             assert len(Alike(*item).numbers) == 2
-            with world.links.burst:
-                world.links.submit(held := world.call(0))
+            world.submit(held := world.call(0))
             world.links.cancel(held)
             frames = await world.frames()
             assert [kind for kind, _ in frames] == ["alike", "cancel"]
@@ -324,8 +312,7 @@ def test_one_in_a_hurry_waits_for_nobody_and_takes_the_others_along(
         with World(tmp_path / "w", row_s=1e6) as world:
             world.links.submit(world.call(0))
             await world.frames()
-            with world.links.burst:
-                world.links.submit(world.call(0))
+            world.submit(world.call(0))
             urgent = world.call(0)
             if hurry == "priority":
                 urgent.priority = 1
@@ -333,8 +320,7 @@ def test_one_in_a_hurry_waits_for_nobody_and_takes_the_others_along(
                 urgent.deadline_s = urgent.arrived_s + 0.1
             if hurry == "little left":
                 urgent.arrived_s -= 60
-            with world.links.burst:
-                world.links.submit(urgent)
+            world.submit(urgent)
             assert [len(Alike(*item).numbers) for _, item in world.worker.receive()] == [2]
 
     asyncio.run(run())
@@ -345,9 +331,7 @@ def test_one_that_a_worker_ended_over_goes_alone(tmp_path: Path) -> None:
         with World(tmp_path / "w") as world:
             calls = [world.call(place) for place in range(2)]
             calls[1].deaths = 1
-            with world.links.burst:
-                for call in calls:
-                    world.links.submit(call)
+            world.submit(*calls)
             frames = await world.frames()
             sent = dict(frames)
             assert Alike(*sent["alike"]).numbers == [calls[0].number]
@@ -359,8 +343,7 @@ def test_one_that_a_worker_ended_over_goes_alone(tmp_path: Path) -> None:
 def test_others_go_by_themselves(tmp_path: Path) -> None:
     async def run() -> None:
         with World(tmp_path / "w") as world:
-            with world.links.burst:
-                world.links.submit(world.call(0, plans=Plans()))
+            world.submit(world.call(0, plans=Plans()))
             assert [kind for kind, _ in await world.frames()] == ["requests"]
 
     asyncio.run(run())
@@ -370,8 +353,7 @@ def test_few_calls_wait_for_nobody(tmp_path: Path) -> None:
     async def run() -> None:
         with World(tmp_path / "w", row_s=1e6) as world:
             for _ in range(3):
-                with world.links.burst:
-                    world.links.submit(world.call(0))
+                world.submit(world.call(0))
             assert [len(Alike(*item).numbers) for _, item in await world.frames()] == [1, 1, 1]
 
     asyncio.run(run())
