@@ -157,9 +157,7 @@ class WorkerLink:
         put = self._connection.put_together
         try:
             held = self._connection.hold(map(put, contents(calls)), len(calls))
-        except (
-            Exception
-        ):  # What one of them has in shared memory is gone, or there is no memory for all of them.
+        except Exception:  # One has something in shared memory that is gone, or all need too much.
             self._send_singly(calls)
             return
         for call in calls:

@@ -1,5 +1,6 @@
 """One request, as the item of a frame that tells of it."""
 
+from collections.abc import Iterable
 from typing import Any, NamedTuple
 
 from horngate.server.frames.channel import Payload
@@ -28,9 +29,9 @@ class Item(NamedTuple):
     @property
     def bytes(self) -> int:
         """How much its contents are."""
-        return sum(contents_bytes(payload) for _, payload in self.tensors)
+        return contents_bytes(self.tensors)
 
 
-def contents_bytes(payload: Payload) -> int:
-    """How much there is in a payload."""
-    return len(payload) if isinstance(payload, bytes) else payload[1]
+def contents_bytes(tensors: Iterable[tuple[list[int], Payload]]) -> int:
+    """How much the contents of inputs are."""
+    return sum(len(payload) if isinstance(payload, bytes) else payload[1] for _, payload in tensors)

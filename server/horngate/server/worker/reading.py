@@ -35,7 +35,7 @@ def as_one(link: GatewayLink, model: ServedModel, alike: Alike, now_s: float) ->
         inputs=inputs_of(link.channel, model.inputs(pixels=alike.pixels), alike.tensors),
         total_rows=alike.total_rows,
         arrived_s=now_s,
-        bytes=sum(contents_bytes(payload) for _, payload in alike.tensors),
+        bytes=contents_bytes(alike.tensors),
         deadline_s=alike.first_deadline_s,
         priority=alike.priority,
         alike=alike,

@@ -144,11 +144,10 @@ class Reception:
         if work.alike is None:
             work.owner.refuse(work.request, error)
             return
+        del work.owner.works[work.request]
         if len(work.alike.numbers) == 1:
-            work.owner.works.pop(work.request, None)
             work.owner.refuse(work.alike.numbers[0], error)
             return
-        del work.owner.works[work.request]
         for item in work.alike.singly():
             self.receive(work.owner, item, taken_s=work.arrived_s)
 

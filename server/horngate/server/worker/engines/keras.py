@@ -20,6 +20,7 @@ from horngate.server.precision import BFLOAT16
 from horngate.server.worker.buckets import ladder
 from horngate.server.worker.engines import Array, Outputs, Shapes
 from horngate.server.worker.engines.ahead import is_apart, keep_compiled
+from horngate.server.worker.engines.backend_devices import check_gpu
 from horngate.server.worker.engines.compiled import (
     Compiled,
     Forward,
@@ -27,7 +28,6 @@ from horngate.server.worker.engines.compiled import (
     compiled_call,
     input_signature,
 )
-from horngate.server.worker.engines.given_gpu import check_gpu
 from horngate.server.worker.engines.lowered import computed_in_bfloat16
 from horngate.server.worker.engines.nameless import nameless_variables
 from horngate.server.worker.engines.open_files import hold
@@ -69,7 +69,7 @@ class Keras:
 
         from horngate.zoo.submodel import submodel
 
-        check_gpu(keras.backend.backend())
+        check_gpu()
         if keras.backend.backend() == "jax":
             keep_compiled(artifact.folder.parent / COMPILED)
         names = [spec.name for spec in artifact.spec.inputs]

@@ -14,6 +14,7 @@ from typing import Any
 from horngate.contract.errors import LoadError
 from horngate.server.placement import Placement
 from horngate.server.worker.engines import Array
+from horngate.server.worker.engines.backend_devices import backend_devices
 from horngate.server.worker.engines.compiled import Compiled, compiled_call
 from horngate.zoo.wiring import Call, Wiring, wiring_of
 
@@ -73,18 +74,6 @@ def steps_of(whole: Any, part: Wiring, placement: Placement) -> list[Step]:
     devices = layer_devices(wiring_of(whole), placement, there)
     copies: dict[tuple[str, int], Any] = {}
     return [_step(stage, copies) for stage in cut(part, devices, there[0])]
-
-
-def backend_devices() -> list[str]:
-    """The devices of Keras's backend, the one that it uses unless told otherwise first."""
-    import keras
-
-    if keras.backend.backend() == "torch":
-        import torch
-
-        return [f"gpu:{number}" for number in range(torch.cuda.device_count())] + ["cpu:0"]
-    first = keras.distribution.list_devices()
-    return list(dict.fromkeys([*first, *keras.distribution.list_devices("cpu")]))
 
 
 def layer_devices(wiring: Wiring, placement: Placement, there: Sequence[str]) -> Devices:

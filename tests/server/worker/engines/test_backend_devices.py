@@ -4,7 +4,7 @@ import pytest
 
 from horngate.contract.errors import LoadError
 from horngate.server.devices import read_devices
-from horngate.server.worker.engines.given_gpu import check_gpu
+from horngate.server.worker.engines.backend_devices import check_gpu
 
 pytestmark = pytest.mark.usefixtures("without_gpus")
 
@@ -27,9 +27,9 @@ def test_a_gpu_that_tensorflow_does_not_see_is_refused(monkeypatch: pytest.Monke
     with pytest.raises(
         LoadError, match="Keras on tensorflow sees no GPU; expected the one that --devices names"
     ):
-        check_gpu("tensorflow")
+        check_gpu()
 
 
 def test_the_processor_is_not_looked_at(monkeypatch: pytest.MonkeyPatch) -> None:
     _stand_on(monkeypatch, "cpu")
-    check_gpu("tensorflow")
+    check_gpu()
